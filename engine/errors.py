@@ -1,0 +1,96 @@
+"""What can go wrong in the engine, named by the fact and not by how it is reported.
+
+Errors carry the values that make them up as attributes. They know nothing of HTTP: compat_api maps
+each class to a status and to the words that dockerd uses. Any module may raise them.
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Any failure that the engine can name."""
+
+
+class NotFound(EngineError):
+    """Something that the caller named is not there."""
+
+
+class Conflict(EngineError):
+    """The request does not fit the state that something is in."""
+
+
+class InvalidParameter(EngineError):
+    """A value that the caller gave cannot be meant."""
+
+
+class Forbidden(EngineError):
+    """What the caller asks for is never allowed on this object."""
+
+
+class NotModified(EngineError):
+    """The object is already as the caller wants it."""
+
+
+class Unavailable(EngineError):
+    """A part of the machine that the request needs is missing or broken."""
+
+
+class NotImplementedHere(EngineError):
+    """The request is well formed, but this engine does not do it."""
+
+
+class NoSuchContainer(NotFound):
+    """No container has this name, id or id prefix."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no such container: {name}")
+        self.name = name
+
+
+class NoSuchImage(NotFound):
+    """No image has this reference, id or id prefix."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"no such image: {reference}")
+        self.reference = reference
+
+
+class NoSuchExec(NotFound):
+    """No exec session has this id."""
+
+    def __init__(self, exec_id: str) -> None:
+        super().__init__(f"no such exec session: {exec_id}")
+        self.exec_id = exec_id
+
+
+class NoSuchNetwork(NotFound):
+    """No network has this name or id."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no such network: {name}")
+        self.name = name
+
+
+class NoSuchVolume(NotFound):
+    """No volume has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no such volume: {name}")
+        self.name = name
+
+
+class AmbiguousId(InvalidParameter):
+    """An id prefix that stands for several objects."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(f"several ids begin with {prefix}")
+        self.prefix = prefix
+
+
+class NameInUse(Conflict):
+    """The container name belongs to another container."""
+
+    def __init__(self, name: str, owner: str) -> None:
+        super().__init__(f"the name {name} is taken by container {owner}")
+        self.name = name
+        self.owner = owner

@@ -1,0 +1,55 @@
+"""Every lock that the engine takes, and the order in which they are taken.
+
+A lock is a flock on a file below Settings.locks, so the kernel frees it when its holder dies, and there
+are as many as objects. Order, outermost first; a process that holds one takes only those after it:
+
+    1. container/<id>    a verb that changes the container (start, stop, exit, remove, rename)
+    2. network           the bridges, leases, ports and firewall rules
+    3. the store's own   containers/storage's lock files: layers before images before containers
+    4. the database      SQLite's write lock, held for one transaction
+
+State is read again after a lock is taken. None is held over a wait for a client, for the network, or for
+a container's process to end.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def locked(folder: Path, name: str, *, shared: bool = False) -> Iterator[None]:
+    """Hold the lock called name while the block runs; blocks until it is free.
+
+    The file may be unlinked by a holder that removes the object (see forget), so the lock counts only
+    when the path still leads to the file that was locked.
+    """
+    path = folder / name
+    while True:
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            try:
+                current = os.stat(path)
+            except FileNotFoundError:
+                continue
+            held = os.fstat(fd)
+            if (current.st_ino, current.st_dev) != (held.st_ino, held.st_dev):
+                continue
+            yield
+            return
+        finally:
+            os.close(fd)
+
+
+def forget(folder: Path, name: str) -> None:
+    """Remove the file of a lock whose object is gone; called by the lock's holder."""
+    (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,166 @@
+"""The state database: one SQLite file (write-ahead log) that holds every record of an engine.
+
+It is at Settings.database. A state change, the event that tells of it and an exit code are one
+transaction, so that a killed process leaves all of them or none. After a commit the file
+Settings.run_root/changed is touched, which wakes those who wait (engine.state.changes).
+
+Any number of processes and threads use it at once: each thread has a connection of its own, writers queue
+for SQLite's lock, readers never wait. Rows are read with sqlite3.Row. Only engine code calls this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+BUSY_SECONDS = 30.0
+
+# Each entry brings the file from the version of its index to the next; never edited once released.
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE engine (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE containers (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL, image_id TEXT NOT NULL,
+        definition TEXT NOT NULL, status TEXT NOT NULL, pid INTEGER NOT NULL DEFAULT 0,
+        monitor_pid INTEGER NOT NULL DEFAULT 0, exit_code INTEGER NOT NULL DEFAULT 0,
+        error TEXT NOT NULL DEFAULT '', oom_killed INTEGER NOT NULL DEFAULT 0,
+        started INTEGER NOT NULL DEFAULT 0, finished INTEGER NOT NULL DEFAULT 0,
+        boot_id TEXT NOT NULL DEFAULT '', run INTEGER NOT NULL DEFAULT 0, restart_count INTEGER NOT NULL DEFAULT 0,
+        stop_requested INTEGER NOT NULL DEFAULT 0, network TEXT NOT NULL DEFAULT '{}');
+    CREATE TABLE exec_sessions (
+        id TEXT PRIMARY KEY, container_id TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+        created INTEGER NOT NULL, definition TEXT NOT NULL, status TEXT NOT NULL, pid INTEGER NOT NULL DEFAULT 0,
+        monitor_pid INTEGER NOT NULL DEFAULT 0, exit_code INTEGER);
+    CREATE INDEX exec_sessions_of ON exec_sessions(container_id);
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, type TEXT NOT NULL, action TEXT NOT NULL,
+        actor TEXT NOT NULL, attributes TEXT NOT NULL);
+    CREATE TABLE networks (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL,
+        definition TEXT NOT NULL);
+    CREATE TABLE endpoints (
+        id TEXT PRIMARY KEY, network_id TEXT NOT NULL REFERENCES networks(id),
+        container_id TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+        definition TEXT NOT NULL, UNIQUE (network_id, container_id));
+    CREATE TABLE leases (network_id TEXT NOT NULL REFERENCES networks(id) ON DELETE CASCADE, address TEXT NOT NULL,
+        endpoint_id TEXT NOT NULL, PRIMARY KEY (network_id, address)) WITHOUT ROWID;
+    CREATE TABLE ports (protocol TEXT NOT NULL, host_ip TEXT NOT NULL, host_port INTEGER NOT NULL,
+        container_id TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE, container_ip TEXT NOT NULL,
+        container_port INTEGER NOT NULL, PRIMARY KEY (protocol, host_port, host_ip)) WITHOUT ROWID;
+    CREATE TABLE volumes (name TEXT PRIMARY KEY, created INTEGER NOT NULL, definition TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE volume_uses (
+        volume TEXT NOT NULL REFERENCES volumes(name),
+        container_id TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+        PRIMARY KEY (volume, container_id)) WITHOUT ROWID;
+    """,
+)
+
+Values = Sequence[Any] | Mapping[str, Any]
+
+
+class Transaction:
+    """A write in progress: statements, and the events that become true with them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, values: Values = ()) -> sqlite3.Cursor:
+        """Run one statement inside the transaction."""
+        return self._connection.execute(statement, values)
+
+    def event(self, kind: str, action: str, actor: str, attributes: Mapping[str, str]) -> None:
+        """Record that something happened to an object; kind and action are the events' own words."""
+        self._connection.execute(
+            "INSERT INTO events (time, type, action, actor, attributes) VALUES (?, ?, ?, ?, ?)",
+            (time.time_ns(), kind, action, actor, json.dumps(attributes, separators=(",", ":"))),
+        )
+
+
+class Database:
+    """The one way to the state database's file."""
+
+    def __init__(self, path: Path, wake_file: Path) -> None:
+        self.path = path
+        self.wake_file = wake_file
+        self._local = threading.local()
+
+    def rows(self, statement: str, values: Values = ()) -> list[sqlite3.Row]:
+        """Return all rows of a query; it sees one consistent state."""
+        return self._connection().execute(statement, values).fetchall()
+
+    def row(self, statement: str, values: Values = ()) -> sqlite3.Row | None:
+        """Return a query's first row, or None."""
+        found: sqlite3.Row | None = self._connection().execute(statement, values).fetchone()
+        return found
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Hold the write lock while the block runs; commit at its end, roll back when it raises.
+
+        After the commit those who wait for changes are woken. Raises sqlite3.OperationalError when another
+        writer keeps the lock for longer than BUSY_SECONDS.
+        """
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield Transaction(connection)
+        except BaseException:
+            connection.rollback()
+            raise
+        connection.commit()
+        self.wake()
+
+    def wake(self) -> None:
+        """Wake everyone who waits for changes of this engine."""
+        fd = os.open(self.wake_file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.pwrite(fd, b".", 0)
+        finally:
+            os.close(fd)
+
+    def close(self) -> None:
+        """Close the calling thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            del self._local.connection
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._open()
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+        self.wake_file.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if connection.execute("PRAGMA user_version").fetchone()[0] < len(MIGRATIONS):
+            _migrate(connection)
+        return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file to the newest version, in one transaction that only one process wins."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        for migration in MIGRATIONS[version:]:
+            for statement in migration.split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()

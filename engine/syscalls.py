@@ -1,0 +1,77 @@
+"""One wrapper per system call that Python 3.11 lacks, under the call's own name.
+
+Each raises OSError with the call's name and path. This is the engine's only seam to libc; what changes the
+calling thread alone (unshare, setns) says so.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+MS_REMOUNT = 32
+MS_NOSYMFOLLOW = 256
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+MS_SLAVE = 1 << 19
+MS_SHARED = 1 << 20
+MNT_DETACH = 2
+UMOUNT_NOFOLLOW = 8
+CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
+CLONE_FS = 0x00000200
+IN_MODIFY = 0x2
+IN_ATTRIB = 0x4
+IN_CLOSE_WRITE = 0x8
+IN_MOVED_TO = 0x80
+IN_CREATE = 0x100
+IN_DELETE = 0x200
+IN_DELETE_SELF = 0x400
+IN_MOVED_FROM = 0x40
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, call: str, path: str | os.PathLike[str] | None = None) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{call}: {os.strerror(number)}", None if path is None else os.fspath(path))
+    return result
+
+
+def mount(source: str, target: str | os.PathLike[str], kind: str, flags: int = 0, data: str = "") -> None:
+    """Mount source at target; data is the filesystem's own options, under a page of text."""
+    result = _libc.mount(
+        os.fsencode(source), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), data.encode() or None
+    )
+    _check(result, "mount", target)
+
+
+def umount2(target: str | os.PathLike[str], flags: int = 0) -> None:
+    """Unmount what is mounted at target."""
+    _check(_libc.umount2(os.fsencode(target), flags), "umount2", target)
+
+
+def unshare(flags: int) -> None:
+    """Give the calling thread new namespaces."""
+    _check(_libc.unshare(flags), "unshare")
+
+
+def setns(fd: int, kind: int = 0) -> None:
+    """Put the calling thread into the namespace that fd stands for."""
+    _check(_libc.setns(fd, kind), "setns")
+
+
+def inotify_init1(flags: int = os.O_NONBLOCK | os.O_CLOEXEC) -> int:
+    """Return a new inotify descriptor."""
+    return _check(_libc.inotify_init1(flags), "inotify_init1")
+
+
+def inotify_add_watch(fd: int, path: str | os.PathLike[str], mask: int) -> int:
+    """Watch a path; returns the watch descriptor."""
+    return _check(_libc.inotify_add_watch(fd, os.fsencode(path), mask), "inotify_add_watch", path)
