@@ -1,0 +1,104 @@
+"""A container as the state database knows it: what it was made from, and how it stands now.
+
+The definition never changes but by update and rename and is stored as JSON (engine.state.codec); the state
+lies in columns of its own, so that a verb changes it together with the event that tells of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig, MountPoint
+
+CREATED = "created"
+RUNNING = "running"
+PAUSED = "paused"
+RESTARTING = "restarting"
+EXITED = "exited"
+REMOVING = "removing"
+DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a container was made from; config is already merged with the image's."""
+
+    config: ContainerConfig = field(default_factory=ContainerConfig)
+    host: HostConfig = field(default_factory=HostConfig)
+    endpoints: dict[str, EndpointRequest] = field(default_factory=dict)  # by network name, as asked for
+    mounts: list[MountPoint] = field(default_factory=list)
+    path: str = ""  # the program, then its arguments: entrypoint and cmd put together
+    args: list[str] = field(default_factory=list)
+    runtime: str = ""
+    platform: str = "linux"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a container stands; times are nanoseconds since 1970, 0 for never."""
+
+    status: str = CREATED
+    pid: int = 0
+    monitor_pid: int = 0
+    exit_code: int = 0
+    error: str = ""
+    oom_killed: bool = False
+    started: int = 0
+    finished: int = 0
+    restart_count: int = 0
+    run: int = 0  # how often it was started; tells one run's exit from the next one's
+
+    @property
+    def alive(self) -> bool:
+        """Whether the container has a process: running or paused."""
+        return self.status in (RUNNING, PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectedEndpoint:
+    """A container's place in one network while it runs; addresses are empty when it does not."""
+
+    network_id: str = ""
+    endpoint_id: str = ""
+    ip_address: str = ""
+    ip_prefix_len: int = 0
+    gateway: str = ""
+    ipv6_address: str = ""
+    ipv6_prefix_len: int = 0
+    ipv6_gateway: str = ""
+    mac_address: str = ""
+    dns_names: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkState:
+    """What connects a container now; stored in containers.network."""
+
+    sandbox_id: str = ""
+    sandbox_key: str = ""
+    endpoints: dict[str, ConnectedEndpoint] = field(default_factory=dict)  # by network name
+    ports: dict[str, list[tuple[str, str]] | None] = field(default_factory=dict)  # "80/tcp": [(host ip, host port)]
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container: identity, definition, state and network."""
+
+    id: str
+    name: str
+    created: int
+    image_id: str  # hex, without sha256:
+    definition: Definition
+    state: State
+    network: NetworkState
+    exec_ids: list[str] = field(default_factory=list)
+
+    @property
+    def config(self) -> ContainerConfig:
+        """The merged configuration."""
+        return self.definition.config
+
+    @property
+    def host(self) -> HostConfig:
+        """What this machine gives it."""
+        return self.definition.host
