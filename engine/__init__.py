@@ -1,0 +1,89 @@
+"""Skiff's engine: containers, images, networks and volumes, with no daemon behind them.
+
+`from engine import Engine, Settings` is the whole entry: Engine(Settings()).containers and its siblings are the
+areas, each imported when it is first used, so that a process pays only for what it calls. Nothing in
+here knows of HTTP or of Docker's JSON.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from engine.settings import Settings
+
+if TYPE_CHECKING:
+    from engine.containers import Containers
+    from engine.events import Events
+    from engine.images import Images
+    from engine.network import Networks
+    from engine.state.database import Database
+    from engine.storage.store import Store
+    from engine.system import System
+    from engine.volumes import Volumes
+
+__all__ = ["Engine", "Settings"]
+
+
+class Engine:
+    """One engine: the areas over one pair of folders. Cheap to make; opens nothing before it is used."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+
+    @cached_property
+    def database(self) -> Database:
+        """The records; for the areas, not for callers."""
+        from engine.state.database import Database
+
+        return Database(self.settings.database, self.settings.run_root / "changed")
+
+    @cached_property
+    def store(self) -> Store:
+        """Images' and containers' layers; for the areas, not for callers."""
+        from engine.storage.config import storage_roots
+        from engine.storage.store import Store
+
+        return Store(*storage_roots(self.settings))
+
+    @cached_property
+    def containers(self) -> Containers:
+        """Containers and their exec sessions."""
+        from engine.containers import Containers
+
+        return Containers(self)
+
+    @cached_property
+    def images(self) -> Images:
+        """Images: their names, configurations and archives."""
+        from engine.images import Images
+
+        return Images(self)
+
+    @cached_property
+    def networks(self) -> Networks:
+        """Networks, addresses and published ports."""
+        from engine.network import Networks
+
+        return Networks(self)
+
+    @cached_property
+    def volumes(self) -> Volumes:
+        """Local volumes."""
+        from engine.volumes import Volumes
+
+        return Volumes(self)
+
+    @cached_property
+    def events(self) -> Events:
+        """What happened, in order."""
+        from engine.events import Events
+
+        return Events(self)
+
+    @cached_property
+    def system(self) -> System:
+        """Facts about this machine and this engine."""
+        from engine.system import System
+
+        return System(self)

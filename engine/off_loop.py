@@ -1,0 +1,31 @@
+"""The one way by which async code calls the engine's sync verbs: in a thread, off the event loop.
+
+Verbs take locks and make system calls that may block; a loop that waits for them would stop every other
+request. The threads live as long as the process, so that each keeps its database connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+THREADS = 32  # more than this many blocked verbs at once queue up
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="verb")
+
+
+async def off_loop(verb: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a sync verb in a thread and return what it returns or raise what it raises.
+
+    When the awaiting task is cancelled the verb still runs to its end: verbs are not interrupted halfway.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_threads(), functools.partial(verb, *args, **kwargs))

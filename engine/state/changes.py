@@ -1,0 +1,87 @@
+"""Waiting for something to change, without asking again and again.
+
+Every commit touches Settings.run_root/changed (engine.state.database) and whoever waits has an inotify watch on
+it. A process killed between its commit and the touch would leave waiters asleep, so they watch the
+database's write-ahead log as well: a write there that no touch follows wakes them a little later.
+More paths can be watched along (a container's run folder, to see its exit code arrive).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+from engine import syscalls
+
+TOUCH_GRACE_SECONDS = 0.1  # how long after a write to the log its touch is awaited
+_HEADER_BYTES = 16  # struct inotify_event: int wd; uint32 mask, cookie, len
+
+
+class Changes:
+    """An open watch: enter it, look at the state, wait, look again. Never misses a change made after entering."""
+
+    def __init__(self, wake_file: Path, log: Path | None = None, also: Iterable[Path] = ()) -> None:
+        self._wake_file = wake_file
+        self._log = log
+        self._also = also
+        self._event = asyncio.Event()
+        self._fd = -1
+        self._log_watch = -1
+        self._late: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Changes:
+        self._fd = syscalls.inotify_init1()
+        try:
+            self._wake_file.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+            self._wake_file.touch(0o600)
+            syscalls.inotify_add_watch(self._fd, self._wake_file, syscalls.IN_MODIFY)
+            if self._log is not None and self._log.exists():
+                self._log_watch = syscalls.inotify_add_watch(self._fd, self._log, syscalls.IN_MODIFY)
+            mask = syscalls.IN_CREATE | syscalls.IN_MOVED_TO | syscalls.IN_CLOSE_WRITE | syscalls.IN_DELETE_SELF
+            for path in self._also:
+                if path.exists():
+                    syscalls.inotify_add_watch(self._fd, path, mask | syscalls.IN_DELETE)
+        except BaseException:
+            os.close(self._fd)
+            raise
+        asyncio.get_running_loop().add_reader(self._fd, self._readable)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.get_running_loop().remove_reader(self._fd)
+        if self._late is not None:
+            self._late.cancel()
+        os.close(self._fd)
+
+    async def wait(self) -> None:
+        """Return when something has changed since entering or since the last return."""
+        await self._event.wait()
+        self._event.clear()
+
+    def _readable(self) -> None:
+        data = os.read(self._fd, 65536)
+        at, touched, logged = 0, False, False
+        while at < len(data):
+            watch = int.from_bytes(data[at : at + 4], "little", signed=True)
+            name_bytes = int.from_bytes(data[at + 12 : at + _HEADER_BYTES], "little")
+            at += _HEADER_BYTES + name_bytes
+            if watch == self._log_watch:
+                logged = True
+            else:
+                touched = True
+        if touched:
+            if self._late is not None:
+                self._late.cancel()
+                self._late = None
+            self._event.set()
+        elif logged and self._late is None:
+            self._late = asyncio.get_running_loop().call_later(TOUCH_GRACE_SECONDS, self._late_wake)
+
+    def _late_wake(self) -> None:
+        self._late = None
+        self._event.set()
