@@ -94,3 +94,14 @@ class NameInUse(Conflict):
         super().__init__(f"the name {name} is taken by container {owner}")
         self.name = name
         self.owner = owner
+
+
+class InvalidFilter(InvalidParameter):
+    """A filter of a list or prune request that is not known, or a value that it does not take."""
+
+    def __init__(self, name: str, value: str | None = None, cause: str = "") -> None:
+        text = f"invalid filter '{name}'" if value is None else f"invalid filter '{name}={value}'"
+        super().__init__(f"{text}: {cause}" if cause else text)
+        self.name = name
+        self.value = value
+        self.cause = cause
