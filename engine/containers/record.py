@@ -47,6 +47,9 @@ class State:
     finished: int = 0
     restart_count: int = 0
     run: int = 0  # how often it was started; tells one run's exit from the next one's
+    intent: str = ""  # a verb that has begun to change the machine and has not said that it is done
+    boot_id: str = ""  # the boot in which it was last started
+    stop_requested: bool = False  # a client ended it, so no restart policy brings it back
 
     @property
     def alive(self) -> bool:

@@ -85,3 +85,38 @@ class Changes:
     def _late_wake(self) -> None:
         self._late = None
         self._event.set()
+
+
+class FolderWatch:
+    """An open watch on the entries of one folder: enter it, look, wait, look again."""
+
+    def __init__(self, folder: Path, mask: int) -> None:
+        self._folder = folder
+        self._mask = mask
+        self._event = asyncio.Event()
+        self._fd = -1
+
+    async def __aenter__(self) -> FolderWatch:
+        self._fd = syscalls.inotify_init1()
+        try:
+            syscalls.inotify_add_watch(self._fd, self._folder, self._mask)
+        except BaseException:
+            os.close(self._fd)
+            raise
+        asyncio.get_running_loop().add_reader(self._fd, self._readable)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.get_running_loop().remove_reader(self._fd)
+        os.close(self._fd)
+
+    async def wait(self) -> None:
+        """Return when an entry has changed since entering or since the last return."""
+        await self._event.wait()
+        self._event.clear()
+
+    def _readable(self) -> None:
+        os.read(self._fd, 65536)
+        self._event.set()

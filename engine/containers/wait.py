@@ -1,0 +1,112 @@
+"""Waiting for a container to end or to be removed, in whatever process that happens.
+
+The exit code comes from the events, which are written in the transaction that makes it true: so a waiter
+gets the code of the run it waited for, even when the container is gone or runs again by then. A waiter
+also watches the run folder, and records an exit code that it sees there without leaving it to the exit command.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.containers import folders, rows
+from engine.containers.settle import settle_exit
+from engine.errors import InvalidParameter, NoSuchContainer
+from engine.off_loop import off_loop
+from engine.runtime import monitor
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from engine import Engine
+    from engine.state.changes import Changes
+
+NOT_RUNNING = "not-running"
+NEXT_EXIT = "next-exit"
+REMOVED = "removed"
+CONDITIONS = (NOT_RUNNING, NEXT_EXIT, REMOVED)
+
+
+class InvalidCondition(InvalidParameter):
+    """A wait condition that does not exist."""
+
+    def __init__(self, condition: str) -> None:
+        super().__init__(f"invalid condition: {condition!r}")
+        self.condition = condition
+
+
+@dataclass(frozen=True, slots=True)
+class ExitResult:
+    """How a container ended; error is set when it could not be removed or started."""
+
+    exit_code: int
+    error: str = ""
+
+
+class Waiter:
+    """A registered wait: enter it, then ask for the result; an end after entering is never missed."""
+
+    def __init__(self, engine: Engine, container_id: str, condition: str) -> None:
+        self._engine = engine
+        self._id = container_id
+        self._condition = condition
+        self._since = 0
+        self._last_code = 0
+        self._changes: Changes | None = None
+
+    async def __aenter__(self) -> Waiter:
+        from engine.state.changes import Changes
+
+        database, settings = self._engine.database, self._engine.settings
+        self._since = await off_loop(self._engine.events.last_id)
+        self._last_code = (await off_loop(rows.get, database, self._id)).state.exit_code
+        run_folder = folders.run(settings, self._id)
+        await off_loop(lambda: run_folder.mkdir(parents=True, exist_ok=True, mode=0o700))
+        log = database.path.with_name(database.path.name + "-wal")
+        self._changes = await Changes(database.wake_file, log, [run_folder]).__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._changes is not None:
+            await self._changes.__aexit__(kind, error, trace)
+
+    async def result(self) -> ExitResult:
+        """Return the result once the condition holds."""
+        assert self._changes is not None
+        while True:
+            found = await off_loop(self._look)
+            if found is not None:
+                return found
+            await self._changes.wait()
+
+    def _look(self) -> ExitResult | None:
+        run_folder = folders.run(self._engine.settings, self._id)
+        if monitor.exit_code(run_folder) is not None:
+            settle_exit(self._engine, self._id)
+        code: int | None = None
+        for event in self._engine.events.of(self._id, self._since):
+            if event.action == "die":
+                code = int(event.attributes["exitCode"])
+                if self._condition != REMOVED:
+                    return ExitResult(code)
+        try:
+            state = rows.get(self._engine.database, self._id).state
+        except NoSuchContainer:
+            return ExitResult(self._last_code if code is None else code)
+        if self._condition == NOT_RUNNING and not state.alive and state.status != "restarting":
+            return ExitResult(state.exit_code)
+        return None
+
+
+async def wait(engine: Engine, name: str, condition: str) -> Waiter:
+    """Register a wait for a container's end; use the result as an async context manager.
+
+    condition: "not-running" (at once when it does not run), "next-exit" or "removed". Raises NoSuchContainer,
+    InvalidCondition.
+    """
+    if condition not in CONDITIONS:
+        raise InvalidCondition(condition)
+    return Waiter(engine, await off_loop(rows.find_id, engine.database, name), condition)

@@ -1,0 +1,148 @@
+"""The OCI runtime (crun or runc): which one there is, and the verbs the engine asks of it.
+
+A runtime keeps its own state below Settings.run_root/runtime, so that engines with other folders do not see
+each other's containers. `create` and `exec` are called by the monitor (engine.runtime.monitor), the rest here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import EngineError, InvalidParameter, Unavailable
+
+KNOWN = ("crun", "runc")
+DEFAULT_ALIASES = ("", "io.containerd.runc.v2")  # names by which clients ask for whatever is the default
+# A runtime's verb takes milliseconds; one that hangs longer than this never comes back.
+VERB_SECONDS = 60
+
+log = logging.getLogger(__name__)
+
+
+class UnknownRuntime(InvalidParameter):
+    """The client asked for a runtime that is not configured."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no such runtime: {name}")
+        self.name = name
+
+
+class RuntimeMissing(Unavailable):
+    """No OCI runtime is installed."""
+
+    def __init__(self, tried: tuple[str, ...]) -> None:
+        super().__init__(f"cannot find an OCI runtime: install {' or '.join(tried)}")
+        self.tried = tried
+
+
+class RuntimeFailed(EngineError):
+    """The runtime refused; text is what it wrote."""
+
+    def __init__(self, verb: str, text: str) -> None:
+        super().__init__(f"cannot {verb} the container: {text}")
+        self.verb = verb
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """An installed runtime: its name as clients know it, its path and its state folder."""
+
+    name: str
+    path: str
+    state_folder: Path
+
+    @property
+    def global_arguments(self) -> list[str]:
+        """What stands between the program and the verb."""
+        return ["--root", str(self.state_folder)]
+
+    def start(self, container_id: str) -> None:
+        """Let a created container's process run."""
+        self._run("start", container_id)
+
+    def kill(self, container_id: str, signal: int) -> None:
+        """Send a signal to the container's first process."""
+        self._run("kill", container_id, str(signal))
+
+    def pause(self, container_id: str) -> None:
+        """Freeze all processes of the container."""
+        self._run("pause", container_id)
+
+    def resume(self, container_id: str) -> None:
+        """Let a frozen container go on."""
+        self._run("resume", container_id)
+
+    def delete(self, container_id: str) -> None:
+        """Remove what the runtime holds of a container, killing what is left; does nothing if there is none."""
+        if (self.state_folder / container_id).exists():
+            self._run("delete", "--force", container_id)
+
+    def state(self, container_id: str) -> dict[str, Any] | None:
+        """Return the runtime's view (`status`: creating, created, running, paused, stopped; `pid`), None for unknown."""
+        if not (self.state_folder / container_id).exists():
+            return None
+        try:
+            found: dict[str, Any] = json.loads(self._run("state", container_id))
+        except RuntimeFailed:
+            return None
+        return found
+
+    def version(self) -> str:
+        """Return the version line's last word, such as 1.8.1; empty when the program does not say."""
+        result = subprocess.run([self.path, "--version"], capture_output=True, text=True, timeout=VERB_SECONDS)
+        first = result.stdout.splitlines()[:1]
+        return first[0].split()[-1] if first and first[0].split() else ""
+
+    def _run(self, verb: str, *arguments: str) -> str:
+        command = [self.path, *self.global_arguments, verb, *arguments]
+        log.debug("Run %s", shlex.join(command))
+        try:
+            result = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=VERB_SECONDS
+            )
+        except subprocess.TimeoutExpired as error:
+            raise RuntimeFailed(verb, f"no answer within {VERB_SECONDS} s") from error
+        if result.returncode != 0:
+            raise RuntimeFailed(verb, result.stderr.strip() or f"exit status {result.returncode}")
+        return result.stdout
+
+
+def find(name: str | None, *, default: str | None, run_root: Path) -> Runtime:
+    """Return the runtime that goes by this name; None and the aliases stand for the engine's default.
+
+    A default that holds a slash is a path. Raises UnknownRuntime, RuntimeMissing.
+    """
+    folder = run_root / "runtime"
+    if name is None or name in DEFAULT_ALIASES or name == default:
+        if default is None:
+            for candidate in KNOWN:
+                if path := which(candidate):
+                    return Runtime(candidate, path, folder)
+            raise RuntimeMissing(KNOWN)
+        if path := which(default):
+            return Runtime(os.path.basename(default), path, folder)
+        raise RuntimeMissing((default,))
+    if name not in KNOWN:
+        raise UnknownRuntime(name)
+    if path := which(name):
+        return Runtime(name, path, folder)
+    raise RuntimeMissing((name,))
+
+
+def installed(run_root: Path) -> list[Runtime]:
+    """Return the known runtimes that are on this machine."""
+    return [Runtime(name, path, run_root / "runtime") for name in KNOWN if (path := which(name))]
+
+
+def which(program: str) -> str | None:
+    """Find a system program, in the folders where an administrator's tools are even when PATH lacks them."""
+    path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return shutil.which(program, path=path)
