@@ -7,6 +7,7 @@ calling thread alone (unshare, setns) says so.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 
 MS_RDONLY = 1
@@ -25,6 +26,11 @@ UMOUNT_NOFOLLOW = 8
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
 CLONE_FS = 0x00000200
+RESOLVE_NO_XDEV = 0x01
+RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_NO_SYMLINKS = 0x04
+RESOLVE_BENEATH = 0x08
+RESOLVE_IN_ROOT = 0x10
 IN_MODIFY = 0x2
 IN_ATTRIB = 0x4
 IN_CLOSE_WRITE = 0x8
@@ -34,7 +40,13 @@ IN_DELETE = 0x200
 IN_DELETE_SELF = 0x400
 IN_MOVED_FROM = 0x40
 
+SYS_OPENAT2 = 437  # the same on every architecture
+
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
 def _check(result: int, call: str, path: str | os.PathLike[str] | None = None) -> int:
@@ -75,3 +87,35 @@ def inotify_init1(flags: int = os.O_NONBLOCK | os.O_CLOEXEC) -> int:
 def inotify_add_watch(fd: int, path: str | os.PathLike[str], mask: int) -> int:
     """Watch a path; returns the watch descriptor."""
     return _check(_libc.inotify_add_watch(fd, os.fsencode(path), mask), "inotify_add_watch", path)
+
+
+def openat2(
+    directory: int,
+    path: str | os.PathLike[str],
+    flags: int,
+    *,
+    mode: int = 0,
+    resolve: int = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+) -> int:
+    """Open path below the folder that the descriptor stands for; by default that folder is its root.
+
+    Neither "..", nor an absolute path, nor a symbolic link leads out of it then, not even while another process
+    swaps parts of the path. Needs Linux 5.6.
+    """
+    how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve)
+    while True:
+        fd: int = _libc.syscall(
+            ctypes.c_long(SYS_OPENAT2),
+            ctypes.c_int(directory),
+            os.fsencode(path),
+            ctypes.byref(how),
+            ctypes.c_size_t(ctypes.sizeof(how)),
+        )
+        if fd < 0 and ctypes.get_errno() in (errno.EAGAIN, errno.EINTR):
+            continue  # EAGAIN: a rename somewhere made the kernel unsure of ".."
+        return _check(fd, "openat2", path)
+
+
+def syncfs(fd: int) -> None:
+    """Put everything of the file system that the descriptor lies on onto disk."""
+    _check(_libc.syncfs(fd), "syncfs")
