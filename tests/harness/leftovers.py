@@ -1,0 +1,100 @@
+"""What an engine has left on the machine: each kind is a list of lines for a person, empty when all is clean."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.harness import processes
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def mounts(home: Path) -> list[str]:
+    """Return the mount points that lie below home, or that have a layer of theirs there."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [line.split()[4] for line in lines if f"{home}/" in line]
+
+
+def monitors(home: Path) -> list[str]:
+    """Return the processes that name home in their command line."""
+    return [process.line for process in processes.mentioning(f"{home}/")]
+
+
+def container_ids(database: Path) -> set[str]:
+    """Return the ids of all containers that an engine ever told of in its events."""
+    if not database.exists():
+        return set()
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        return {row[0] for row in connection.execute("SELECT DISTINCT actor FROM events WHERE type = 'container'")}
+    finally:
+        connection.close()
+
+
+def cgroups(ids: set[str]) -> list[str]:
+    """Return the control groups that are named after one of the containers."""
+    found = []
+    for folder, names, _ in os.walk(CGROUPS):
+        found += [f"{folder}/{name}" for name in names if any(each in name for each in ids)]
+    return found
+
+
+def namespaces(run_root: Path) -> list[str]:
+    """Return the network namespaces that are still bound below run_root."""
+    folder = run_root / "netns"
+    return sorted(str(path) for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def folders(root: Path, run_root: Path) -> list[str]:
+    """Return the folders of containers that are no more."""
+    parents = [root / "containers", run_root / "containers"]
+    return sorted(str(path) for parent in parents if parent.is_dir() for path in parent.iterdir())
+
+
+def everything(root: Path, run_root: Path) -> dict[str, list[str]]:
+    """Return what an engine without containers has left, by kind; empty when there is nothing."""
+    home = run_root.parent
+    found = {
+        "mounts": mounts(home),
+        "monitors": [line for line in monitors(home) if "conmon" in line or "engine." in line],
+        "cgroups": cgroups(container_ids(root / "state.db")),
+        "network namespaces": namespaces(run_root),
+        "container folders": folders(root, run_root),
+    }
+    return {kind: lines for kind, lines in found.items() if lines}
+
+
+def take_away(root: Path, run_root: Path) -> None:
+    """Remove by force whatever an engine has left, so that a failed test does not harm the next."""
+    home = run_root.parent
+    ids = container_ids(root / "state.db")
+    for process in processes.mentioning(f"{home}/"):
+        _ignoring_errors(os.kill, process.pid, signal.SIGKILL)
+        processes.wait_for_end(process.pid, 5)
+    for group in cgroups(ids):
+        for member in _members(Path(group)):
+            _ignoring_errors(os.kill, member, signal.SIGKILL)
+            processes.wait_for_end(member, 5)
+    for point in sorted(mounts(home), key=len, reverse=True):
+        subprocess.run(["umount", "-l", point], check=False, capture_output=True)
+    for group in sorted(cgroups(ids), key=len, reverse=True):
+        _ignoring_errors(os.rmdir, group)
+
+
+def _members(group: Path) -> list[int]:
+    try:
+        return [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
+    except OSError:
+        return []
+
+
+def _ignoring_errors(call: Callable[..., object], *arguments: object) -> None:
+    try:
+        call(*arguments)
+    except OSError:
+        pass
