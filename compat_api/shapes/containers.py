@@ -1,0 +1,146 @@
+"""A container as Docker's JSON: what inspect answers and what the list holds. Pure, but for the clock handed in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from compat_api.shapes.host_config import container_config, host_config
+from compat_api.shapes.networks_of import endpoint_summary, network_settings, port_list
+from compat_api.shapes.times import SECOND, human_duration, rfc3339_nano
+from engine.containers import record
+from engine.containers.config import MountPoint
+from engine.containers.listing import network_names
+from engine.containers.record import Container, State
+
+Json = dict[str, Any]
+DRIVER = "overlay2"
+
+
+def inspect(container: Container, folder: Path, layers: dict[str, str], sizes: tuple[int, int] | None = None) -> Json:
+    """Return the answer to inspect.
+
+    folder holds the container's files, layers are the overlay mount's folders, sizes the bytes of its own layer and
+    of the whole root file system.
+    """
+    definition, state = container.definition, container.state
+    started = bool(state.run)
+    found: Json = {
+        "Id": container.id,
+        "Created": rfc3339_nano(container.created),
+        "Path": definition.path,
+        "Args": definition.args,
+        "State": state_of(state),
+        "Image": f"sha256:{container.image_id}" if container.image_id else "",
+        "ResolvConfPath": str(folder / "resolv.conf") if started else "",
+        "HostnamePath": str(folder / "hostname") if started else "",
+        "HostsPath": str(folder / "hosts") if started else "",
+        "LogPath": str(folder / "container.log") if started else "",
+        "Name": f"/{container.name}",
+        "RestartCount": state.restart_count,
+        "Driver": DRIVER,
+        "Platform": definition.platform.partition("/")[0],
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": "",
+        "ExecIDs": container.exec_ids or None,
+        "HostConfig": host_config(container.host, container.name),
+        "GraphDriver": {"Data": dict(sorted({"ID": container.id, **layers}.items())), "Name": DRIVER},
+    }
+    if sizes is not None:
+        found["SizeRw"], found["SizeRootFs"] = sizes
+    found["Mounts"] = [mount_point(each) for each in definition.mounts]
+    found["Config"] = container_config(container.config, _asked_mac(container))
+    found["NetworkSettings"] = network_settings(container)
+    return found
+
+
+def summary(container: Container, image: str, now: int, sizes: tuple[int, int] | None = None) -> Json:
+    """Return the list's entry for a container; image is its name while that still stands for the same image."""
+    found: Json = {
+        "Id": container.id,
+        "Names": [f"/{container.name}"],
+        "Image": image,
+        "ImageID": f"sha256:{container.image_id}" if container.image_id else "",
+        "Command": command_line(container.definition.path, container.definition.args),
+        "Created": container.created // SECOND,
+        "Ports": port_list(container),
+    }
+    if sizes is not None:
+        found |= {key: size for key, size in zip(("SizeRw", "SizeRootFs"), sizes, strict=True) if size}
+    host: Json = {"NetworkMode": container.host.network_mode}
+    if container.host.annotations:
+        host["Annotations"] = dict(sorted(container.host.annotations.items()))
+    found |= {
+        "Labels": dict(sorted((container.config.labels or {}).items())),
+        "State": container.state.status,
+        "Status": status_text(container.state, now),
+        "HostConfig": host,
+        "NetworkSettings": {
+            "Networks": {name: endpoint_summary(container, name) for name in network_names(container)},
+        },
+        "Mounts": [
+            {**mount_point(each), "Source": ""} if each.anonymous else mount_point(each)
+            for each in container.definition.mounts
+        ],
+    }
+    return found
+
+
+def state_of(state: State) -> Json:
+    """Return the State that inspect shows."""
+    running = state.status in (record.RUNNING, record.PAUSED, record.RESTARTING)
+    return {
+        "Status": state.status,
+        "Running": running,
+        "Paused": state.status == record.PAUSED,
+        "Restarting": state.status == record.RESTARTING,
+        "OOMKilled": state.oom_killed,
+        "Dead": state.status == record.DEAD,
+        "Pid": state.pid if running else 0,
+        "ExitCode": state.exit_code,
+        "Error": state.error,
+        "StartedAt": rfc3339_nano(state.started),
+        "FinishedAt": rfc3339_nano(state.finished),
+    }
+
+
+def status_text(state: State, now: int) -> str:
+    """Return how a container stands in words: "Up 3 seconds", "Exited (0) 2 minutes ago", "Created"."""
+    match state.status:
+        case record.RUNNING:
+            return f"Up {human_duration(now - state.started)}"
+        case record.PAUSED:
+            return f"Up {human_duration(now - state.started)} (Paused)"
+        case record.RESTARTING:
+            return f"Restarting ({state.exit_code}) {human_duration(now - state.finished)} ago"
+        case record.REMOVING:
+            return "Removal In Progress"
+        case record.DEAD:
+            return "Dead"
+        case _:
+            pass
+    if not state.started:
+        return "Created"
+    return f"Exited ({state.exit_code}) {human_duration(now - state.finished)} ago" if state.finished else ""
+
+
+def command_line(path: str, arguments: list[str]) -> str:
+    """Return a command as one text; what holds a space is quoted."""
+    return " ".join([path, *(f"'{each}'" if " " in each else each for each in arguments)])
+
+
+def mount_point(mount: MountPoint) -> Json:
+    """Return a mount as inspect shows it."""
+    found: Json = {"Type": mount.type}
+    if mount.name:
+        found["Name"] = mount.name
+    found |= {"Source": mount.source, "Destination": mount.destination}
+    if mount.driver:
+        found["Driver"] = mount.driver
+    return found | {"Mode": mount.mode, "RW": mount.read_write, "Propagation": mount.propagation}
+
+
+def _asked_mac(container: Container) -> str:
+    request = container.definition.endpoints.get(container.host.network_mode)
+    return request.mac_address if request else ""
