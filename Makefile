@@ -1,0 +1,50 @@
+# Skiff's tasks; `make run` and `make test` are the two that a newcomer needs. What they do is in tools/.
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHON
+
+.PHONY: help run stop test lint unit integration conformance bench openapi clean
+
+help: ## list the tasks
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+
+run: ## install what is missing, start the socket, run a container through it
+	@tools/packages run
+	@tools/environment
+	@tools/run
+
+stop: ## end what make run started; containers go on
+	@tools/stop
+
+ready:
+	@tools/packages test
+	@tools/environment dev
+	@tools/cgroups
+	@tools/docker_cli >/dev/null
+
+test: ready lint ## install what the tests need, and pass all of them
+	$(BIN)/pytest $(PYTEST_OPTIONS)
+
+lint: ready ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: ready ## the tests that need no root
+	$(BIN)/pytest tests/unit $(PYTEST_OPTIONS)
+
+integration: ready ## the tests with real containers
+	$(BIN)/pytest tests/integration $(PYTEST_OPTIONS)
+
+conformance: ready ## the tests against what dockerd answers
+	$(BIN)/pytest tests/conformance $(PYTEST_OPTIONS)
+
+bench: ready ## figures, beside dockerd and podman where they are there
+	$(BIN)/python -m tests.bench
+
+openapi: ready ## write the API's document
+	$(BIN)/python -m compat_api.openapi
+
+clean: stop ## remove what the other tasks made here
+	rm -rf .venv .tools .run .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
