@@ -50,6 +50,27 @@ def locked(folder: Path, name: str, *, shared: bool = False) -> Iterator[None]:
             os.close(fd)
 
 
+@contextmanager
+def try_locked(folder: Path, name: str) -> Iterator[bool]:
+    """Hold the lock if nobody else does; yields whether it is held."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        try:
+            held = os.stat(path).st_ino == os.fstat(fd).st_ino
+        except FileNotFoundError:
+            held = False
+        yield held
+    finally:
+        os.close(fd)
+
+
 def forget(folder: Path, name: str) -> None:
     """Remove the file of a lock whose object is gone; called by the lock's holder."""
     (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,184 @@
+"""Containers and exec sessions: the verbs, each in a module of its own that is imported when it is first called.
+
+A verb that changes a container holds its lock (engine.locks) and puts state, event and exit code into one
+transaction. Sync verbs are to be called off the event loop (engine.off_loop); what waits or streams is async.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Collection
+
+    from engine import Engine
+    from engine.containers.attach import Attachment, AttachOptions
+    from engine.containers.create import Created, CreateRequest
+    from engine.containers.execs import ExecConfig, ExecSession
+    from engine.containers.listing import ListQuery
+    from engine.containers.log_format import LogEntry
+    from engine.containers.logs import LogOptions
+    from engine.containers.record import Container
+    from engine.containers.wait import Waiter
+
+
+class Containers:
+    """The containers of one engine. Names are names, ids or unambiguous id prefixes; NoSuchContainer for others."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def create(self, request: CreateRequest) -> Created:
+        """Make a container; see engine.containers.create."""
+        from engine.containers.create import create
+
+        return create(self._engine, request)
+
+    def get(self, name: str) -> Container:
+        """Return one container's record, with the ids of its running exec sessions."""
+        import dataclasses
+
+        from engine.containers import rows
+        from engine.containers.execs import exec_ids
+
+        database = self._engine.database
+        container = rows.get(database, rows.find_id(database, name))
+        return dataclasses.replace(container, exec_ids=exec_ids(self._engine, container.id))
+
+    def list(self, query: ListQuery, resolve_image: Callable[[str], Collection[str]] | None = None) -> list[Container]:
+        """Return the containers that a query names, newest first. Raises InvalidFilter."""
+        from engine.containers.listing import select
+        from engine.containers.rows import all_containers
+
+        return select(all_containers(self._engine.database), query, resolve_image or self._image_ids)
+
+    def sizes(self, container: Container) -> tuple[int, int]:
+        """Return the bytes that a container wrote itself and those of its whole root."""
+        return self._engine.store.sizes(container.id)
+
+    def graph(self, container: Container) -> dict[str, str]:
+        """Return where a container's layers lie: LowerDir, MergedDir, UpperDir, WorkDir."""
+        return self._engine.store.graph(container.id)
+
+    def start(self, name: str) -> None:
+        """Start a container; see engine.containers.start."""
+        from engine.containers.start import start
+
+        start(self._engine, name)
+
+    def stop(self, name: str, *, signal: str = "", timeout: int | None = None) -> None:
+        """End a container's process; see engine.containers.stop."""
+        from engine.containers.stop import stop
+
+        stop(self._engine, name, signal=signal, timeout=timeout)
+
+    def restart(self, name: str, *, signal: str = "", timeout: int | None = None) -> None:
+        """Stop and start a container."""
+        from engine.containers.stop import restart
+
+        restart(self._engine, name, signal=signal, timeout=timeout)
+
+    def kill(self, name: str, signal: str = "") -> None:
+        """Send a signal to a container's first process."""
+        from engine.containers.stop import kill
+
+        kill(self._engine, name, signal)
+
+    def pause(self, name: str) -> None:
+        """Freeze a container."""
+        from engine.containers.stop import pause
+
+        pause(self._engine, name)
+
+    def unpause(self, name: str) -> None:
+        """Let a frozen container go on."""
+        from engine.containers.stop import unpause
+
+        unpause(self._engine, name)
+
+    def remove(self, name: str, *, force: bool = False, volumes: bool = False) -> None:
+        """Remove a container; see engine.containers.remove."""
+        from engine.containers.remove import remove
+
+        remove(self._engine, name, force=force, volumes=volumes)
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Give a container another name."""
+        from engine.containers.remove import rename
+
+        rename(self._engine, name, new_name)
+
+    def resize(self, name: str, height: int, width: int) -> None:
+        """Set the size of a running container's terminal. Raises NotRunning."""
+        from engine.containers import folders, rows
+        from engine.containers.stop import NotRunning
+        from engine.runtime import monitor
+
+        container_id = rows.find_id(self._engine.database, name)
+        try:
+            monitor.resize(folders.run(self._engine.settings, container_id), height, width)
+        except OSError as error:
+            raise NotRunning(container_id) from error
+
+    async def wait(self, name: str, condition: str = "not-running") -> Waiter:
+        """Register a wait for a container's end; see engine.containers.wait."""
+        from engine.containers.wait import wait
+
+        return await wait(self._engine, name, condition)
+
+    async def attach(self, name: str, options: AttachOptions) -> Attachment:
+        """Connect to a container's stdio; see engine.containers.attach."""
+        from engine.containers.attach import attach
+
+        return await attach(self._engine, name, options)
+
+    async def logs(self, name: str, options: LogOptions) -> tuple[Container, AsyncIterator[LogEntry]]:
+        """Return a container and its log messages; see engine.containers.logs."""
+        from engine.containers.logs import logs
+
+        return await logs(self._engine, name, options)
+
+    def exec_create(self, name: str, config: ExecConfig) -> str:
+        """Prepare an exec session; see engine.containers.execs."""
+        from engine.containers.execs import exec_create
+
+        return exec_create(self._engine, name, config)
+
+    def exec_get(self, exec_id: str) -> ExecSession:
+        """Return an exec session. Raises NoSuchExec."""
+        from engine.containers.execs import exec_get
+
+        return exec_get(self._engine, exec_id)
+
+    async def exec_start(
+        self,
+        exec_id: str,
+        *,
+        detach: bool = False,
+        tty: bool | None = None,
+        console_size: list[int] | None = None,
+    ) -> Attachment | None:
+        """Run an exec session; see engine.containers.execs."""
+        from engine.containers.execs import exec_start
+
+        return await exec_start(self._engine, exec_id, detach=detach, tty=tty, console_size=console_size)
+
+    def exec_resize(self, exec_id: str, height: int, width: int) -> None:
+        """Set the size of an exec session's terminal."""
+        from engine.containers.execs import exec_resize
+
+        exec_resize(self._engine, exec_id, height, width)
+
+    def reconcile(self) -> None:
+        """Mend what killed processes left; see engine.containers.reconcile."""
+        from engine.containers.reconcile import reconcile
+
+        reconcile(self._engine)
+
+    def _image_ids(self, reference: str) -> list[str]:
+        from engine.errors import NotFound
+
+        try:
+            return [self._engine.images.resolve(reference).id]
+        except NotFound:
+            return []

@@ -11,7 +11,7 @@ import asyncio
 import fcntl
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,6 +78,8 @@ class Attachment:
         self._filter = DetachFilter(parse(options.detach_keys)) if tty and options.stdin else None
         self._history: AsyncIterator[tuple[int, bytes]] | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._ended: Callable[[], Awaitable[None]] | None = None
+        self._release: Callable[[], None] | None = None
 
     # -- making the connection
 
@@ -94,6 +96,11 @@ class Attachment:
         """Wait for a container that has not started; the task calls connected()."""
         self._connecting = connecting
 
+    def at_end(self, ended: Callable[[], Awaitable[None]], release: Callable[[], None]) -> None:
+        """Have ended() awaited after the last output and before the end is told, and release() when we leave."""
+        self._ended = ended
+        self._release = release
+
     # -- using it
 
     async def __aiter__(self) -> AsyncIterator[tuple[int, bytes]]:
@@ -103,6 +110,13 @@ class Attachment:
 
     async def read(self) -> list[tuple[int, bytes]]:
         """Return the next pieces of output, at least one; an empty list at the end."""
+        batch = await self._next()
+        if not batch and self._ended is not None and not self._over.is_set():
+            ended, self._ended = self._ended, None
+            await ended()
+        return batch
+
+    async def _next(self) -> list[tuple[int, bytes]]:
         if self._history is not None:
             async for item in self._history:
                 return [item]
@@ -146,6 +160,9 @@ class Attachment:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+        if self._release is not None:
+            self._release()
+            self._release = None
 
     async def _ready(self) -> bool:
         """Wait until there is a connection; False when we leave before."""

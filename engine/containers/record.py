@@ -49,6 +49,7 @@ class State:
     run: int = 0  # how often it was started; tells one run's exit from the next one's
     intent: str = ""  # a verb that has begun to change the machine and has not said that it is done
     boot_id: str = ""  # the boot in which it was last started
+    keep: bool = False  # its next end is part of a restart, so it is not removed then
     stop_requested: bool = False  # a client ended it, so no restart policy brings it back
 
     @property

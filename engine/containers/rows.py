@@ -40,6 +40,7 @@ def from_row(row: sqlite3.Row) -> Container:
         run=row["run"],
         intent=row["intent"],
         boot_id=row["boot_id"],
+        keep=bool(row["keep"]),
         stop_requested=bool(row["stop_requested"]),
     )
     return Container(

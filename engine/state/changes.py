@@ -3,7 +3,8 @@
 Every commit touches Settings.run_root/changed (engine.state.database) and whoever waits has an inotify watch on
 it. A process killed between its commit and the touch would leave waiters asleep, so they watch the
 database's write-ahead log as well: a write there that no touch follows wakes them a little later.
-More paths can be watched along (a container's run folder, to see its exit code arrive).
+More paths can be watched along: folders for their entries (a container's run folder, to see its exit code
+arrive) and files for their growth (its log).
 """
 
 from __future__ import annotations
@@ -23,10 +24,13 @@ _HEADER_BYTES = 16  # struct inotify_event: int wd; uint32 mask, cookie, len
 class Changes:
     """An open watch: enter it, look at the state, wait, look again. Never misses a change made after entering."""
 
-    def __init__(self, wake_file: Path, log: Path | None = None, also: Iterable[Path] = ()) -> None:
+    def __init__(
+        self, wake_file: Path, log: Path | None = None, also: Iterable[Path] = (), files: Iterable[Path] = ()
+    ) -> None:
         self._wake_file = wake_file
         self._log = log
         self._also = also
+        self._files = files
         self._event = asyncio.Event()
         self._fd = -1
         self._log_watch = -1
@@ -44,6 +48,9 @@ class Changes:
             for path in self._also:
                 if path.exists():
                     syscalls.inotify_add_watch(self._fd, path, mask | syscalls.IN_DELETE)
+            for path in self._files:
+                if path.exists():
+                    syscalls.inotify_add_watch(self._fd, path, syscalls.IN_MODIFY)
         except BaseException:
             os.close(self._fd)
             raise

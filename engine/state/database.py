@@ -33,7 +33,8 @@ MIGRATIONS: tuple[str, ...] = (
         error TEXT NOT NULL DEFAULT '', oom_killed INTEGER NOT NULL DEFAULT 0,
         started INTEGER NOT NULL DEFAULT 0, finished INTEGER NOT NULL DEFAULT 0,
         boot_id TEXT NOT NULL DEFAULT '', run INTEGER NOT NULL DEFAULT 0, restart_count INTEGER NOT NULL DEFAULT 0,
-        stop_requested INTEGER NOT NULL DEFAULT 0, intent TEXT NOT NULL DEFAULT '', network TEXT NOT NULL DEFAULT '{}');
+        stop_requested INTEGER NOT NULL DEFAULT 0, intent TEXT NOT NULL DEFAULT '',
+        keep INTEGER NOT NULL DEFAULT 0, network TEXT NOT NULL DEFAULT '{}');
     CREATE TABLE exec_sessions (
         id TEXT PRIMARY KEY, container_id TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
         created INTEGER NOT NULL, definition TEXT NOT NULL, status TEXT NOT NULL, pid INTEGER NOT NULL DEFAULT 0,

@@ -1,0 +1,299 @@
+"""Exec sessions: further processes in a running container, each with a monitor of its own.
+
+A session's row says what is to run; its run folder (engine.containers.folders.exec_session) is its bundle. It runs
+once. Its exit code is recorded by whoever sees it first: the server whose client is attached, or the exit command.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine import locks
+from engine.containers import folders, rows
+from engine.containers.attach import Attachment, AttachOptions, ContainerPaused, connect
+from engine.containers.record import CREATED, EXITED, PAUSED, RUNNING, Container
+from engine.containers.settle import LOST, find_runtime, settled
+from engine.containers.stop import NotRunning
+from engine.errors import Conflict, EngineError, InvalidParameter, NoSuchExec
+from engine.off_loop import off_loop
+from engine.runtime import monitor
+from engine.runtime.failures import ProcessFailed, exec_failed
+from engine.runtime.monitor import Launch, MonitorPlan
+from engine.runtime.oci import RuntimeFailed
+from engine.state.codec import decode, encode
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from engine import Engine
+
+
+class ExecHasRun(Conflict):
+    """An exec session runs once, and this one has."""
+
+    def __init__(self, exec_id: str) -> None:
+        super().__init__(f"exec session {exec_id} has already run")
+        self.exec_id = exec_id
+
+
+class ExecIsRunning(Conflict):
+    """An exec session runs once, and this one is running."""
+
+    def __init__(self, exec_id: str) -> None:
+        super().__init__(f"exec session {exec_id} is already running")
+        self.exec_id = exec_id
+
+
+class NoExecCommand(InvalidParameter):
+    """An exec session without a command."""
+
+    def __init__(self) -> None:
+        super().__init__("an exec session needs a command")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecConfig:
+    """What an exec session runs, and how."""
+
+    user: str = ""
+    privileged: bool = False
+    tty: bool = False
+    console_size: list[int] | None = None  # height, width
+    attach_stdin: bool = False
+    attach_stdout: bool = False
+    attach_stderr: bool = False
+    detach_keys: str = ""
+    env: list[str] | None = None
+    working_dir: str = ""
+    cmd: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecSession:
+    """One exec session; exit_code is None until it has ended."""
+
+    id: str
+    container_id: str
+    config: ExecConfig
+    status: str
+    pid: int
+    exit_code: int | None
+
+    @property
+    def running(self) -> bool:
+        """Whether its process runs."""
+        return self.status == RUNNING
+
+
+def exec_create(engine: Engine, name: str, config: ExecConfig) -> str:
+    """Prepare an exec session in a running container; returns its id.
+
+    Raises NoSuchContainer, NotRunning, ContainerPaused, NoExecCommand, InvalidDetachKeys.
+    """
+    from engine.containers.detach_keys import parse
+
+    container = rows.get(engine.database, rows.find_id(engine.database, name))
+    if not config.cmd:
+        raise NoExecCommand
+    parse(config.detach_keys)
+    _check_runs(container)
+    exec_id = os.urandom(32).hex()
+    with engine.database.transaction() as tx:
+        tx.execute(
+            "INSERT INTO exec_sessions (id, container_id, created, definition, status) VALUES (?, ?, ?, ?, ?)",
+            (exec_id, container.id, time.time_ns(), encode(config), CREATED),
+        )
+        rows.event(tx, container, f"exec_create: {' '.join(config.cmd)}", execID=exec_id)
+    return exec_id
+
+
+def exec_get(engine: Engine, exec_id: str) -> ExecSession:
+    """Return an exec session by its id or an unambiguous prefix of it. Raises NoSuchExec."""
+    found = engine.database.rows("SELECT * FROM exec_sessions WHERE id GLOB ? LIMIT 2", (exec_id + "*",))
+    if len(found) != 1 or not exec_id.isalnum():
+        raise NoSuchExec(exec_id)
+    return _from_row(found[0])
+
+
+def exec_ids(engine: Engine, container_id: str) -> list[str]:
+    """Return the ids of a container's running exec sessions, oldest first."""
+    found = engine.database.rows(
+        "SELECT id FROM exec_sessions WHERE container_id = ? AND status = ? ORDER BY created", (container_id, RUNNING)
+    )
+    return [row["id"] for row in found]
+
+
+def exec_resize(engine: Engine, exec_id: str, height: int, width: int) -> None:
+    """Set the terminal size of a running exec session. Raises NoSuchExec, NotRunning."""
+    session = exec_get(engine, exec_id)
+    try:
+        monitor.resize(folders.exec_session(engine.settings, session.container_id, session.id), height, width)
+    except OSError as error:
+        raise NotRunning(session.container_id) from error
+
+
+async def exec_start(
+    engine: Engine,
+    exec_id: str,
+    *,
+    detach: bool = False,
+    tty: bool | None = None,
+    console_size: list[int] | None = None,
+) -> Attachment | None:
+    """Run an exec session; returns the connection to its stdio, None with detach.
+
+    Raises NoSuchExec, ExecHasRun, ExecIsRunning, NotRunning, ContainerPaused, ExecFailed.
+    """
+    session = await off_loop(exec_get, engine, exec_id)
+    launch = await off_loop(_launch, engine, session, detach, tty, console_size)
+    run_folder = folders.exec_session(engine.settings, session.container_id, session.id)
+    attachment = None
+    try:
+        if not detach:
+            config = session.config
+            attachment = Attachment(
+                tty=config.tty if tty is None else tty,
+                options=AttachOptions(
+                    config.attach_stdin, config.attach_stdout, config.attach_stderr, detach_keys=config.detach_keys
+                ),
+            )
+            attachment.connected(connect(run_folder))
+            launch.release()
+        await off_loop(_running, engine, session, launch)
+    except BaseException:
+        launch.close()
+        if attachment is not None:
+            await attachment.close()
+        raise
+    if attachment is None:
+        launch.close()
+        return None
+
+    async def ended() -> None:
+        await off_loop(_await_end, engine, session, launch)
+
+    attachment.at_end(ended, launch.close)
+    return attachment
+
+
+def settle_exec(engine: Engine, container_id: str, exec_id: str, code: int | None = None) -> None:
+    """Record the end of an exec session that has ended, once; without a code, the monitor's file has it."""
+    run_folder = folders.exec_session(engine.settings, container_id, exec_id)
+    if code is None:
+        code = monitor.exit_code(run_folder)
+        if code is None:
+            if monitor.alive(run_folder):
+                return
+            code = LOST
+    with engine.database.transaction() as tx:
+        done = tx.execute(
+            "UPDATE exec_sessions SET status = ?, exit_code = ?, pid = 0 WHERE id = ? AND status = ?",
+            (EXITED, code, exec_id, RUNNING),
+        )
+        row = tx.execute("SELECT * FROM containers WHERE id = ?", (container_id,)).fetchone()
+        if done.rowcount and row is not None:
+            rows.event(tx, rows.from_row(row), "exec_die", execID=exec_id, exitCode=str(code))
+
+
+def _launch(
+    engine: Engine, session: ExecSession, detach: bool, tty: bool | None, console_size: list[int] | None
+) -> Launch:
+    """Claim the session and spawn its monitor, which waits for the attacher unless detached."""
+    from engine.containers.bundle import exec_process
+
+    with locks.locked(engine.settings.locks, folders.lock_name(session.container_id)):
+        container = settled(engine, session.container_id)
+        _check_runs(container)
+        config = session.config
+        terminal = config.tty if tty is None else tty
+        with engine.database.transaction() as tx:
+            claimed = tx.execute(
+                "UPDATE exec_sessions SET status = ? WHERE id = ? AND status = ?", (RUNNING, session.id, CREATED)
+            )
+            if not claimed.rowcount:
+                status = tx.execute("SELECT status FROM exec_sessions WHERE id = ?", (session.id,)).fetchone()
+                raise ExecIsRunning(session.id) if status["status"] == RUNNING else ExecHasRun(session.id)
+        try:
+            process = exec_process(engine, container, config, terminal, console_size or config.console_size)
+            run_folder = folders.exec_session(engine.settings, container.id, session.id)
+            run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (run_folder / "process.json").write_text(json.dumps(process))
+            launch = Launch(_plan(engine, container, session, terminal, detach))
+            if not detach:
+                launch.wait_attachable()
+        except EngineError as error:
+            _record_failure(engine, session, error)
+            raise
+    return launch
+
+
+def _plan(engine: Engine, container: Container, session: ExecSession, terminal: bool, detach: bool) -> MonitorPlan:
+    from engine.containers.start import exit_command
+
+    return MonitorPlan(
+        runtime=find_runtime(engine, container),
+        container_id=container.id,
+        run_folder=folders.exec_session(engine.settings, container.id, session.id),
+        exit_command=exit_command(engine, "exec", container.id, session.id),
+        log_path="null",
+        terminal=terminal,
+        stdin=session.config.attach_stdin and not detach,
+        leave_stdin_open=terminal,
+        exec_id=session.id,
+        attach_first=not detach,
+    )
+
+
+def _running(engine: Engine, session: ExecSession, launch: Launch) -> None:
+    """Wait until the process is there and record it; a process that could not be made is an error."""
+    program = (session.config.cmd or [""])[0]
+    try:
+        pid = launch.pid()
+    except RuntimeFailed as error:
+        failure = exec_failed(error.text, program)
+        _record_failure(engine, session, failure)
+        raise failure from error
+    container = rows.get(engine.database, session.container_id)
+    run_folder = folders.exec_session(engine.settings, container.id, session.id)
+    with engine.database.transaction() as tx:
+        tx.execute(
+            "UPDATE exec_sessions SET pid = ?, monitor_pid = ? WHERE id = ? AND status = ?",
+            (pid, monitor.monitor_pid(run_folder), session.id, RUNNING),
+        )
+        rows.event(tx, container, f"exec_start: {' '.join(session.config.cmd or [])}", execID=session.id)
+
+
+def _await_end(engine: Engine, session: ExecSession, launch: Launch) -> None:
+    code = launch.exit_code()
+    settle_exec(engine, session.container_id, session.id, code)
+
+
+def _record_failure(engine: Engine, session: ExecSession, error: EngineError) -> None:
+    code = error.exit_code if isinstance(error, ProcessFailed) else 126
+    with engine.database.transaction() as tx:
+        tx.execute(
+            "UPDATE exec_sessions SET status = ?, exit_code = ? WHERE id = ? AND status = ?",
+            (EXITED, code, session.id, RUNNING),
+        )
+
+
+def _check_runs(container: Container) -> None:
+    if container.state.status == PAUSED:
+        raise ContainerPaused(container.id, "exec")
+    if not container.state.alive:
+        raise NotRunning(container.id)
+
+
+def _from_row(row: sqlite3.Row) -> ExecSession:
+    return ExecSession(
+        id=row["id"],
+        container_id=row["container_id"],
+        config=decode(ExecConfig, row["definition"]),
+        status=row["status"],
+        pid=row["pid"],
+        exit_code=row["exit_code"],
+    )

@@ -1,0 +1,101 @@
+"""Removing a container, and giving it another name."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from engine import locks
+from engine.containers import folders, rows
+from engine.containers.record import PAUSED, REMOVING, RESTARTING, RUNNING, Container
+from engine.containers.settle import INTENT_REMOVE, demolish, settled
+from engine.errors import Conflict, InvalidParameter, NameInUse, NoSuchContainer
+
+if TYPE_CHECKING:
+    from engine import Engine
+
+NAME = re.compile(r"^/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$")
+
+
+class RemoveOfRunning(Conflict):
+    """A container that runs is removed only by force; status says how it runs."""
+
+    def __init__(self, name: str, status: str) -> None:
+        super().__init__(f"cannot remove container {name}: it is {status}")
+        self.name = name
+        self.status = status
+
+
+class InvalidName(InvalidParameter):
+    """A name that no container can have."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"invalid container name: {name}")
+        self.name = name
+
+
+class SameName(InvalidParameter):
+    """A container is renamed to the name it has."""
+
+    def __init__(self) -> None:
+        super().__init__("the container has this name already")
+
+
+def remove(engine: Engine, name: str, *, force: bool = False, volumes: bool = False) -> None:
+    """Remove a container; force ends it first, volumes takes its anonymous volumes along.
+
+    Raises NoSuchContainer, RemoveOfRunning.
+    """
+    from engine.containers.stop import KillOfStopped, kill
+
+    container_id = rows.find_id(engine.database, name)
+    container = rows.get(engine.database, container_id)
+    if container.state.status in (RUNNING, PAUSED, RESTARTING):
+        if not force:
+            raise RemoveOfRunning(container.name, container.state.status)
+        if container.state.alive:
+            try:
+                kill(engine, container_id)
+            except KillOfStopped:
+                pass
+            except NoSuchContainer:
+                return  # it removed itself
+    with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
+        try:
+            container = settled(engine, container_id)
+        except NoSuchContainer:
+            return
+        if container.state.alive:
+            raise RemoveOfRunning(container.name, container.state.status)
+        with engine.database.transaction() as tx:
+            rows.change(tx, container_id, intent=INTENT_REMOVE, status=REMOVING)
+        demolish(engine, container, volumes=volumes)
+
+
+def rename(engine: Engine, name: str, new_name: str) -> None:
+    """Give a container another name. Raises NoSuchContainer, InvalidName, NameInUse, SameName."""
+    container_id = rows.find_id(engine.database, name)
+    check_name(new_name)
+    wanted = new_name.removeprefix("/")
+    with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
+        container = settled(engine, container_id)
+        if container.name == wanted:
+            raise SameName
+        with engine.database.transaction() as tx:
+            owner = tx.execute("SELECT id FROM containers WHERE name = ?", (wanted,)).fetchone()
+            if owner is not None:
+                raise NameInUse(wanted, owner["id"])
+            rows.change(tx, container_id, name=wanted)
+            rows.event(tx, _renamed(container, wanted), "rename", oldName=f"/{container.name}")
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no container can have. Raises InvalidName."""
+    if not NAME.match(name) or len(name) > 255:
+        raise InvalidName(name)
+
+
+def _renamed(container: Container, name: str) -> Container:
+    import dataclasses
+
+    return dataclasses.replace(container, name=name)

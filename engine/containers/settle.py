@@ -1,0 +1,207 @@
+"""Bringing a container's record and its remains on the machine into agreement.
+
+Run by whoever comes first when a container ends (a waiter, the exit command, the next verb), and by every verb
+that takes the container's lock, so that what a killed process left half done is finished or undone.
+Each step can be repeated: a crash in the middle is mended by running it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+from engine import locks
+from engine.containers import folders, rows
+from engine.containers.record import EXITED, RESTARTING, Container
+from engine.errors import NoSuchContainer
+from engine.runtime import monitor, oci
+
+if TYPE_CHECKING:
+    from engine import Engine
+    from engine.state.database import Transaction
+
+LOST = 137  # the exit code of a container whose monitor was killed: it is killed as well
+REBOOTED = 255  # and of one that the machine's end ended
+
+INTENT_CREATE = "create"
+INTENT_START = "start"
+INTENT_REMOVE = "remove"
+
+log = logging.getLogger(__name__)
+
+
+def settle_exit(engine: Engine, container_id: str) -> Container | None:
+    """Record the end of a container that has ended and take down what it stood on; None when it is gone.
+
+    Does nothing to one that runs. Blocks while another process has the container's lock.
+    """
+    with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
+        try:
+            return settled(engine, container_id)
+        except NoSuchContainer:
+            locks.forget(engine.settings.locks, folders.lock_name(container_id))
+            return None
+
+
+def settled(engine: Engine, container_id: str) -> Container:
+    """Return the container as it truly stands; the caller holds its lock.
+
+    Finishes an exit that nobody recorded, undoes a start or a creation that was cut off, completes a removal.
+    Raises NoSuchContainer.
+    """
+    container = rows.get(engine.database, container_id)
+    state = container.state
+    if state.intent in (INTENT_CREATE, INTENT_REMOVE):
+        demolish(engine, container)
+        raise NoSuchContainer(container_id)
+    if state.intent == INTENT_START:
+        log.info("Container %s: its start was cut off; undoing it", container_id)
+        dismantle(engine, container)
+        with engine.database.transaction() as tx:
+            engine.networks.forget(tx, container_id)
+            rows.change(tx, container_id, intent="", network="{}")
+    elif state.alive:
+        code = _ended(engine, container)
+        if code is not None:
+            return finish(engine, container, code)
+    else:
+        return container
+    return rows.get(engine.database, container_id)
+
+
+def _ended(engine: Engine, container: Container) -> int | None:
+    """Return the exit code of a container that is recorded as running but has ended, None if it runs."""
+    run_folder = folders.run(engine.settings, container.id)
+    if container.state.boot_id != rows.boot_id():
+        return REBOOTED
+    code = monitor.exit_code(run_folder)
+    if code is not None:
+        return code
+    if not monitor.alive(run_folder):
+        # The monitor may have written the code between the two looks.
+        code = monitor.exit_code(run_folder)
+        return LOST if code is None else code
+    runtime = find_runtime(engine, container)
+    if (runtime.state_folder / container.id / "exec.fifo").exists():
+        # Recorded as running, created by the runtime, but the process that started it died in between.
+        runtime.start(container.id)
+    return None
+
+
+def finish(engine: Engine, container: Container, code: int) -> Container:
+    """Take down an ended container and record its end; removes it when that was asked for. Lock held."""
+    run_folder = folders.run(engine.settings, container.id)
+    finished = time.time_ns()
+    try:
+        finished = (run_folder / "exit").stat().st_mtime_ns
+    except FileNotFoundError:
+        pass
+    oom_killed = (run_folder / "oom").exists()
+    dismantle(engine, container)
+    restart = wants_restart(container, code)
+    remove = container.host.auto_remove and not container.state.keep and not restart
+    if remove:
+        engine.store.delete_container(container.id)
+    with engine.database.transaction() as tx:
+        if oom_killed:
+            rows.event(tx, container, "oom")
+        engine.networks.forget(tx, container.id)
+        engine.volumes.unmounted(tx, container)
+        duration = max(0, finished - container.state.started) // 1_000_000_000
+        rows.event(tx, container, "die", execDuration=str(duration), exitCode=str(code))
+        _end_exec_sessions(tx, container)
+        if remove:
+            forget(engine, tx, container, volumes=True)
+        else:
+            rows.change(
+                tx,
+                container.id,
+                status=RESTARTING if restart else EXITED,
+                pid=0,
+                monitor_pid=0,
+                exit_code=code,
+                oom_killed=int(oom_killed),
+                finished=finished,
+                network="{}",
+                intent="",
+            )
+    if remove:
+        sweep(engine, container)
+        return container
+    # Last, so that until the transaction holds the code, its file does.
+    clear_run_folder(engine, container)
+    return rows.get(engine.database, container.id)
+
+
+def wants_restart(container: Container, code: int) -> bool:
+    """Tell whether a container's restart policy brings it back after an exit with this code."""
+    if container.state.stop_requested:
+        return False
+    policy = container.host.restart_policy
+    match policy.name:
+        case "always" | "unless-stopped":
+            return True
+        case "on-failure":
+            limit = policy.maximum_retry_count
+            return code != 0 and (limit == 0 or container.state.restart_count < limit)
+    return False
+
+
+def find_runtime(engine: Engine, container: Container) -> oci.Runtime:
+    """Return the runtime that a container was created for."""
+    settings = engine.settings
+    return oci.find(container.definition.runtime, default=settings.default_runtime, run_root=settings.run_root)
+
+
+def dismantle(engine: Engine, container: Container) -> None:
+    """Take down what a running container stands on: processes, cgroup, mounts, network. Can be repeated."""
+    find_runtime(engine, container).delete(container.id)
+    engine.networks.tear_down(container.id)
+    engine.store.unmount(container.id)
+
+
+def demolish(engine: Engine, container: Container, *, volumes: bool = False) -> None:
+    """Remove a container with all that it has; the lock is held and its row has the intent. Can be repeated."""
+    dismantle(engine, container)
+    engine.store.delete_container(container.id)
+    with engine.database.transaction() as tx:
+        forget(engine, tx, container, volumes=volumes)
+    sweep(engine, container)
+
+
+def forget(engine: Engine, tx: Transaction, container: Container, *, volumes: bool) -> None:
+    """Delete a container's rows and tell of it; with volumes, its anonymous volumes' too."""
+    engine.networks.forget(tx, container.id)
+    if volumes:
+        engine.volumes.forget_anonymous(tx, container)
+    if container.state.intent != INTENT_CREATE:
+        rows.event(tx, container, "destroy")
+    tx.execute("DELETE FROM containers WHERE id = ?", (container.id,))
+
+
+def sweep(engine: Engine, container: Container) -> None:
+    """Delete the folders and the lock of a container whose rows are gone."""
+    engine.volumes.sweep()
+    shutil.rmtree(folders.persistent(engine.settings, container.id), ignore_errors=True)
+    shutil.rmtree(folders.run(engine.settings, container.id), ignore_errors=True)
+    locks.forget(engine.settings.locks, folders.lock_name(container.id))
+
+
+def clear_run_folder(engine: Engine, container: Container) -> None:
+    """Remove what one run left in the run folder; attachers that wait for the next one stay."""
+    run_folder = folders.run(engine.settings, container.id)
+    for name in ("exit", "oom", "pidfile", "conmon.pid", "attach", "ctl", "winsz", "config.json"):
+        (run_folder / name).unlink(missing_ok=True)
+    shutil.rmtree(run_folder / "exec", ignore_errors=True)
+
+
+def _end_exec_sessions(tx: Transaction, container: Container) -> None:
+    """Mark exec sessions that the container's end took with it."""
+    tx.execute(
+        "UPDATE exec_sessions SET status = ?, exit_code = coalesce(exit_code, ?), pid = 0 "
+        "WHERE container_id = ? AND status = 'running'",
+        (EXITED, LOST, container.id),
+    )
+

@@ -1,0 +1,214 @@
+"""Starting a container: mount its root, connect it, have the monitor create it, let it run.
+
+The row first gets the intent to start, so that a start that is cut off is undone by whoever locks the container
+next. It becomes `running`, with the event, before the process may run: an exit can then never come from a
+container that is not recorded as running. A process killed between the two is finished by engine.containers.settle.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from engine import locks
+from engine.containers import folders, rows
+from engine.containers.attach import await_attachers
+from engine.containers.record import DEAD, PAUSED, REMOVING, Container
+from engine.containers.settle import (
+    INTENT_START,
+    clear_run_folder,
+    demolish,
+    dismantle,
+    find_runtime,
+    settled,
+)
+from engine.errors import Conflict, EngineError, NotModified
+from engine.runtime.failures import StartFailed, start_failed
+from engine.runtime.cgroups import explain_runtime_error
+from engine.runtime.monitor import Launch, MonitorPlan, monitor_pid
+from engine.runtime.oci import RuntimeFailed
+
+if TYPE_CHECKING:
+
+    from engine import Engine
+    from engine.runtime.oci import Runtime
+
+log = logging.getLogger(__name__)
+
+
+class AlreadyRunning(NotModified):
+    """The container runs already."""
+
+    def __init__(self, container_id: str) -> None:
+        super().__init__(f"container {container_id} is running already")
+        self.container_id = container_id
+
+
+class StartOfPaused(Conflict):
+    """A paused container cannot be started."""
+
+    def __init__(self, container_id: str) -> None:
+        super().__init__(f"container {container_id} is paused: resume it instead")
+        self.container_id = container_id
+
+
+class StartOfRemoved(Conflict):
+    """The container is being removed."""
+
+    def __init__(self, container_id: str) -> None:
+        super().__init__(f"container {container_id} is being removed and cannot be started")
+        self.container_id = container_id
+
+
+def start(engine: Engine, name: str) -> None:
+    """Start a container; returns when its process runs.
+
+    Raises NoSuchContainer, AlreadyRunning, StartOfPaused, StartOfRemoved, StartFailed and what the network raises.
+    """
+    container_id = rows.find_id(engine.database, name)
+    with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
+        container = settled(engine, container_id)
+        status = container.state.status
+        if status == PAUSED:
+            raise StartOfPaused(container_id)
+        if container.state.alive:
+            raise AlreadyRunning(container_id)
+        if status in (REMOVING, DEAD):
+            raise StartOfRemoved(container_id)
+        start_locked(engine, container)
+
+
+def start_locked(engine: Engine, container: Container, *, restart_count: int = 0) -> None:
+    """Start a container that does not run; the caller holds its lock. Raises as start does."""
+    try:
+        _start(engine, container, restart_count)
+    except EngineError as error:
+        _record_failure(engine, container, error)
+        raise
+    except BaseException:
+        dismantle(engine, container)
+        raise
+
+
+def _start(engine: Engine, container: Container, restart_count: int) -> None:
+    from engine.containers.bundle import network_request, prepare
+
+    runtime = find_runtime(engine, container)
+    run_folder = folders.run(engine.settings, container.id)
+    run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    clear_run_folder(engine, container)
+    with engine.database.transaction() as tx:
+        rows.change(tx, container.id, intent=INTENT_START, boot_id=rows.boot_id(), stop_requested=0, keep=0)
+        plan = engine.networks.plan(tx, container.id, network_request(engine, container))
+    rootfs = engine.store.mount(container.id, volatile=container.host.auto_remove)
+    network = engine.networks.apply(plan)
+    try:
+        spec = prepare(engine, container, rootfs, network)
+        (run_folder / "config.json").write_text(json.dumps(spec))
+        pid = _create(engine, container, runtime, network.held)
+    finally:
+        for fd in network.held:
+            os.close(fd)
+    await_attachers(folders.attachers(engine.settings, container.id))
+    with engine.database.transaction() as tx:
+        engine.networks.connected(tx, container.id, plan)
+        engine.volumes.mounted(tx, container)
+        rows.change(
+            tx,
+            container.id,
+            status="running",
+            pid=pid,
+            monitor_pid=monitor_pid(run_folder),
+            exit_code=0,
+            error="",
+            oom_killed=0,
+            started=time.time_ns(),
+            run=container.state.run + 1,
+            restart_count=restart_count,
+            intent="",
+            network=network.stored,
+        )
+        rows.event(tx, container, "start")
+    try:
+        runtime.start(container.id)
+    except RuntimeFailed as error:
+        raise failure(container, error.text) from error
+
+
+def _create(engine: Engine, container: Container, runtime: Runtime, held: list[int]) -> int:
+    """Have the monitor create the container; returns the pid of its process, which waits to be started."""
+    launch = Launch(_monitor_plan(engine, container, runtime), keep_open=held)
+    try:
+        return launch.pid()
+    except RuntimeFailed as error:
+        raise failure(container, error.text) from error
+    finally:
+        launch.close()
+
+
+def failure(container: Container, text: str) -> EngineError:
+    """Return the error for a runtime's message; a machine that cannot run containers gets what to do about it."""
+    return explain_runtime_error(text) or start_failed(text, container.definition.path)
+
+
+def _monitor_plan(engine: Engine, container: Container, runtime: Runtime) -> MonitorPlan:
+    settings, config = engine.settings, container.config
+    log_file = folders.log_file(settings, container.id)
+    log_file.parent.mkdir(parents=True, exist_ok=True, mode=0o710)
+    return MonitorPlan(
+        runtime=runtime,
+        container_id=container.id,
+        run_folder=folders.run(settings, container.id),
+        exit_command=exit_command(engine, "container", container.id),
+        log_path="null" if container.host.log_config.type == "none" else f"k8s-file:{log_file}",
+        terminal=config.tty,
+        stdin=config.open_stdin,
+        # A terminal has no end of input, and a client that leaves one by its detach keys must not close it.
+        leave_stdin_open=config.tty or not config.stdin_once,
+    )
+
+
+def exit_command(engine: Engine, kind: str, *ids: str) -> list[str]:
+    """Return the command that the monitor runs when a process has ended; see engine.monitor_exit."""
+    import engine as package
+
+    settings = engine.settings
+    command = [sys.executable, "-I", _script(package.__path__[0]), str(settings.root), str(settings.run_root)]
+    if settings.default_runtime is not None:
+        command += ["--runtime", settings.default_runtime]
+    if settings.graph_root is not None:
+        command += ["--graph-root", str(settings.graph_root)]
+    return [*command, kind, *ids]
+
+
+def _script(package_folder: str) -> str:
+    return os.path.join(package_folder, "monitor_exit.py")
+
+
+def _record_failure(engine: Engine, container: Container, error: EngineError) -> None:
+    """Undo what a failed start did, and keep its reason where inspect shows it."""
+    dismantle(engine, container)
+    if container.host.auto_remove:
+        demolish(engine, container, volumes=True)
+        return
+    code = error.exit_code if isinstance(error, StartFailed) else 128
+    with engine.database.transaction() as tx:
+        engine.networks.forget(tx, container.id)
+        rows.change(
+            tx,
+            container.id,
+            status=container.state.status if container.state.status != "running" else "created",
+            pid=0,
+            monitor_pid=0,
+            intent="",
+            network="{}",
+            exit_code=code,
+            error=str(error),
+        )
+    clear_run_folder(engine, container)
+
+

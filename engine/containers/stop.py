@@ -1,0 +1,283 @@
+"""Ending a container's process, or one run of it: kill, stop, restart, pause.
+
+The container's lock is not held while its process is asked to end, so that other verbs are answered meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal as signals
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine import locks, syscalls
+from engine.containers import folders, rows
+from engine.containers.record import PAUSED, RUNNING, Container
+from engine.containers.settle import find_runtime, settle_exit, settled
+from engine.errors import Conflict, InvalidParameter, NoSuchContainer, NotModified
+from engine.runtime import monitor
+
+if TYPE_CHECKING:
+    from engine import Engine
+
+DEFAULT_STOP_SECONDS = 10
+KILL_SECONDS = 10  # how long the kernel may take to end a process that was sent SIGKILL
+DEFAULT_SIGNAL = "SIGTERM"
+
+
+class NotRunning(Conflict):
+    """The container has no process."""
+
+    def __init__(self, container_id: str) -> None:
+        super().__init__(f"container {container_id} is not running")
+        self.container_id = container_id
+
+
+class KillOfStopped(Conflict):
+    """A signal for a container that has no process."""
+
+    def __init__(self, name: str, container_id: str) -> None:
+        super().__init__(f"cannot kill container {name}: container {container_id} is not running")
+        self.name = name
+        self.container_id = container_id
+
+
+class AlreadyStopped(NotModified):
+    """The container does not run."""
+
+    def __init__(self, container_id: str) -> None:
+        super().__init__(f"container {container_id} does not run")
+        self.container_id = container_id
+
+
+class InvalidSignal(InvalidParameter):
+    """A signal that does not exist."""
+
+    def __init__(self, signal: str) -> None:
+        super().__init__(f"invalid signal: {signal}")
+        self.signal = signal
+
+
+class AlreadyPaused(Conflict):
+    """The container is paused."""
+
+    def __init__(self, container_id: str) -> None:
+        super().__init__(f"container {container_id} is already paused")
+        self.container_id = container_id
+
+
+class NotPaused(Conflict):
+    """The container is not paused."""
+
+    def __init__(self, container_id: str) -> None:
+        super().__init__(f"container {container_id} is not paused")
+        self.container_id = container_id
+
+
+def parse_signal(text: str) -> int:
+    """Return the number of a signal given as 9, KILL, SIGKILL or RTMIN+3. Raises InvalidSignal."""
+    if text.isdigit():
+        number = int(text)
+        if not 0 < number < signals.NSIG:
+            raise InvalidSignal(text)
+        return number
+    name = text.upper().removeprefix("SIG")
+    base, plus, offset = name.partition("+")
+    if base == "RTMIN" and plus and offset.isdigit() and signals.SIGRTMIN + int(offset) <= signals.SIGRTMAX:
+        return signals.SIGRTMIN + int(offset)
+    if name.startswith("RTMAX-") and name[6:].isdigit() and signals.SIGRTMAX - int(name[6:]) >= signals.SIGRTMIN:
+        return signals.SIGRTMAX - int(name[6:])
+    try:
+        return signals.Signals[f"SIG{name}"].value
+    except KeyError:
+        raise InvalidSignal(text) from None
+
+
+def kill(engine: Engine, name: str, signal: str = "") -> None:
+    """Send a signal to a container's first process; SIGKILL returns when it has ended.
+
+    Raises NoSuchContainer, KillOfStopped, InvalidSignal.
+    """
+    number = parse_signal(signal or "SIGKILL")
+    container_id = rows.find_id(engine.database, name)
+    container = rows.get(engine.database, container_id)
+    if not container.state.alive:
+        raise KillOfStopped(name, container_id)
+    # A process that is asked to end by a client's signal stays ended, whatever the restart policy.
+    stops = number in (signals.SIGKILL, parse_signal(container.config.stop_signal or DEFAULT_SIGNAL))
+    if not _signal(engine, container, number, client_ends_it=stops):
+        settle_exit(engine, container_id)
+        raise KillOfStopped(name, container_id)
+    if number == signals.SIGKILL:
+        await_exit(engine, container, KILL_SECONDS)
+        settle_exit(engine, container_id)
+
+
+def stop(engine: Engine, name: str, *, signal: str = "", timeout: int | None = None) -> None:
+    """End a container's process by its stop signal, after timeout seconds by SIGKILL; -1 waits for ever.
+
+    Raises NoSuchContainer, AlreadyStopped, InvalidSignal.
+    """
+    container_id = rows.find_id(engine.database, name)
+    container = rows.get(engine.database, container_id)
+    number = parse_signal(signal or container.config.stop_signal or DEFAULT_SIGNAL)
+    if container.state.status == "restarting":
+        _give_up_restart(engine, container)
+        return
+    if not container.state.alive:
+        raise AlreadyStopped(container_id)
+    end(engine, container, number, timeout)
+    try:
+        container = rows.get(engine.database, container_id)
+    except NoSuchContainer:
+        pass  # it removed itself
+    with engine.database.transaction() as tx:
+        rows.event(tx, container, "stop")
+
+
+def restart(engine: Engine, name: str, *, signal: str = "", timeout: int | None = None) -> None:
+    """Stop a container, if it runs, and start it. Raises NoSuchContainer, InvalidSignal and what start raises."""
+    from engine.containers.start import start
+
+    container_id = rows.find_id(engine.database, name)
+    container = rows.get(engine.database, container_id)
+    number = parse_signal(signal or container.config.stop_signal or DEFAULT_SIGNAL)
+    if container.state.alive:
+        # Its end removes no container that is to start again.
+        with engine.database.transaction() as tx:
+            rows.change(tx, container_id, keep=1)
+        end(engine, container, number, timeout)
+        with engine.database.transaction() as tx:
+            rows.event(tx, container, "stop")
+    start(engine, container_id)
+    with engine.database.transaction() as tx:
+        rows.event(tx, container, "restart")
+
+
+def end(engine: Engine, container: Container, number: int, timeout: int | None) -> None:
+    """Bring a running container to its end, gently first; on return its exit is recorded."""
+    if timeout is None:
+        timeout = container.config.stop_timeout
+    seconds = DEFAULT_STOP_SECONDS if timeout is None else timeout
+    if container.state.status == PAUSED:
+        # A frozen process handles no signal; dockerd thaws it as well.
+        find_runtime(engine, container).resume(container.id)
+    if _signal(engine, container, number, client_ends_it=True):
+        if not await_exit(engine, container, None if seconds < 0 else seconds):
+            if _signal(engine, container, signals.SIGKILL, client_ends_it=True):
+                await_exit(engine, container, KILL_SECONDS)
+    settle_exit(engine, container.id)
+
+
+def pause(engine: Engine, name: str) -> None:
+    """Freeze all processes of a container. Raises NoSuchContainer, NotRunning, AlreadyPaused."""
+    container_id = rows.find_id(engine.database, name)
+    with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
+        container = settled(engine, container_id)
+        if container.state.status == PAUSED:
+            raise AlreadyPaused(container_id)
+        if not container.state.alive:
+            raise NotRunning(container_id)
+        find_runtime(engine, container).pause(container_id)
+        with engine.database.transaction() as tx:
+            rows.change(tx, container_id, status=PAUSED)
+            rows.event(tx, container, "pause")
+
+
+def unpause(engine: Engine, name: str) -> None:
+    """Let a paused container go on. Raises NoSuchContainer, NotPaused."""
+    container_id = rows.find_id(engine.database, name)
+    with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
+        container = settled(engine, container_id)
+        if container.state.status != PAUSED:
+            raise NotPaused(container_id)
+        find_runtime(engine, container).resume(container_id)
+        with engine.database.transaction() as tx:
+            rows.change(tx, container_id, status=RUNNING)
+            rows.event(tx, container, "unpause")
+
+
+def await_exit(engine: Engine, container: Container, seconds: float | None) -> bool:
+    """Wait until the monitor has left an exit code or is gone; False when that took too long."""
+    run_folder = folders.run(engine.settings, container.id)
+    deadline = None if seconds is None else time.monotonic() + seconds
+    watch = syscalls.inotify_init1()
+    try:
+        try:
+            syscalls.inotify_add_watch(
+                watch, run_folder, syscalls.IN_MOVED_TO | syscalls.IN_CREATE | syscalls.IN_DELETE | syscalls.IN_DELETE_SELF
+            )
+        except FileNotFoundError:
+            return True
+        poller = select.poll()
+        poller.register(watch, select.POLLIN)
+        monitor_fd = _open_pid(container.state.monitor_pid)
+        if monitor_fd is not None:
+            poller.register(monitor_fd, select.POLLIN)
+        try:
+            while True:
+                # Deleted again means that somebody has already recorded the exit.
+                if monitor.exit_code(run_folder) is not None or not monitor.alive(run_folder):
+                    return True
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                poller.poll(None if left is None else left * 1000)
+                try:
+                    os.read(watch, 65536)
+                except BlockingIOError:
+                    pass
+        finally:
+            if monitor_fd is not None:
+                os.close(monitor_fd)
+    finally:
+        os.close(watch)
+
+
+def _signal(engine: Engine, container: Container, number: int, *, client_ends_it: bool) -> bool:
+    """Signal the container's first process and record that; False when it has ended.
+
+    The pid is checked against its monitor through a pidfd, so that a number that the kernel gave to
+    another process is never signalled.
+    """
+    with engine.database.transaction() as tx:
+        if client_ends_it:
+            rows.change(tx, container.id, stop_requested=1)
+        rows.event(tx, container, "kill", signal=str(number))
+    process = _open_pid(container.state.pid)
+    if process is None:
+        return False
+    try:
+        if _parent(container.state.pid) != container.state.monitor_pid:
+            return False
+        signals.pidfd_send_signal(process, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(process)
+    return True
+
+
+def _open_pid(pid: int) -> int | None:
+    if pid <= 0:
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+
+
+def _parent(pid: int) -> int:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(text.rpartition(")")[2].split()[1])
+
+
+def _give_up_restart(engine: Engine, container: Container) -> None:
+    with engine.database.transaction() as tx:
+        rows.change(tx, container.id, stop_requested=1, status="exited")
+        rows.event(tx, container, "stop")
