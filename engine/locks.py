@@ -4,9 +4,10 @@ A lock is a flock on a file below Settings.locks, so the kernel frees it when it
 are as many as objects. Order, outermost first; a process that holds one takes only those after it:
 
     1. container/<id>    a verb that changes the container (start, stop, exit, remove, rename)
-    2. network           the bridges, leases, ports and firewall rules
-    3. the store's own   containers/storage's lock files: layers before images before containers
-    4. the database      SQLite's write lock, held for one transaction
+    2. volume/<name>     mounting and unmounting a volume that has mount options
+    3. network           the bridges, leases, ports and firewall rules
+    4. the store's own   containers/storage's lock files: layers before images before containers
+    5. the database      SQLite's write lock, held for one transaction
 
 State is read again after a lock is taken. None is held over a wait for a client, for the network, or for
 a container's process to end.

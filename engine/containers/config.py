@@ -244,3 +244,5 @@ class MountPoint:
     options: list[str] = field(default_factory=list)
     anonymous: bool = False  # a volume made for this container alone
     no_copy: bool = False  # do not fill an empty volume from the image
+    subpath: str = ""  # the part of a volume that is mounted, relative to its top
+    create_source: bool = False  # make the source folder at start if it is not there

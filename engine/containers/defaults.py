@@ -1,0 +1,42 @@
+"""What a client leaves to the engine when it creates a container, filled in as dockerd does after validation.
+
+Pure. The result is what inspect shows and what start builds the runtime spec from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.containers.config import HostConfig
+from engine.runtime.cgroups import V2
+from engine.runtime.facts import HostFacts
+from engine.runtime.spec import masked_paths, readonly_paths
+
+SHM_SIZE = 64 << 20  # bytes
+LABEL_DISABLE = "label=disable"
+
+
+def complete(host: HostConfig, facts: HostFacts) -> HostConfig:
+    """Return the host configuration with every default in its place."""
+    private_cgroups = facts.cgroups.mode == V2
+    security = list(host.security_opt or ())
+    shares_host = host.ipc_mode == "host" or host.pid_mode == "host" or host.privileged
+    if shares_host and not any(option.partition("=")[0] == "label" for option in security):
+        security.append(LABEL_DISABLE)
+    return replace(
+        host,
+        memory_swap=host.memory * 2 if host.memory > 0 and host.memory_swap == 0 else host.memory_swap,
+        shm_size=host.shm_size or SHM_SIZE,
+        ipc_mode=host.ipc_mode or "private",
+        cgroupns_mode=host.cgroupns_mode or ("private" if private_cgroups else "host"),
+        restart_policy=host.restart_policy if host.restart_policy.name else replace(host.restart_policy, name="no"),
+        security_opt=security or host.security_opt,
+        oom_kill_disable=host.oom_kill_disable if private_cgroups else bool(host.oom_kill_disable),
+        masked_paths=_or_none(masked_paths(host, facts)) if host.masked_paths is None else host.masked_paths,
+        readonly_paths=_or_none(readonly_paths(host)) if host.readonly_paths is None else host.readonly_paths,
+    )
+
+
+def _or_none(paths: list[str]) -> list[str] | None:
+    """Dockerd shows null, not [], for a privileged container."""
+    return paths or None

@@ -1,0 +1,176 @@
+"""A container's mounts, resolved: from what the client and the image ask for to the list that inspect shows.
+
+check() is for the validation before create, resolve() for create itself: it makes the volumes that are
+missing. What is mounted at start is made ready by prepare().
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.containers.config import ContainerConfig, HostConfig, MountPoint
+from engine.containers.mount_syntax import (
+    BIND,
+    IMAGE,
+    VOLUME,
+    InvalidMount,
+    WantedMount,
+    check_options_fit,
+    check_tmpfs_path,
+    clean,
+    parse_bind,
+    parse_mount,
+    parse_volumes_from,
+)
+from engine.errors import EngineError, InvalidParameter, NotImplementedHere
+
+if TYPE_CHECKING:
+    from engine.volumes import Volumes
+
+
+class DuplicateMountPoint(InvalidParameter):
+    """Two mounts at one place."""
+
+    def __init__(self, destination: str) -> None:
+        super().__init__(f"Duplicate mount point: {destination}")
+        self.destination = destination
+
+
+class ImageMountUnsupported(NotImplementedHere):
+    """A mount of an image's file system."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(f"mounting image {source} is not supported by this engine")
+        self.source = source
+
+
+class ConflictingReadOnlyOptions(EngineError):
+    """Options about read-only that exclude each other; dockerd finds this at start."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"mount options conflict: {first} && {second}")
+        self.first = first
+        self.second = second
+
+
+def check(host: HostConfig) -> None:
+    """Refuse mounts that cannot be meant, and Mounts whose source is missing.
+
+    Raises InvalidMount, MisplacedMountOptions, InvalidMountPath, ImageMountUnsupported.
+    """
+    for request in host.mounts or ():
+        check_options_fit(request)
+    for request in host.mounts or ():
+        point = parse_mount(request).point
+        if point.type == IMAGE:
+            raise ImageMountUnsupported(request.source)
+        if point.type == BIND and not point.create_source and not os.path.exists(point.source):
+            raise InvalidMount(BIND, f"bind source path does not exist: {request.source}")
+    for path in host.tmpfs or ():
+        check_tmpfs_path(path)
+
+
+def resolve(
+    volumes: Volumes,
+    config: ContainerConfig,
+    host: HostConfig,
+    mounts_of: Callable[[str], Sequence[MountPoint]],
+    *,
+    read_only_non_recursive: bool = False,
+) -> list[MountPoint]:
+    """Return the container's mounts, but for HostConfig.Tmpfs, making the volumes that do not exist.
+
+    mounts_of returns the mounts of the container that VolumesFrom names, or raises NoSuchContainer. A volume that
+    was made stays when a later entry is refused, but for anonymous ones.
+    """
+    points: dict[str, MountPoint] = {}
+    for text in host.volumes_from or ():
+        container, writable = parse_volumes_from(text)
+        for point in mounts_of(container):
+            points[point.destination] = replace(point, read_write=point.read_write and writable, mode="", no_copy=True)
+    inherited = list(points.values())
+    try:
+        _add_asked_for(volumes, host, points, read_only_non_recursive)
+        tmpfs = {clean(path) for path in host.tmpfs or ()}
+        for path in config.volumes or ():
+            destination = clean(path)
+            if destination not in points and destination not in tmpfs:
+                wanted = MountPoint(VOLUME, "", destination, anonymous=True, driver=host.volume_driver)
+                points[destination] = _with_volume(volumes, WantedMount(wanted))
+    except BaseException:
+        volumes.remove_anonymous([point for point in points.values() if point not in inherited])
+        raise
+    return list(points.values())
+
+
+def _add_asked_for(
+    volumes: Volumes, host: HostConfig, points: dict[str, MountPoint], read_only_non_recursive: bool
+) -> None:
+    """Add Binds and Mounts, which take the place of what VolumesFrom brought, but not of each other."""
+    taken: set[str] = set()
+    tmpfs = set(host.tmpfs or ())
+    for text in host.binds or ():
+        wanted = parse_bind(text, host.volume_driver, read_only_non_recursive=read_only_non_recursive)
+        destination = wanted.point.destination
+        if destination in taken or destination in tmpfs:
+            raise DuplicateMountPoint(destination)
+        taken.add(destination)
+        points[destination] = _shared(_with_volume(volumes, wanted))
+    for request in host.mounts or ():
+        wanted = parse_mount(request, read_only_non_recursive=read_only_non_recursive)
+        destination = wanted.point.destination
+        if destination in taken:
+            raise DuplicateMountPoint(request.target)
+        taken.add(destination)
+        points[destination] = _shared(_with_volume(volumes, wanted))
+
+
+def _shared(point: MountPoint) -> MountPoint:
+    """Give a volume that was asked for dockerd's mark of what containers may share under SELinux."""
+    return replace(point, mode="z") if point.type == VOLUME and not point.mode else point
+
+
+def _with_volume(volumes: Volumes, wanted: WantedMount) -> MountPoint:
+    """Find or make the volume of a mount that has one."""
+    point = wanted.point
+    if point.type != VOLUME:
+        return point
+    volume = volumes.create(
+        point.name or None, driver=point.driver, labels=wanted.volume_labels, options=wanted.volume_options
+    )
+    return replace(point, name=volume.name, driver=volume.driver, source=str(volume.path))
+
+
+def needs_filling(points: Sequence[MountPoint]) -> list[MountPoint]:
+    """Return the volumes that copy_up is due for, which needs the root file system mounted."""
+    return [point for point in points if point.type == VOLUME and not point.no_copy]
+
+
+def prepare_sources(points: Sequence[MountPoint]) -> None:
+    """Make the missing source folders of Binds, and refuse options that exclude each other, before a start.
+
+    Raises ConflictingReadOnlyOptions and OSError.
+    """
+    for point in points:
+        if point.type != BIND:
+            continue
+        _check_read_only(point)
+        if point.create_source:
+            try:
+                Path(point.source).mkdir(parents=True, mode=0o755)
+            except (FileExistsError, NotADirectoryError):
+                continue  # a file can be bound too; what cannot, the runtime tells
+
+
+def _check_read_only(point: MountPoint) -> None:
+    once, recursive = "ro" in point.options, "rro" in point.options
+    if point.read_write and once:
+        raise ConflictingReadOnlyOptions("!ReadOnly", "BindOptions.ReadOnlyNonRecursive")
+    if point.read_write and recursive:
+        raise ConflictingReadOnlyOptions("!ReadOnly", "BindOptions.ReadOnlyForceRecursive")
+    if once and recursive:
+        raise ConflictingReadOnlyOptions("ReadOnlyNonRecursive", "BindOptions.ReadOnlyForceRecursive")
