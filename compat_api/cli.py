@@ -1,0 +1,129 @@
+"""The skiff command: serve, install, uninstall, check, version.
+
+The edge where arguments and environment are read. It imports neither the server nor the engine before a command
+needs them: `skiff serve` becomes `python -m compat_api` and pays for nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from compat_api import install
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["serve"]:
+        os.execv(sys.executable, [sys.executable, "-m", "compat_api", *words[1:]])
+    options = _parser().parse_args(words)
+    status: int = options.run(options)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="skiff", description="A daemonless container engine behind Docker's API.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("serve", help="serve the API; takes the options of `python -m compat_api`", add_help=False)
+    install = commands.add_parser("install", help="write and enable the systemd units")
+    install.set_defaults(run=_install)
+    uninstall = commands.add_parser("uninstall", help="take the systemd units away; images and containers stay")
+    uninstall.set_defaults(run=_uninstall)
+    check = commands.add_parser("check", help="tell what this machine lacks for running containers")
+    check.set_defaults(run=_check)
+    for command in (install, uninstall):
+        command.add_argument("--user", action="store_true", help="units of your own, not the machine's")
+        command.add_argument("--isolated", action="store_true", help="a server per connection, on isolated.sock")
+        command.add_argument("--units", type=Path, metavar="DIR", help="another folder for units; systemd is not asked")
+        command.add_argument("--dry-run", action="store_true", help="only tell what would be done")
+    install.add_argument("--socket", metavar="PATH", help="where clients connect")
+    install.add_argument("--idle-timeout", metavar="SECONDS", help="how long an idle server lives")
+    for command in (install, check):
+        command.add_argument("--root", metavar="DIR", help="what persists")
+        command.add_argument("--run-root", metavar="DIR", help="what a reboot takes away")
+        command.add_argument("--runtime", metavar="NAME", help="the default OCI runtime")
+    commands.add_parser("version", help="tell which Skiff this is").set_defaults(run=_version)
+    return parser
+
+
+def _install(options: argparse.Namespace) -> int:
+    from compat_api import install
+
+    layout, live = _layout(options)
+    given = {name: getattr(options, name) for name in ("root", "run_root", "socket") if getattr(options, name)}
+    if "run_root" in given and "socket" not in given:
+        given["socket"] = f"{given['run_root']}/skiff.sock"
+    if options.isolated and not options.socket:
+        given["socket"] = str(Path(given.get("socket", layout.socket)).with_name("isolated.sock"))
+    layout = dataclasses.replace(layout, **given)
+    serve = ["--runtime", options.runtime] if options.runtime else []
+    serve += ["--idle-timeout", options.idle_timeout] if options.idle_timeout else []
+    values = install.unit_values(layout, install.server_command(layout, serve), install.socket_group())
+    steps = install.plan_install(layout, _names(options), values, live=live)
+    status = _carry_out(steps, dry_run=options.dry_run)
+    if status == 0 and not options.dry_run:
+        if not live:
+            print("systemd was not asked to start the socket")
+        print(f"export DOCKER_HOST=unix://{layout.socket}")
+    return status
+
+
+def _uninstall(options: argparse.Namespace) -> int:
+    from compat_api import install
+
+    layout, live = _layout(options)
+    return _carry_out(install.plan_uninstall(layout, _names(options), live=live), dry_run=options.dry_run)
+
+
+def _layout(options: argparse.Namespace) -> tuple[install.Layout, bool]:
+    """Return the layout that the options ask for, and whether systemd is to be asked to act on it."""
+    from compat_api import install
+
+    layout = install.Layout.of_user(os.environ) if options.user else install.Layout.of_system()
+    if options.units:
+        return dataclasses.replace(layout, units=options.units.absolute()), False
+    return layout, install.systemd_runs(user=options.user)
+
+
+def _names(options: argparse.Namespace) -> tuple[str, ...]:
+    from compat_api import install
+
+    return install.ISOLATED if options.isolated else install.SHARED
+
+
+def _carry_out(steps: Sequence[install.Step], *, dry_run: bool) -> int:
+    for step in steps:
+        print(step.text)
+        if dry_run:
+            continue
+        try:
+            step.run()
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"skiff: cannot {step.text}: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from engine import Engine, Settings
+
+    given = {name: Path(value) for name in ("root", "run_root") if (value := getattr(options, name))}
+    findings = Engine(Settings(default_runtime=options.runtime, **given)).check()
+    for finding in findings:
+        print(finding)
+    return 1 if findings else 0
+
+
+def _version(_: argparse.Namespace) -> int:
+    from engine.version import API_VERSION, DOCKER_VERSION, VERSION
+
+    print(f"Skiff {VERSION}, Docker Engine API {API_VERSION} (as dockerd {DOCKER_VERSION})")
+    return 0
