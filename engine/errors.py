@@ -105,3 +105,28 @@ class InvalidFilter(InvalidParameter):
         self.name = name
         self.value = value
         self.cause = cause
+
+
+class BadArchive(EngineError):
+    """The bytes that should be an archive are none, or end too early; reason is in dockerd's words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NoSuchLayer(NotFound):
+    """The store has no layer with this id."""
+
+    def __init__(self, layer_id: str) -> None:
+        super().__init__(f"no such layer: {layer_id}")
+        self.layer_id = layer_id
+
+
+class StoredImageInUse(Conflict):
+    """A container's record in the store, ours or another engine's, needs the image."""
+
+    def __init__(self, image_id: str, container_id: str) -> None:
+        super().__init__(f"image {image_id} is used by container {container_id}")
+        self.image_id = image_id
+        self.container_id = container_id

@@ -1,0 +1,324 @@
+"""Putting a layer's archive into a folder, as dockerd does it, without ever leaving that folder.
+
+Every path is opened below the folder with openat2(RESOLVE_IN_ROOT), so "..", absolute names and symbolic links,
+be they in the archive or swapped in meanwhile, end inside it. Whiteouts of the archive (.wh.name, .wh..wh..opq)
+become overlayfs's own (character device 0:0, trusted.overlay.opaque). Needs root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import posixpath
+import stat
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from engine import syscalls
+from engine.errors import BadArchive
+from engine.storage import tarformat
+from engine.storage.crc64 import Crc64
+from engine.storage.folders import remove_tree_at
+from engine.storage.source import PIECE, Readable, Source
+from engine.storage.tarformat import Entry, TarReader
+from engine.storage.tarsplit import TarSplitWriter
+
+WHITEOUT = ".wh."
+OPAQUE = ".wh..wh..opq"
+OPAQUE_XATTR = "trusted.overlay.opaque"
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_KEPT_FOLDERS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What an archive turned out to be."""
+
+    diff_id: str  # sha256:... of the archive
+    archive_size: int
+    content_size: int  # as dockerd counts a layer's size
+    uids: list[int]
+    gids: list[int]
+
+
+def extract(stream: Readable, folder: Path, split: IO[bytes]) -> Extracted:
+    """Put the archive in stream into folder, and what is needed to make it again into split.
+
+    Raises BadArchive for what is no whole tar archive, OSError for what the file system refuses.
+    """
+    sha256 = hashlib.sha256()
+    size = 0
+
+    def watch(data: memoryview) -> None:
+        nonlocal size
+        sha256.update(data)
+        size += len(data)
+
+    log = TarSplitWriter(split)
+    reader = TarReader(Source(stream, watch), log.raw)
+    with _Tree(folder) as tree:
+        try:
+            for entry in reader:
+                _take(tree, entry, reader, log)
+        except (OverflowError, ValueError):  # a number no file has, a NUL in a name
+            raise BadArchive(tarformat.INVALID) from None
+        tree.finish()
+    log.close()
+    uids, gids = sorted(tree.uids), sorted(tree.gids)
+    return Extracted("sha256:" + sha256.hexdigest(), size, tree.content_size, uids, gids)
+
+
+def _take(tree: _Tree, entry: Entry, reader: TarReader, log: TarSplitWriter) -> None:
+    """Extract one entry; its content goes to the tree and its checksum to the log."""
+    crc = Crc64()
+
+    def content() -> Iterator[memoryview]:
+        while piece := reader.content(PIECE):
+            if entry.holes is None:
+                crc.update(piece)
+            else:
+                log.raw(bytes(piece))  # the file on disk is not what the archive holds
+            yield piece
+
+    if entry.holes is not None:
+        log.file(entry.name, 0, None)
+    tree.add(entry, content())
+    if entry.holes is None:
+        for _ in content():
+            pass
+        log.file(entry.name, entry.stored, crc.digest() if entry.stored else None)
+
+
+def clean_path(name: str) -> list[str]:
+    """Return the parts of a name inside the root: without ".", "..", and what would lead above the root."""
+    return [part for part in posixpath.normpath("/" + name).split("/") if part]
+
+
+class _Tree:
+    """The folder that is being filled."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = os.open(root, _FOLDER_FLAGS)
+        self.content_size = 0
+        self.uids: set[int] = set()
+        self.gids: set[int] = set()
+        self._open: OrderedDict[str, int] = OrderedDict()
+        self._times: dict[str, int] = {}  # of folders: set when nothing is added to them any more
+
+    def __enter__(self) -> _Tree:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._forget()
+        os.close(self.root)
+
+    def add(self, entry: Entry, content: Iterator[memoryview]) -> None:
+        """Make one entry, and the folders above it that are missing."""
+        parts = clean_path(entry.name)
+        if not (parts and parts[-1].startswith(WHITEOUT)):
+            self.uids.add(entry.uid)
+            self.gids.add(entry.gid)
+        if not parts:
+            return  # the root itself: it belongs to the store
+        name, folder = parts.pop(), "/".join(parts)
+        if name.startswith(WHITEOUT):
+            self._whiteout(folder, name, entry)
+            return
+        self._clear(self._parent(folder), name, entry)
+        self._make(self._parent(folder), name, entry, content)
+        if entry.type == tarformat.FOLDER:
+            self._times[f"{folder}/{name}"] = _bounded(entry.mtime)
+
+    def finish(self) -> None:
+        """Give the folders their times."""
+        self._forget()
+        for path, mtime in self._times.items():
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                fd = syscalls.openat2(self.root, path, _FOLDER_FLAGS | os.O_NOFOLLOW)
+                try:
+                    os.utime(fd, ns=(mtime, mtime))
+                finally:
+                    os.close(fd)
+
+    def _make(self, parent: int, name: str, entry: Entry, content: Iterator[memoryview]) -> None:
+        mtime = _bounded(entry.mtime)
+        match entry.type:
+            case tarformat.REGULAR:
+                self._file(parent, name, entry, content)
+                return
+            case tarformat.HARD_LINK:
+                self._hard_link(parent, name, entry)
+                return
+            case tarformat.SYMBOLIC_LINK:
+                os.symlink(entry.link, name, dir_fd=parent)
+                self.content_size += len(os.fsencode(entry.link))
+                os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+                os.utime(name, ns=(mtime, mtime), dir_fd=parent, follow_symlinks=False)
+                _set_xattrs(parent, name, entry)
+                return
+            case tarformat.FOLDER:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, 0o700, dir_fd=parent)
+            case tarformat.FIFO:
+                os.mkfifo(name, 0o600, dir_fd=parent)
+            case tarformat.CHARACTER_DEVICE:
+                os.mknod(name, 0o600 | stat.S_IFCHR, entry.device, dir_fd=parent)
+            case tarformat.BLOCK_DEVICE:
+                os.mknod(name, 0o600 | stat.S_IFBLK, entry.device, dir_fd=parent)
+            case unknown:
+                raise BadArchive(f"unhandled tar header type {ord(unknown)}")
+        os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+        _set_xattrs(parent, name, entry)
+        os.chmod(name, entry.mode, dir_fd=parent)
+        if entry.type != tarformat.FOLDER:
+            os.utime(name, ns=(mtime, mtime), dir_fd=parent, follow_symlinks=False)
+
+    def _file(self, parent: int, name: str, entry: Entry, content: Iterator[memoryview]) -> None:
+        mtime = _bounded(entry.mtime)
+        fd = os.open(name, _FILE_FLAGS, 0o600, dir_fd=parent)
+        try:
+            if entry.holes is None:
+                for piece in content:
+                    _write(fd, piece)
+            else:
+                _write_parts(fd, entry, content)
+            os.fchown(fd, entry.uid, entry.gid)
+            for key, value in entry.xattrs.items():
+                _set_xattr(fd, key, value)
+            os.fchmod(fd, entry.mode)
+            os.utime(fd, ns=(mtime, mtime))
+        finally:
+            os.close(fd)
+        self.content_size += entry.size
+
+    def _hard_link(self, parent: int, name: str, entry: Entry) -> None:
+        target = clean_path(entry.link)
+        if not target:
+            raise OSError(errno.EPERM, "cannot link a folder", entry.name)
+        folder = syscalls.openat2(self.root, "/".join(target[:-1]) or ".", _FOLDER_FLAGS)
+        try:
+            os.link(target[-1], name, src_dir_fd=folder, dst_dir_fd=parent, follow_symlinks=False)
+        finally:
+            os.close(folder)
+
+    def _whiteout(self, folder: str, name: str, entry: Entry) -> None:
+        if name == OPAQUE:
+            os.setxattr(self._parent(folder), OPAQUE_XATTR, b"y")
+            return
+        hidden = name[len(WHITEOUT) :]
+        if hidden in ("", ".", ".."):
+            raise BadArchive(f"invalid whiteout {entry.name!r}")
+        self._remove(self._parent(folder), hidden)
+        parent = self._parent(folder)
+        os.mknod(hidden, stat.S_IFCHR, os.makedev(0, 0), dir_fd=parent)
+        os.chown(hidden, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+
+    def _clear(self, parent: int, name: str, entry: Entry) -> None:
+        """Remove what is in an entry's place, unless a folder meets a folder."""
+        try:
+            found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        if not (stat.S_ISDIR(found.st_mode) and entry.type == tarformat.FOLDER):
+            self._remove(parent, name)
+
+    def _remove(self, parent: int, name: str) -> None:
+        try:
+            found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        if (stat.S_ISREG(found.st_mode) and found.st_nlink == 1) or stat.S_ISLNK(found.st_mode):
+            self.content_size -= found.st_size
+        keep = os.dup(parent)
+        try:
+            if stat.S_ISDIR(found.st_mode):
+                self._forget()  # one of the open folders may be inside
+            remove_tree_at(name, keep)
+        finally:
+            os.close(keep)
+
+    def _parent(self, path: str) -> int:
+        """Return the open folder of a path, making what is missing of it."""
+        if not path:
+            return self.root
+        fd = self._open.get(path)
+        if fd is not None:
+            self._open.move_to_end(path)
+            return fd
+        try:
+            fd = syscalls.openat2(self.root, path, _FOLDER_FLAGS)
+        except FileNotFoundError:
+            fd = self._make_folders(path)
+        self._open[path] = fd
+        if len(self._open) > _KEPT_FOLDERS:
+            os.close(self._open.popitem(last=False)[1])
+        return fd
+
+    def _make_folders(self, path: str) -> int:
+        fd = os.dup(self.root)
+        at = ""
+        for part in path.split("/"):
+            at = f"{at}/{part}" if at else part
+            try:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=fd)
+                    os.chmod(part, 0o755, dir_fd=fd)  # mkdir heeds the umask
+            finally:
+                os.close(fd)
+            fd = syscalls.openat2(self.root, at, _FOLDER_FLAGS)
+        return fd
+
+    def _forget(self) -> None:
+        for fd in self._open.values():
+            os.close(fd)
+        self._open.clear()
+
+
+def _bounded(time: int) -> int:
+    """Return a file time that every file system can keep: as dockerd, 1970 for one before it."""
+    return time if 0 <= time < 1 << 63 else 0
+
+
+def _write(fd: int, data: memoryview) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _write_parts(fd: int, entry: Entry, content: Iterator[memoryview]) -> None:
+    """Write a sparse file: its parts where they belong, holes between them."""
+    os.ftruncate(fd, entry.size)
+    rest = memoryview(b"")
+    for offset, length in entry.holes or []:
+        os.lseek(fd, offset, os.SEEK_SET)
+        while length:
+            rest = rest or next(content)
+            _write(fd, rest[:length])
+            taken = min(length, len(rest))
+            rest, length = rest[taken:], length - taken
+    for _ in content:
+        pass
+
+
+def _set_xattrs(parent: int, name: str, entry: Entry) -> None:
+    for key, value in entry.xattrs.items():
+        _set_xattr(f"/proc/self/fd/{parent}/{name}", key, value)
+
+
+def _set_xattr(target: int | str, key: str, value: bytes) -> None:
+    """Set an extended attribute as far as the file system and we may; overlayfs's own are not the archive's to set."""
+    if key.startswith("trusted.overlay."):
+        return
+    try:
+        if isinstance(target, int):
+            os.setxattr(target, key, value)
+        else:
+            os.setxattr(target, key, value, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.EPERM):
+            raise

@@ -1,0 +1,150 @@
+"""Removing folder trees, and the temporary folders in which layers are made before they count.
+
+Format: overlay/tempdirs/ of containers/storage: lock-X is held by whoever uses temp-dir-X; a temp-dir whose lock
+can be taken is a leftover of a crash, and any process that loads the store, ours or podman's, removes it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.storage.lockfile import try_write_lock
+
+_LOCK = "lock-"
+_FOLDER = "temp-dir-"
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextmanager
+def temporary_folder(root: Path) -> Iterator[Path]:
+    """Give a new folder below root and remove it with all that is still in it when the block ends."""
+    lock, folder = _new(root)
+    try:
+        yield folder
+    finally:
+        try:
+            remove_tree(folder)
+            (root / (_LOCK + folder.name[len(_FOLDER) :])).unlink(missing_ok=True)
+        finally:
+            os.close(lock)
+
+
+def recover(root: Path) -> None:
+    """Remove the temporary folders that no living process holds."""
+    try:
+        names = os.listdir(root)
+    except FileNotFoundError:
+        return
+    for key in {name.removeprefix(_FOLDER).removeprefix(_LOCK) for name in names if name.startswith((_FOLDER, _LOCK))}:
+        fd = os.open(root / (_LOCK + key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if try_write_lock(fd):
+                remove_tree(root / (_FOLDER + key))
+                (root / (_LOCK + key)).unlink(missing_ok=True)
+        finally:
+            os.close(fd)
+
+
+def _new(root: Path) -> tuple[int, Path]:
+    """Make and lock a temporary folder; returns the lock's descriptor and the folder."""
+    while True:
+        key = os.urandom(8).hex()
+        lock_path = root / (_LOCK + key)
+        try:
+            fd = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            continue
+        try:
+            # Between making the file and locking it somebody may have taken it for a leftover.
+            if try_write_lock(fd) and os.path.exists(lock_path):
+                folder = root / (_FOLDER + key)
+                folder.mkdir(mode=0o700)
+                return fd, folder
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+def remove_tree(path: str | os.PathLike[str]) -> None:
+    """Remove a file or a folder with all it holds; what is gone already is no error.
+
+    Follows no link and enters no mount: a folder that something is still mounted on raises OSError (EBUSY).
+    """
+    remove_tree_at(path, None)
+
+
+def remove_tree_at(path: str | os.PathLike[str], folder: int | None) -> None:
+    """Remove as remove_tree does; a relative path begins at the open folder."""
+    try:
+        os.unlink(path, dir_fd=folder)
+    except FileNotFoundError:
+        pass
+    except (IsADirectoryError, PermissionError):
+        _remove_folder(path, folder)
+
+
+def _remove_folder(path: str | os.PathLike[str], parent: int | None) -> None:
+    try:
+        os.rmdir(path, dir_fd=parent)
+        return
+    except FileNotFoundError:
+        return
+    except OSError:
+        pass  # not empty, most likely; whatever else it is shows below
+    try:
+        fd = os.open(path, _OPEN_FOLDER, dir_fd=parent)
+    except FileNotFoundError:
+        return
+    try:
+        _clear(fd)
+    finally:
+        os.close(fd)
+    try:
+        os.rmdir(path, dir_fd=parent)
+    except FileNotFoundError:
+        pass
+
+
+def _clear(fd: int) -> None:
+    """Remove everything in an open folder, its own file system only."""
+    device = os.fstat(fd).st_dev
+    with os.scandir(fd) as found:
+        entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
+    for name, is_folder in entries:
+        if is_folder:
+            try:
+                if os.stat(name, dir_fd=fd, follow_symlinks=False).st_dev == device:
+                    _remove_folder(name, fd)
+                else:
+                    os.rmdir(name, dir_fd=fd)
+            except FileNotFoundError:
+                pass
+            continue
+        try:
+            os.unlink(name, dir_fd=fd)
+        except FileNotFoundError:
+            pass
+
+
+def content_size(root: str | os.PathLike[str]) -> int:
+    """Return the bytes in a tree as dockerd counts a layer: each inode once, folders for nothing."""
+    total = 0
+    seen: set[int] = set()
+    for _, _, files, fd in os.fwalk(root):
+        for name in files:
+            try:
+                found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if found.st_nlink > 1 and not stat.S_ISLNK(found.st_mode):
+                if found.st_ino in seen:
+                    continue
+                seen.add(found.st_ino)
+            total += found.st_size
+    return total

@@ -1,0 +1,144 @@
+"""The image records of a store and the documents that belong to them.
+
+Format: overlay-images/images.json, and a folder per image with its manifest and configuration ("big data"). A big
+data name of digits, small letters and dots is its file's name; any other is "=" and its base64. An image's id is
+the sha256 of its configuration. Our own flag "skiff.last-tag-time" keeps when a name was last given. Only
+engine.storage uses this.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.durable import sync_folder, write_file
+from engine.errors import NoSuchImage
+from engine.storage.records import Draft, Record, RecordFiles
+from engine.storage.times import ZERO, now_text
+
+LAST_TAG_TIME = "skiff.last-tag-time"
+_PLAIN = re.compile(r"[0-9a-z.]+")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """One image as the store knows it; names are full references."""
+
+    id: str  # hex
+    digest: str  # of its manifest
+    names: list[str]
+    layer: str | None
+    created: str
+    big_data: list[str]
+    last_tag_time: str
+
+
+class ImageRecords:
+    """The images of one graph root."""
+
+    def __init__(self, graph_root: Path) -> None:
+        self.folder = graph_root / "overlay-images"
+        self.records = RecordFiles(self.folder / "images.lock", self.folder / "images.json")
+        self._configs: dict[str, bytes] = {}
+        self._mutex = threading.Lock()
+
+    def all(self) -> list[StoredImage]:
+        """Return all images in the order they were added."""
+        return [to_image(record) for record in self.records.snapshot()]
+
+    def get(self, image_id: str) -> StoredImage:
+        """Return the image with this id. Raises NoSuchImage."""
+        record = self.records.snapshot().get(image_id)
+        if record is None:
+            raise NoSuchImage(image_id)
+        return to_image(record)
+
+    def data(self, image_id: str, name: str) -> bytes:
+        """Return a document of an image: "manifest", "manifest-<digest>" or "sha256:<id>". Raises NoSuchImage."""
+        try:
+            return (self.folder / image_id / data_file(name)).read_bytes()
+        except FileNotFoundError:
+            raise NoSuchImage(image_id) from None
+
+    def config(self, image_id: str) -> bytes:
+        """Return an image's configuration; it never changes. Raises NoSuchImage."""
+        with self._mutex:
+            known = self._configs.get(image_id)
+        if known is None:
+            known = self.data(image_id, "sha256:" + image_id)
+            with self._mutex:
+                self._configs[image_id] = known
+        return known
+
+    def add(self, draft: Draft, config: bytes, manifest: bytes, layer: str | None, created: str) -> str:
+        """Record an image, put on disk with its documents; one that is there already stays as it is. Returns its id."""
+        image_id = hashlib.sha256(config).hexdigest()
+        if image_id in draft:
+            return image_id
+        digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
+        documents = {"sha256:" + image_id: config, "manifest-" + digest: manifest, "manifest": manifest}
+        folder = self.folder / image_id
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for name, data in documents.items():
+            write_file(folder / data_file(name), data)
+        sync_folder(self.folder)
+        record: Record = {
+            "id": image_id,
+            "digest": digest,
+            "metadata": "{}",
+            "big-data-names": list(documents),
+            "big-data-sizes": {name: len(data) for name, data in documents.items()},
+            "big-data-digests": {
+                name: "sha256:" + hashlib.sha256(data).hexdigest() for name, data in documents.items()
+            },
+            "created": created or ZERO,
+        }
+        if layer is not None:
+            record["layer"] = layer
+        draft.put(record)
+        return image_id
+
+    def name(self, draft: Draft, image_id: str, names: list[str]) -> None:
+        """Give an image these names, and only these; another image that has one of them loses it."""
+        wanted = set(names)
+        for record in list(draft):
+            kept = [name for name in record.get("names") or [] if name not in wanted]
+            if record["id"] != image_id and len(kept) != len(record.get("names") or []):
+                draft.put(_named(record, kept))
+        record = draft.get(image_id) or {}
+        history = list(dict.fromkeys([*reversed(names), *(record.get("names-history") or [])]))
+        flags: dict[str, Any] = {**(record.get("flags") or {})}
+        if set(names) - set(record.get("names") or []):
+            flags[LAST_TAG_TIME] = now_text()
+        draft.put({**_named(record, names), "names-history": history, "flags": flags})
+
+
+def to_image(record: Record) -> StoredImage:
+    """Return a record's image."""
+    return StoredImage(
+        id=record["id"],
+        digest=record.get("digest", ""),
+        names=list(record.get("names") or []),
+        layer=record.get("layer") or None,
+        created=record.get("created", ZERO),
+        big_data=list(record.get("big-data-names") or []),
+        last_tag_time=(record.get("flags") or {}).get(LAST_TAG_TIME, ZERO),
+    )
+
+
+def data_file(name: str) -> str:
+    """Return the file name that a big data name has on disk."""
+    return name if _PLAIN.fullmatch(name) else "=" + base64.b64encode(os.fsencode(name)).decode()
+
+
+def _named(record: Record, names: list[str]) -> Record:
+    renamed = {key: value for key, value in record.items() if key != "names"}
+    if names:
+        renamed["names"] = names
+    return renamed

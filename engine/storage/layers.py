@@ -1,0 +1,249 @@
+"""The layers of a store: their records, and adding and dropping them.
+
+Format: overlay-layers/layers.json, volatile-layers.json for --rm containers, <layer>.tar-split.gz. An image's layer is
+named as podman names it, by what it is made of: the hex of its diff id, or for one with a parent the sha256 of
+"<parent>+<that hex>"; a container's has a random id. A record with the flag "incomplete" is being written or removed:
+readers do not see it and the next writer removes it. Our own flag "skiff.content-size" keeps the layer's size as
+dockerd counts it. Only engine.storage uses this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine import syscalls
+from engine.errors import BadArchive, NoSuchLayer
+from engine.storage.folders import content_size, recover, remove_tree, temporary_folder
+from engine.storage.overlay import ROOT_MODE, Overlay
+from engine.storage.records import Draft, Record, RecordFiles, Snapshot
+from engine.storage.source import Readable
+from engine.storage.times import now_text
+
+INCOMPLETE = "incomplete"
+CONTENT_SIZE = "skiff.content-size"
+TAR_SPLIT = ".tar-split.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer; diff_id is that of its archive, "" for a container's."""
+
+    id: str
+    parent: str | None
+    diff_id: str
+    archive_size: int
+    content_size: int | None  # as dockerd counts it; None: another engine made it and nobody counted yet
+    compressed_digest: str
+    created: str
+
+    @property
+    def hex(self) -> str:
+        """The diff id without its algorithm."""
+        return self.diff_id.removeprefix("sha256:")
+
+
+def layer_id(parent: str | None, diff_id: str) -> str:
+    """Return the id of the layer that a diff makes on a parent."""
+    digest = diff_id.removeprefix("sha256:")
+    return digest if parent is None else hashlib.sha256(f"{parent}+{digest}".encode()).hexdigest()
+
+
+class Layers:
+    """The layers of one graph root."""
+
+    def __init__(self, graph_root: Path) -> None:
+        self.folder = graph_root / "overlay-layers"
+        self.overlay = Overlay(graph_root / "overlay")
+        self.records = RecordFiles(
+            self.folder / "layers.lock", self.folder / "layers.json", self.folder / "volatile-layers.json"
+        )
+        self.staging = graph_root / "overlay" / "tempdirs"
+        self._swept = False
+        self._checked = -1
+        self._sizes: dict[str, int] = {}
+        self._mutex = threading.Lock()
+
+    def get(self, wanted: str) -> Layer:
+        """Return the layer with this id. Raises NoSuchLayer."""
+        record = self.records.snapshot().get(wanted)
+        if record is None or is_incomplete(record):
+            raise NoSuchLayer(wanted)
+        return to_layer(record)
+
+    def find(self, parent: str | None, diff_id: str) -> Layer | None:
+        """Return the layer that this diff makes on that parent, whatever its id, if the store has it."""
+        layers = self.records.snapshot()
+        record = layers.get(layer_id(parent, diff_id))
+        if record is not None and _is(record, parent, diff_id):
+            return to_layer(record)
+        for record in layers:
+            if _is(record, parent, diff_id):
+                return to_layer(record)
+        return None
+
+    def chain(self, top: str | None) -> list[Layer]:
+        """Return a layer and all below it, the base first. Raises NoSuchLayer."""
+        layers = self.records.snapshot()
+        found: list[Layer] = []
+        while top is not None:
+            record = layers.get(top)
+            if record is None or is_incomplete(record):
+                raise NoSuchLayer(top)
+            found.append(to_layer(record))
+            top = found[-1].parent
+        return found[::-1]
+
+    def size(self, layer: Layer) -> int:
+        """Return what a layer's content takes, as dockerd counts it."""
+        if layer.content_size is not None:
+            return layer.content_size
+        with self._mutex:
+            known = self._sizes.get(layer.id)
+        if known is None:
+            known = content_size(self.overlay.folder(layer.id) / "diff")
+            with self._mutex:
+                self._sizes[layer.id] = known
+        return known
+
+    def tar_split(self, wanted: str) -> Path:
+        """Return the file from which a layer's archive can be made again; it may be missing."""
+        return self.folder / (wanted + TAR_SPLIT)
+
+    @contextmanager
+    def writing(self) -> Iterator[Draft]:
+        """Hold the layers' write lock; what a crash left behind is gone when the block begins."""
+        with self.records.writing() as draft:
+            self._clean(draft)
+            yield draft
+
+    def add(self, parent: str | None, stream: Readable, expected: str | None = None) -> Layer:
+        """Make a layer from a plain tar stream, or return the one that is the same.
+
+        The layer shows up when it is whole and on disk, never before. Raises BadArchive, also when the diff id
+        is not the expected one, NoSuchLayer for the parent, OSError.
+        """
+        from engine.storage.extract import extract
+
+        if parent is not None:
+            self.get(parent)
+        with temporary_folder(self.staging) as stage:
+            diff = stage / "diff"
+            diff.mkdir()
+            diff.chmod(ROOT_MODE)
+            with open(stage / "split", "xb") as split:
+                os.fchmod(split.fileno(), 0o600)
+                made = extract(stream, diff, split)
+            if expected is not None and made.diff_id != expected:
+                raise BadArchive(f"invalid diffID for layer: expected {expected!r}, got {made.diff_id!r}")
+            _put_on_disk(stage)
+            record: Record = {
+                "id": layer_id(parent, made.diff_id),
+                "created": now_text(),
+                "compressed-diff-digest": made.diff_id,
+                "compressed-size": made.archive_size,
+                "diff-digest": made.diff_id,
+                "diff-size": made.archive_size,
+                "flags": {CONTENT_SIZE: made.content_size},
+            }
+            if parent is not None:
+                record["parent"] = parent
+            if made.uids:
+                record["uidset"], record["gidset"] = made.uids, made.gids
+            return self._record(record, diff, stage / "split")
+
+    def drop(self, draft: Draft, gone: list[str], stage: Path) -> None:
+        """Take layers out of the records, then move their folders to stage, a temporary folder, to die there.
+
+        In that order: a crash between leaves a folder without a record, which the next writer removes.
+        """
+        for wanted in gone:
+            draft.remove(wanted)
+        draft.save()
+        for wanted in gone:
+            self.overlay.unmount(wanted)
+            self.overlay.unlink(wanted)
+            for path in (self.overlay.folder(wanted), self.tar_split(wanted), self.folder / wanted):
+                try:
+                    os.rename(path, stage / f"{len(os.listdir(stage))}-{path.name}")
+                except FileNotFoundError:
+                    continue
+
+    def _record(self, record: Record, diff: Path, split: Path) -> Layer:
+        wanted = record["id"]
+        with self.writing() as draft:
+            parent = record.get("parent")
+            if parent is not None and parent not in draft:
+                raise NoSuchLayer(parent)
+            present = draft.get(wanted)
+            if present is not None:
+                return to_layer(present)
+            self.overlay.make(wanted, parent, diff=diff)
+            os.rename(split, self.tar_split(wanted))
+            draft.put(record)
+            draft.save()
+        return to_layer(record)
+
+    def _clean(self, draft: Draft) -> None:
+        """Remove layers that were not finished and, once per process, folders that no record names."""
+        if self._checked != self.records.reads:
+            gone = [record["id"] for record in draft if is_incomplete(record)]
+            if gone:
+                with temporary_folder(self.staging) as stage:
+                    self.drop(draft, gone, stage)
+            self._checked = self.records.reads
+        if not self._swept:
+            recover(self.staging)
+            for name in self.overlay.layer_folders():
+                if name not in draft:
+                    self.overlay.remove(name)
+            for name in os.listdir(self.folder):
+                if name.endswith(TAR_SPLIT) and name.removesuffix(TAR_SPLIT) not in draft:
+                    remove_tree(self.folder / name)
+            self._swept = True
+
+
+def is_incomplete(record: Record) -> bool:
+    """Whether a layer is being written or removed, or was when its writer died."""
+    return bool(record.get("flags") and record["flags"].get(INCOMPLETE))
+
+
+def to_layer(record: Record) -> Layer:
+    """Return a record's layer."""
+    size = (record.get("flags") or {}).get(CONTENT_SIZE)
+    return Layer(
+        id=record["id"],
+        parent=record.get("parent") or None,
+        diff_id=record.get("diff-digest", ""),
+        archive_size=record.get("diff-size", 0),
+        content_size=None if size is None else int(size),
+        compressed_digest=record.get("compressed-diff-digest", ""),
+        created=record.get("created", ""),
+    )
+
+
+def children(layers: Snapshot) -> dict[str, list[str]]:
+    """Return the layers that lie directly on each layer."""
+    found: dict[str, list[str]] = {}
+    for record in layers:
+        if parent := record.get("parent"):
+            found.setdefault(parent, []).append(record["id"])
+    return found
+
+
+def _is(record: Record, parent: str | None, diff_id: str) -> bool:
+    same = record.get("diff-digest") == diff_id and (record.get("parent") or None) == parent
+    return same and not is_incomplete(record)
+
+
+def _put_on_disk(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        syscalls.syncfs(fd)
+    finally:
+        os.close(fd)

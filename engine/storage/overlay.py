@@ -1,0 +1,239 @@
+"""The overlay driver's folders of containers/storage, and mounting a layer over its parents.
+
+Format, below <graph root>/overlay/: a folder per layer with diff/ (its own content), link (26 characters: its name
+in l/), lower (the links of its parents, nearest first, "l/A:l/B"; absent without a parent), work/, merged/ (the
+mount point) and, without a parent, empty/; and l/<link>, symbolic links to ../<layer>/diff that keep mount
+options short. Only engine.storage uses this, under the layers' lock.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine import syscalls
+from engine.storage.folders import remove_tree
+
+LINKS = "l"
+ROOT_MODE = 0o755  # of "/" in a container, as dockerd's own overlay driver makes it
+MAX_DEPTH = 500
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_SPECIAL = set(",:\\")  # of which overlayfs's options are made
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Where a container's root file system comes from and is written to."""
+
+    lower: list[Path]  # nearest first
+    upper: Path
+    work: Path
+    merged: Path
+
+
+class Overlay:
+    """The folders below one graph root's overlay/."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._home = os.fspath(home)
+
+    def folder(self, layer_id: str) -> Path:
+        """Return a layer's folder."""
+        return self.home / layer_id
+
+    def lowers(self, parent: str | None) -> list[str]:
+        """Return the links of a parent and of all its parents, nearest first."""
+        if parent is None:
+            return []
+        folder = f"{self._home}/{parent}"
+        link = _read_text(f"{folder}/link")
+        try:
+            return [f"{LINKS}/{link}", *_read_text(f"{folder}/lower").split(":")]
+        except FileNotFoundError:
+            return [f"{LINKS}/{link}"]
+
+    def make(self, layer_id: str, parent: str | None, *, diff: Path | None = None) -> None:
+        """Make a layer's folder; diff, where given, is renamed to be its content.
+
+        A folder with that name that is there already belongs to no record and is replaced. Raises OSError.
+        """
+        lowers = self.lowers(parent)
+        if len(lowers) >= MAX_DEPTH:
+            raise OSError(errno.ELOOP, "too many layers", layer_id)
+        folder = f"{self._home}/{layer_id}"
+        try:
+            os.mkdir(folder, 0o700)
+        except FileNotFoundError:
+            self.home.mkdir(parents=True, exist_ok=True, mode=0o755)
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
+            self.remove(layer_id)
+            os.mkdir(folder, 0o700)
+        if diff is None:
+            os.mkdir(f"{folder}/diff", ROOT_MODE)
+            os.chmod(f"{folder}/diff", ROOT_MODE)  # mkdir heeds the umask
+        else:
+            os.rename(diff, f"{folder}/diff")
+        link = new_link()
+        self._link(layer_id, link)
+        _write_text(f"{folder}/link", link)
+        os.mkdir(f"{folder}/work", 0o700)
+        os.mkdir(f"{folder}/merged", 0o700)
+        if lowers:
+            _write_text(f"{folder}/lower", ":".join(lowers))
+        else:
+            os.mkdir(f"{folder}/empty", 0o700)
+
+    def remove(self, layer_id: str) -> None:
+        """Remove a layer's folder and link; what is gone already is no error."""
+        self.unlink(layer_id)
+        self.unmount(layer_id)
+        remove_tree(f"{self._home}/{layer_id}")
+
+    def unlink(self, layer_id: str) -> None:
+        """Remove a layer's link in l/."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self._home}/{LINKS}/{_read_text(f'{self._home}/{layer_id}/link')}")
+
+    def layer_folders(self) -> list[str]:
+        """Return the names of the folders that look like a layer's."""
+        try:
+            names = os.listdir(self._home)
+        except FileNotFoundError:
+            return []
+        return [name for name in names if len(name) == 64 and not set(name) - set("0123456789abcdef")]
+
+    def restore_links(self) -> None:
+        """Make the links in l/ anew that a power cut took, and drop those that lead nowhere."""
+        links = f"{self._home}/{LINKS}"
+        os.makedirs(links, mode=0o755, exist_ok=True)
+        for link in os.listdir(links):
+            if not os.path.exists(f"{links}/{link}"):
+                os.unlink(f"{links}/{link}")
+        for layer_id in self.layer_folders():
+            try:
+                link = _read_text(f"{self._home}/{layer_id}/link")
+            except FileNotFoundError:
+                continue
+            if not os.path.lexists(f"{links}/{link}"):
+                self._link(layer_id, link)
+
+    def graph(self, layer_id: str) -> Graph:
+        """Return the folders of a container's layer."""
+        folder = self.home / layer_id
+        links = _lowers_of(folder)
+        targets = [os.readlink(self.home / link).removeprefix("../") for link in links]
+        return Graph([self.home / target for target in targets], folder / "diff", folder / "work", folder / "merged")
+
+    def mounted(self, layer_id: str) -> bool:
+        """Whether something is mounted on a layer's merged folder."""
+        folder = f"{self._home}/{layer_id}"
+        try:
+            return os.stat(f"{folder}/merged").st_dev != os.stat(folder).st_dev
+        except FileNotFoundError:
+            return False
+
+    def mount(self, layer_id: str, *, volatile: bool, label: str) -> None:
+        """Mount a layer over its parents, writable; with volatile the kernel syncs nothing of it to disk."""
+        folder = f"{self._home}/{layer_id}"
+        lowers = _lowers_of(Path(folder)) or [f"{layer_id}/empty"]
+        if not os.path.exists(f"{self._home}/{lowers[0]}"):
+            self.restore_links()
+        # The kernel leaves this behind to refuse a second mount after an unclean one; nothing here needs it.
+        remove_tree(f"{folder}/work/work/incompat/volatile")
+        try:
+            self._mount(layer_id, lowers, label, volatile=volatile)
+        except OSError as error:
+            if not volatile or error.errno != errno.EINVAL:
+                raise
+            self._mount(layer_id, lowers, label, volatile=False)  # a kernel or file system without "volatile"
+
+    def unmount(self, layer_id: str) -> None:
+        """Unmount what is mounted on a layer's merged folder; nothing there is no error."""
+        try:
+            syscalls.umount2(f"{self._home}/{layer_id}/merged", syscalls.MNT_DETACH | syscalls.UMOUNT_NOFOLLOW)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOENT):
+                raise
+
+    def _mount(self, layer_id: str, lowers: list[str], label: str, *, volatile: bool) -> None:
+        data = mount_options(self._home + "/", lowers, layer_id, label, volatile=volatile)
+        if len(data) < _PAGE and not _SPECIAL & set(self._home):
+            syscalls.mount("overlay", f"{self._home}/{layer_id}/merged", "overlay", 0, data)
+            return
+        short = mount_options("", lowers, layer_id, label, volatile=volatile)
+        _in_folder(self._home, lambda: syscalls.mount("overlay", f"{layer_id}/merged", "overlay", 0, short))
+
+    def _link(self, layer_id: str, link: str) -> None:
+        target, path = f"../{layer_id}/diff", f"{self._home}/{LINKS}/{link}"
+        try:
+            os.symlink(target, path)
+        except FileNotFoundError:
+            os.mkdir(f"{self._home}/{LINKS}", 0o755)
+            os.symlink(target, path)
+
+
+def mount_options(prefix: str, lowers: list[str], layer_id: str, label: str, *, volatile: bool) -> str:
+    """Return overlayfs's options; paths begin with prefix."""
+    lower = ":".join(prefix + path for path in lowers)
+    options = f"lowerdir={lower},upperdir={prefix}{layer_id}/diff,workdir={prefix}{layer_id}/work"
+    if volatile:
+        options += ",volatile"
+    return f'{options},context="{label}"' if label else options
+
+
+def new_link() -> str:
+    """Return a random name for l/: 26 characters A-Z and 2-7."""
+    return base64.b32encode(os.urandom(17)).decode()[:26]
+
+
+def _in_folder(folder: str, call: Callable[[], None]) -> None:
+    """Run call with folder as the working folder of its own thread, which ends with it."""
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            syscalls.unshare(syscalls.CLONE_FS)
+            os.chdir(folder)
+            call()
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=work, name="overlay mount")
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+
+
+def _lowers_of(folder: Path) -> list[str]:
+    try:
+        return _read_text(f"{folder}/lower").split(":")
+    except FileNotFoundError:
+        return []
+
+
+def _read_text(path: str) -> str:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(fd, 65536):
+            parts.append(part)
+    finally:
+        os.close(fd)
+    return b"".join(parts).decode()
+
+
+def _write_text(path: str, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)

@@ -1,0 +1,281 @@
+"""One graph root of containers/storage with the overlay driver: images, layers and containers' root file systems.
+
+podman, buildah, skopeo and CRI-O work on the same files at the same time. Locks are taken in the order layers,
+images, containers, mounts and never while a client's bytes are awaited: an archive is extracted into a temporary
+folder and renamed to its place when it is whole and on disk. Any number of threads and processes may use one
+graph root; a Store keeps nothing but what it last read.
+
+    overlay/            what the layers hold (engine.storage.overlay)
+    overlay-layers/     the layers' records (engine.storage.layers)
+    overlay-images/     the images' records, manifests and configurations (engine.storage.images)
+    overlay-containers/ the containers' records (engine.storage.containers)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.errors import NoSuchContainer, NoSuchImage, NoSuchLayer, StoredImageInUse
+from engine.storage.containers import (
+    ContainerRecords,
+    MountRecords,
+    StoredContainer,
+    container_record,
+    to_container,
+    with_free_name,
+)
+from engine.storage.folders import content_size, temporary_folder
+from engine.storage.images import ImageRecords, StoredImage, to_image
+from engine.storage.layers import Layer, Layers, children, to_layer
+from engine.storage.overlay import Graph
+from engine.storage.records import Record, Snapshot
+from engine.storage.source import Readable
+from engine.storage.times import now_text
+
+
+class Store:
+    """The images, layers and container file systems below one graph root."""
+
+    def __init__(self, graph_root: Path, run_root: Path) -> None:
+        self.graph_root = graph_root
+        self.run_root = run_root
+        self.layers = Layers(graph_root)
+        self.image_records = ImageRecords(graph_root)
+        self.container_records = ContainerRecords(graph_root)
+        self.mounts = MountRecords(run_root)
+
+    # Images
+
+    def images(self) -> list[StoredImage]:
+        """Return all images."""
+        return self.image_records.all()
+
+    def image(self, image_id: str) -> StoredImage:
+        """Return the image with this full id. Raises NoSuchImage."""
+        return self.image_records.get(image_id)
+
+    def config(self, image_id: str) -> bytes:
+        """Return an image's configuration document. Raises NoSuchImage."""
+        return self.image_records.config(image_id)
+
+    def manifest(self, image_id: str) -> bytes:
+        """Return an image's manifest. Raises NoSuchImage."""
+        return self.image_records.data(image_id, "manifest")
+
+    def add_image(
+        self, config: bytes, manifest: bytes, top_layer: str | None, names: list[str], created: str = ""
+    ) -> StoredImage:
+        """Record an image on layers that are there, on disk when this returns; names move to it from others.
+
+        An image with the same configuration is the same image: it keeps its names and gains these. Raises
+        NoSuchLayer when somebody removed the layers meanwhile.
+        """
+        with self.layers.records.reading() as layers, self.image_records.records.writing() as images:
+            if top_layer is not None and top_layer not in layers:
+                raise NoSuchLayer(top_layer)
+            image_id = self.image_records.add(images, config, manifest, top_layer, created)
+            present = (images.get(image_id) or {}).get("names") or []
+            if names or not present:
+                self.image_records.name(images, image_id, [*present, *(n for n in names if n not in present)])
+            images.save()
+            return to_image(images.get(image_id) or {})
+
+    def set_names(self, image_id: str, add: list[str], remove: list[str]) -> StoredImage:
+        """Give an image names and take names from it, in one step; an added name leaves the image that had it.
+
+        Raises NoSuchImage.
+        """
+        with self.image_records.records.writing() as images:
+            record = images.get(image_id)
+            if record is None:
+                raise NoSuchImage(image_id)
+            kept = [name for name in record.get("names") or [] if name not in remove and name not in add]
+            self.image_records.name(images, image_id, [*kept, *dict.fromkeys(add)])
+            images.save()
+            return to_image(images.get(image_id) or {})
+
+    def delete_image(self, image_id: str) -> list[Layer]:
+        """Remove an image and those of its layers that nothing else needs; returns these, the topmost first.
+
+        Raises NoSuchImage, StoredImageInUse.
+        """
+        with temporary_folder(self.layers.staging) as stage, self.layers.writing() as layers:
+            with self.image_records.records.writing() as images:
+                record = images.get(image_id)
+                if record is None:
+                    raise NoSuchImage(image_id)
+                with self.container_records.records.reading() as containers:
+                    used = {other.get("layer", "") for other in containers}
+                    for other in containers:
+                        if other.get("image") == image_id:
+                            raise StoredImageInUse(image_id, other["id"])
+                for other in images:
+                    if other["id"] != image_id:
+                        used.update([other.get("layer", ""), *(other.get("mapped-layers") or [])])
+                images.remove(image_id)
+                images.save()
+            gone = unused_chain(record, layers, used)
+            removed = [to_layer(layer) for wanted in gone if (layer := layers.get(wanted))]
+            self.layers.drop(layers, gone, stage)
+            os.rename(self.image_records.folder / image_id, stage / "image")
+        return removed
+
+    # Layers
+
+    def layer(self, layer_id: str) -> Layer:
+        """Return the layer with this id. Raises NoSuchLayer."""
+        return self.layers.get(layer_id)
+
+    def layer_by_diff(self, parent: str | None, diff_id: str) -> Layer | None:
+        """Return the layer that this diff makes on that parent, if it is there."""
+        return self.layers.find(parent, diff_id)
+
+    def layer_chain(self, top_layer: str | None) -> list[Layer]:
+        """Return a layer and all below it, the base first. Raises NoSuchLayer."""
+        return self.layers.chain(top_layer)
+
+    def layer_size(self, layer: Layer) -> int:
+        """Return the bytes of a layer's content, as dockerd counts them."""
+        return self.layers.size(layer)
+
+    def add_layer(self, parent: str | None, stream: Readable, expected: str | None = None) -> Layer:
+        """Make a layer on parent from a plain tar stream, verified against the expected diff id where given.
+
+        Raises BadArchive, NoSuchLayer (the parent), OSError; nothing is left behind then.
+        """
+        return self.layers.add(parent, stream, expected)
+
+    def archive(self, layer: Layer) -> Iterator[bytes]:
+        """Give the tar archive that a layer was made from, bit for bit. Raises NoSuchLayer, BadArchive."""
+        from engine.storage.tarsplit import assemble
+
+        split = self.layers.tar_split(layer.id)
+        if not split.exists():
+            raise NoSuchLayer(layer.id)
+        return assemble(split, self.layers.overlay.folder(layer.id) / "diff")
+
+    def image_graph(self, top_layer: str) -> Graph:
+        """Return the folders of an image's topmost layer and of those below it."""
+        return self.layers.overlay.graph(top_layer)
+
+    # Containers
+
+    def containers(self) -> list[StoredContainer]:
+        """Return all containers that the store knows, other engines' included."""
+        return [to_container(record) for record in self.container_records.records.snapshot()]
+
+    def create_container(self, container_id: str, image_id: str, name: str, *, volatile: bool = False) -> None:
+        """Make a container's writable layer on an image, and the records that keep the image's layers.
+
+        image_id "" makes one on nothing. A volatile container's records and content are never waited for to be
+        on disk. Raises NoSuchImage.
+        """
+        with self.layers.writing() as layers:
+            parent, image_name = None, ""
+            if image_id:
+                image = self.image_records.get(image_id)
+                parent, image_name = image.layer, image.names[0] if image.names else ""
+            layer_id = os.urandom(32).hex()
+            self.layers.overlay.make(layer_id, parent)
+            with self.container_records.records.writing() as containers:
+                record = container_record(container_id, name, image_id, image_name, layer_id)
+                containers.put(with_free_name(containers, record), volatile=volatile)
+                containers.save()
+            record = {"id": layer_id, "created": now_text()}
+            if parent is not None:
+                record["parent"] = parent
+            layers.put(record, volatile=volatile)
+            layers.save()
+
+    def rename_container(self, container_id: str, name: str) -> None:
+        """Let other engines see a container's new name."""
+        with self.container_records.records.writing() as containers:
+            record = containers.get(container_id)
+            if record is not None:
+                containers.put(with_free_name(containers, {**record, "names": [name]}))
+                containers.save()
+
+    def delete_container(self, container_id: str) -> None:
+        """Unmount and remove a container's layer and records; one that is gone already is no error."""
+        with self.layers.writing() as layers:
+            with self.container_records.records.writing() as containers:
+                record = containers.get(container_id)
+                if record is None:
+                    return
+                layer_id = record["layer"]
+                self._unmount(layer_id, all_users=True)
+                containers.remove(container_id)
+                containers.save()
+            layers.remove(layer_id)
+            layers.save()
+        # No record names the folder any more and its name was random, so nobody can want it meanwhile.
+        self.layers.overlay.remove(layer_id)
+
+    def mount(self, container_id: str, *, volatile: bool = False, mount_label: str = "") -> Path:
+        """Mount a container's root file system, unless it is mounted; returns where. Raises NoSuchContainer, OSError.
+
+        With volatile the kernel syncs nothing that is written to it, so a power cut may spoil it.
+        """
+        layer_id = self._layer_of(container_id)
+        overlay = self.layers.overlay
+        merged = overlay.folder(layer_id) / "merged"
+        with self.mounts.records.writing() as mounts:
+            known = mounts.get(layer_id)
+            if not overlay.mounted(layer_id):
+                overlay.mount(layer_id, volatile=volatile, label=mount_label)
+            elif known is not None:
+                return merged
+            mounts.put({"id": layer_id, "path": str(merged), "count": 1})
+            mounts.save()
+        return merged
+
+    def unmount(self, container_id: str) -> None:
+        """Unmount a container's root file system, unless another engine uses it too or it is not mounted.
+
+        Raises NoSuchContainer, OSError.
+        """
+        self._unmount(self._layer_of(container_id), all_users=False)
+
+    def graph(self, container_id: str) -> Graph:
+        """Return the folders that make up a container's root file system. Raises NoSuchContainer."""
+        return self.layers.overlay.graph(self._layer_of(container_id))
+
+    def sizes(self, container_id: str) -> tuple[int, int]:
+        """Return the bytes a container wrote, and these with its image's. Raises NoSuchContainer."""
+        layer_id = self._layer_of(container_id)
+        written = content_size(self.layers.overlay.folder(layer_id) / "diff")
+        below = self.layers.chain(layer_id)[:-1]
+        return written, written + sum(self.layers.size(layer) for layer in below)
+
+    def _layer_of(self, container_id: str) -> str:
+        record = self.container_records.records.snapshot().get(container_id)
+        if record is None:
+            raise NoSuchContainer(container_id)
+        return str(record["layer"])
+
+    def _unmount(self, layer_id: str, *, all_users: bool) -> None:
+        with self.mounts.records.writing() as mounts:
+            known = mounts.get(layer_id)
+            if known is not None and known["count"] > 1 and not all_users:
+                mounts.put({**known, "count": known["count"] - 1})
+            else:
+                self.layers.overlay.unmount(layer_id)
+                mounts.remove(layer_id)
+            if known is not None:
+                mounts.save()
+
+
+def unused_chain(image: Record, layers: Snapshot, used: set[str]) -> list[str]:
+    """Return the layers of an image, from the top, up to the first that something else still needs."""
+    above = children(layers)
+    gone = list(image.get("mapped-layers") or [])
+    top: str | None = image.get("layer")
+    while top and top not in used and not set(above.get(top, [])) - set(gone):
+        record = layers.get(top)
+        if record is None:
+            break
+        gone.append(top)
+        top = record.get("parent")
+    return gone
