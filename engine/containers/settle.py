@@ -108,12 +108,12 @@ def finish(engine: Engine, container: Container, code: int) -> Container:
         if oom_killed:
             rows.event(tx, container, "oom")
         engine.networks.forget(tx, container.id)
-        engine.volumes.unmounted(tx, container)
+        engine.volumes.unmount_events(tx, container.id, container.definition.mounts)
         duration = max(0, finished - container.state.started) // 1_000_000_000
         rows.event(tx, container, "die", execDuration=str(duration), exitCode=str(code))
         _end_exec_sessions(tx, container)
         if remove:
-            forget(engine, tx, container, volumes=True)
+            forget(engine, tx, container)
         else:
             rows.change(
                 tx,
@@ -128,8 +128,9 @@ def finish(engine: Engine, container: Container, code: int) -> Container:
                 intent="",
             )
     if remove:
-        sweep(engine, container)
+        sweep(engine, container, volumes=True)
         return container
+    engine.volumes.settle(container.definition.mounts)
     # Last, so that until the transaction holds the code, its file does.
     clear_run_folder(engine, container)
     return rows.get(engine.database, container.id)
@@ -158,6 +159,10 @@ def find_runtime(engine: Engine, container: Container) -> oci.Runtime:
 def dismantle(engine: Engine, container: Container) -> None:
     """Take down what a running container stands on: processes, cgroup, mounts, network. Can be repeated."""
     find_runtime(engine, container).delete(container.id)
+    if container.host.ipc_mode == "shareable":
+        from engine.containers.bundle import release_shm
+
+        release_shm(engine, container)
     engine.networks.tear_down(container.id)
     engine.store.unmount(container.id)
 
@@ -167,23 +172,23 @@ def demolish(engine: Engine, container: Container, *, volumes: bool = False) -> 
     dismantle(engine, container)
     engine.store.delete_container(container.id)
     with engine.database.transaction() as tx:
-        forget(engine, tx, container, volumes=volumes)
-    sweep(engine, container)
+        forget(engine, tx, container)
+    sweep(engine, container, volumes=volumes)
 
 
-def forget(engine: Engine, tx: Transaction, container: Container, *, volumes: bool) -> None:
-    """Delete a container's rows and tell of it; with volumes, its anonymous volumes' too."""
+def forget(engine: Engine, tx: Transaction, container: Container) -> None:
+    """Delete a container's rows and tell of it."""
     engine.networks.forget(tx, container.id)
-    if volumes:
-        engine.volumes.forget_anonymous(tx, container)
     if container.state.intent != INTENT_CREATE:
         rows.event(tx, container, "destroy")
     tx.execute("DELETE FROM containers WHERE id = ?", (container.id,))
 
 
-def sweep(engine: Engine, container: Container) -> None:
-    """Delete the folders and the lock of a container whose rows are gone."""
-    engine.volumes.sweep()
+def sweep(engine: Engine, container: Container, *, volumes: bool) -> None:
+    """Delete the folders and the lock of a container whose rows are gone; with volumes, its anonymous volumes."""
+    engine.volumes.settle(container.definition.mounts)
+    if volumes:
+        engine.volumes.remove_anonymous(container.definition.mounts)
     shutil.rmtree(folders.persistent(engine.settings, container.id), ignore_errors=True)
     shutil.rmtree(folders.run(engine.settings, container.id), ignore_errors=True)
     locks.forget(engine.settings.locks, folders.lock_name(container.id))

@@ -116,7 +116,7 @@ def _start(engine: Engine, container: Container, restart_count: int) -> None:
     await_attachers(folders.attachers(engine.settings, container.id))
     with engine.database.transaction() as tx:
         engine.networks.connected(tx, container.id, plan)
-        engine.volumes.mounted(tx, container)
+        engine.volumes.mount_events(tx, container.id, container.definition.mounts)
         rows.change(
             tx,
             container.id,

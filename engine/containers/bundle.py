@@ -1,0 +1,178 @@
+"""What a start lays ready for the runtime: the files, volumes and folders, and the spec that names them all."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine import syscalls
+from engine.containers import folders, mounts, rows
+from engine.containers.working_directory import make_working_directory
+from engine.errors import Conflict
+from engine.runtime import capabilities, devices, facts, init, propagation, shm, spec, users
+from engine.runtime.security import parse_security_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine import Engine
+    from engine.containers.config import MountPoint
+    from engine.containers.execs import ExecConfig
+    from engine.containers.record import Container
+    from engine.network import ContainerNetwork
+
+SHM = "shm"  # in the run folder
+
+
+class JoinOfStopped(Conflict):
+    """A container wants to share a namespace of one that does not run."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        super().__init__(f"cannot join the {kind} namespace of container {name}, which does not run")
+        self.name = name
+        self.kind = kind
+
+
+def prepare(engine: Engine, container: Container, rootfs: Path, network: ContainerNetwork) -> dict[str, Any]:
+    """Make everything that the container's mounts need, and return its runtime spec."""
+    config, host = container.config, container.host
+    points = container.definition.mounts
+    known = facts.gather()
+    mounts.prepare_sources(points)
+    engine.volumes.make_ready(points)
+    propagation.check_propagation(points)
+    if container.state.run == 0:
+        mark_root(rootfs)
+    fill_volumes(mounts.needs_filling(points), rootfs)
+    make_working_dir(container, rootfs)
+    persistent = folders.persistent(engine.settings, container.id)
+    names = network.write_files(persistent)
+    request = spec.SpecRequest(
+        container_id=container.id,
+        config=config,
+        host=host,
+        args=[container.definition.path, *container.definition.args],
+        rootfs=str(rootfs),
+        user=users.look_up(str(rootfs), config.user, host.group_add),
+        mounts=points,
+        hosts_path=names.hosts,
+        hostname_path=names.hostname,
+        resolv_conf_path=names.resolv_conf,
+        network_namespace=network.namespace,
+        pid_namespace=_namespace(engine, host.pid_mode, "pid"),
+        ipc_namespace=_namespace(engine, host.ipc_mode, "ipc"),
+        shm_path=_shm(engine, container),
+        init_path=init.find_init() if init.wants_init(host.init, host.pid_mode) else "",
+        devices=devices.look_up(host),
+        facts=known,
+    )
+    return spec.build_spec(request)
+
+
+def exec_process(
+    engine: Engine, container: Container, config: ExecConfig, terminal: bool, console_size: list[int] | None
+) -> dict[str, Any]:
+    """Return the OCI process of an exec session: the container's own, with what the session changes."""
+    import dataclasses
+    import json
+
+    own = json.loads((folders.run(engine.settings, container.id) / "config.json").read_bytes())["process"]
+    known = facts.gather()
+    host = container.host
+    # Through the first process, so that what was mounted after the start is seen as the container sees it.
+    user = users.look_up(f"/proc/{container.state.pid}/root", config.user or container.config.user, host.group_add)
+    security = parse_security_options(host.security_opt)
+    if config.privileged or host.privileged:
+        held = list(capabilities.effective(None, None, True, known.capabilities))
+    else:
+        held = capabilities.effective(host.cap_add, host.cap_drop, False, known.capabilities)
+    environment = spec.merge_environment(own["env"], ["TERM=xterm"] if terminal else None)
+    environment = spec.merge_environment(environment, config.env)
+    return spec.process(
+        dataclasses.replace(
+            container.config, tty=terminal, working_dir=config.working_dir or container.config.working_dir
+        ),
+        dataclasses.replace(host, console_size=list(console_size or [0, 0])),
+        config.cmd or [],
+        user,
+        held,
+        security,
+        known,
+        env=environment,
+    )
+
+
+def make_working_dir(container: Container, rootfs: Path) -> None:
+    """Make the container's working directory where the image has none."""
+    if container.config.working_dir not in ("", "/"):
+        make_working_directory(rootfs, container.config.working_dir)
+
+
+def fill_volumes(points: Sequence[MountPoint], rootfs: Path) -> None:
+    """Fill empty volumes with what the image has at their places."""
+    if points:
+        from engine.volumes.copy_up import copy_up
+
+        for point in points:
+            copy_up(rootfs, point.destination, Path(point.source))
+
+
+def mark_root(rootfs: Path) -> None:
+    """Make in a new container's root what dockerd makes there: /.dockerenv, by which programs know it, and /etc/mtab."""
+    root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(FileExistsError):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            fd = os.open(".dockerenv", flags, 0o755, dir_fd=root)
+            os.fchmod(fd, 0o755)
+            os.close(fd)
+        with suppress(FileExistsError):
+            os.mkdir("etc", 0o755, dir_fd=root)
+        with suppress(OSError):
+            etc = syscalls.openat2(root, "etc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                with suppress(FileExistsError):
+                    os.symlink("/proc/mounts", "mtab", dir_fd=etc)
+            finally:
+                os.close(etc)
+    finally:
+        os.close(root)
+
+
+def release_shm(engine: Engine, container: Container) -> None:
+    """Take down the shared memory that a container offered to others."""
+    shm.remove(folders.run(engine.settings, container.id) / SHM)
+
+
+def _shm(engine: Engine, container: Container) -> str:
+    mode = container.host.ipc_mode
+    if mode == "shareable":
+        folder = folders.run(engine.settings, container.id) / SHM
+        shm.make(folder, container.host.shm_size)
+        return str(folder)
+    if mode == "host":
+        return "/dev/shm"
+    if mode.startswith("container:"):
+        other = _running(engine, mode, "IPC")
+        if other.host.ipc_mode != "shareable":
+            raise shm.IpcNotShareable(other.id)
+        return str(folders.run(engine.settings, other.id) / SHM)
+    return ""
+
+
+def _namespace(engine: Engine, mode: str, kind: str) -> str:
+    if not mode.startswith("container:"):
+        return ""
+    return f"/proc/{_running(engine, mode, kind.upper()).state.pid}/ns/{kind}"
+
+
+def _running(engine: Engine, mode: str, kind: str) -> Container:
+    name = mode.partition(":")[2]
+    container = rows.get(engine.database, rows.find_id(engine.database, name))
+    if not container.state.alive:
+        raise JoinOfStopped(name, kind)
+    return container
+
+

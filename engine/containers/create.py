@@ -1,0 +1,164 @@
+"""Making a container: its record, its layer and its folders, from an image and what the client asks for.
+
+The row is written first with the intent to create and shows nowhere; when all is there the intent goes and the
+event is written. What a killed creation leaves is removed by the next look (engine.containers.settle).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from engine import locks
+from engine.containers import defaults, folders, mounts, names, rows
+from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig, MountPoint
+from engine.containers.merge import command, merge
+from engine.containers.record import Container, Definition, NetworkState, State
+from engine.containers.remove import check_name
+from engine.containers.settle import INTENT_CREATE, demolish
+from engine.containers.validate import validate
+from engine.errors import InvalidParameter, NameInUse, NoSuchContainer
+from engine.runtime import facts, oci
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine import Engine
+
+
+class NoImage(InvalidParameter):
+    """A container that names no image."""
+
+    def __init__(self) -> None:
+        super().__init__("a container needs an image")
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """What a client asks for; endpoints is by network name or id."""
+
+    name: str = ""
+    config: ContainerConfig = field(default_factory=ContainerConfig)
+    host: HostConfig = field(default_factory=HostConfig)
+    endpoints: dict[str, EndpointRequest] = field(default_factory=dict)
+    platform: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A container's id, and what the client should know though it was made."""
+
+    id: str
+    warnings: list[str] = field(default_factory=list)
+
+
+def create(engine: Engine, request: CreateRequest) -> Created:
+    """Make a container from an image.
+
+    Raises NoSuchImage, NameInUse, InvalidName, NoCommand, UnknownRuntime and the errors of validate and of mounts.
+    """
+    settings = engine.settings
+    if request.name:
+        check_name(request.name)
+    warnings = validate(request.config, request.host)
+    runtime = oci.find(request.host.runtime, default=settings.default_runtime, run_root=settings.run_root)
+    if not request.config.image:
+        raise NoImage
+    image = engine.images.resolve(request.config.image)
+    container_id = new_id()
+    host = defaults.complete(request.host, facts.gather())
+    config = _with_hostname(engine, merge(request.config, image.config), host, container_id)
+    path, arguments = command(config)
+    points = mounts.resolve(engine.volumes, config, host, lambda name: _mounts_of(engine, name))
+    container = Container(
+        id=container_id,
+        name="",
+        created=time.time_ns(),
+        image_id=image.id,
+        definition=Definition(
+            config=config,
+            host=dataclasses.replace(host, runtime=runtime.name),
+            endpoints=request.endpoints,
+            mounts=points,
+            path=path,
+            args=arguments,
+            runtime=runtime.name,
+        ),
+        state=State(intent=INTENT_CREATE),
+        network=NetworkState(),
+    )
+    with locks.locked(settings.locks, folders.lock_name(container_id)):
+        container = _claim_name(engine, container, request.name.removeprefix("/"), points)
+        try:
+            engine.store.create_container(container_id, image.id, container.name, volatile=host.auto_remove)
+            folders.persistent(settings, container_id).mkdir(parents=True, mode=0o710)
+            folders.run(settings, container_id).mkdir(parents=True, mode=0o700)
+            _prepare_root(engine, container)
+        except BaseException:
+            demolish(engine, container, volumes=True)
+            raise
+        with engine.database.transaction() as tx:
+            rows.change(tx, container_id, intent="")
+            rows.event(tx, container, "create")
+    return Created(container_id, warnings)
+
+
+def new_id() -> str:
+    """Return a new random id; one whose short form could be taken for a number is not used."""
+    while True:
+        found = os.urandom(32).hex()
+        if not found[:12].isdigit():
+            return found
+
+
+def _with_hostname(engine: Engine, config: ContainerConfig, host: HostConfig, container_id: str) -> ContainerConfig:
+    if host.network_mode.startswith("container:"):
+        try:
+            other = engine.containers.get(host.network_mode.partition(":")[2])
+        except NoSuchContainer:
+            return config
+        return dataclasses.replace(config, hostname=other.config.hostname, domainname=other.config.domainname)
+    if config.hostname:
+        return config
+    own = socket.gethostname() if "host" in (host.network_mode, host.uts_mode) else container_id[:12]
+    return dataclasses.replace(config, hostname=own)
+
+
+def _mounts_of(engine: Engine, name: str) -> Sequence[MountPoint]:
+    return engine.containers.get(name).definition.mounts
+
+
+def _claim_name(engine: Engine, container: Container, name: str, points: list[MountPoint]) -> Container:
+    """Write the container's row under its name, or the first free one that we can think of."""
+    for candidate in [name] if name else names.candidates(os.urandom(6)):
+        named = dataclasses.replace(container, name=candidate)
+        try:
+            with engine.database.transaction() as tx:
+                rows.insert(tx, named)
+                engine.volumes.use(tx, container.id, points)
+            return named
+        except NameInUse:
+            if name:
+                engine.volumes.remove_anonymous(points)
+                raise
+    return _claim_name(engine, container, f"container_{container.id[:12]}", points)
+
+
+def _prepare_root(engine: Engine, container: Container) -> None:
+    """Make the working directory and fill new volumes from the image, where either is asked for."""
+    from engine.containers.bundle import fill_volumes, make_working_dir
+
+    filling = mounts.needs_filling(container.definition.mounts)
+    working_dir = container.config.working_dir
+    if not filling and working_dir in ("", "/"):
+        return
+    rootfs = engine.store.mount(container.id, volatile=container.host.auto_remove)
+    try:
+        make_working_dir(container, rootfs)
+        fill_volumes(filling, rootfs)
+    finally:
+        engine.store.unmount(container.id)

@@ -1,0 +1,46 @@
+"""The state database: what a transaction promises."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.state.database import Database
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(tmp_path / "root" / "state.db", tmp_path / "run" / "changed")
+
+
+def test_a_failed_transaction_leaves_neither_change_nor_event(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.transaction() as tx:
+        tx.execute("INSERT INTO engine VALUES ('id', 'x')")
+        tx.event("container", "create", "abc", {})
+        raise ZeroDivisionError
+    assert database.rows("SELECT * FROM engine") == []
+    assert database.rows("SELECT * FROM events") == []
+    with database.transaction() as tx:  # the lock is free again
+        tx.event("container", "create", "abc", {"name": "x"})
+    assert [row["action"] for row in database.rows("SELECT * FROM events")] == ["create"]
+
+
+def test_a_commit_wakes(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.event("container", "create", "abc", {})
+    assert database.wake_file.read_bytes() == b"."
+
+
+def test_two_processes_see_one_state(database: Database, tmp_path: Path) -> None:
+    other = Database(database.path, database.wake_file)
+    with database.transaction() as tx:
+        tx.execute("INSERT INTO engine VALUES ('id', 'x')")
+    row = other.row("SELECT value FROM engine WHERE key = 'id'")
+    assert row is not None and row["value"] == "x"
+
+
+def test_event_ids_grow_even_when_old_ones_are_deleted(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.event("a", "b", "c", {})
+        tx.execute("DELETE FROM events")
+        tx.event("a", "b", "c", {})
+    assert [row["id"] for row in database.rows("SELECT id FROM events")] == [2]
