@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     if kind == "exec":
         from engine.containers.execs import settle_exec
 
-        settle_exec(engine, *ids)
+        settle_exec(engine, ids[0], ids[1])
         return 0
     from engine.containers.settle import settle_exit
 
@@ -58,6 +58,7 @@ def _is_recorded(root: str, run_root: str, container_id: str) -> bool:
     The lock is taken as engine.locks does: whoever is at it now is waited for.
     """
     import fcntl
+
     exit_file = os.path.join(run_root, "containers", container_id, "exit")
     lock = os.path.join(run_root, "locks", "container", container_id)
     try:
@@ -85,6 +86,8 @@ def _restarts(root: str, container_id: str) -> bool:
 
 def _restart(engine: object, container_id: str, run: int, count: int) -> None:
     """Wait the back-off and start the container again, unless somebody has decided otherwise meanwhile."""
+    import time
+
     from engine import Engine, locks
     from engine.containers import folders, rows
     from engine.containers.settle import settled

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection
+    from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
     from engine import Engine
     from engine.containers.attach import Attachment, AttachOptions
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.containers.logs import LogOptions
     from engine.containers.record import Container
     from engine.containers.wait import Waiter
+    from engine.storage.overlay import Graph
 
 
 class Containers:
@@ -45,19 +46,12 @@ class Containers:
         container = rows.get(database, rows.find_id(database, name))
         return dataclasses.replace(container, exec_ids=exec_ids(self._engine, container.id))
 
-    def list(self, query: ListQuery, resolve_image: Callable[[str], Collection[str]] | None = None) -> list[Container]:
-        """Return the containers that a query names, newest first. Raises InvalidFilter."""
-        from engine.containers.listing import select
-        from engine.containers.rows import all_containers
-
-        return select(all_containers(self._engine.database), query, resolve_image or self._image_ids)
-
     def sizes(self, container: Container) -> tuple[int, int]:
         """Return the bytes that a container wrote itself and those of its whole root."""
         return self._engine.store.sizes(container.id)
 
-    def graph(self, container: Container) -> dict[str, str]:
-        """Return where a container's layers lie: LowerDir, MergedDir, UpperDir, WorkDir."""
+    def graph(self, container: Container) -> Graph:
+        """Return where a container's layers lie."""
         return self._engine.store.graph(container.id)
 
     def start(self, name: str) -> None:
@@ -169,13 +163,20 @@ class Containers:
 
         exec_resize(self._engine, exec_id, height, width)
 
+    def list(self, query: ListQuery, resolve_image: Callable[[str], Collection[str]] | None = None) -> list[Container]:
+        """Return the containers that a query names, newest first. Raises InvalidFilter."""
+        from engine.containers.listing import select
+        from engine.containers.rows import all_containers
+
+        return select(all_containers(self._engine.database), query, resolve_image or self._image_ids)
+
     def reconcile(self) -> None:
         """Mend what killed processes left; see engine.containers.reconcile."""
         from engine.containers.reconcile import reconcile
 
         reconcile(self._engine)
 
-    def _image_ids(self, reference: str) -> list[str]:
+    def _image_ids(self, reference: str) -> Sequence[str]:
         from engine.errors import NotFound
 
         try:

@@ -14,7 +14,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine import syscalls
 from engine.containers import folders, rows
@@ -167,7 +167,10 @@ class Attachment:
     async def _ready(self) -> bool:
         """Wait until there is a connection; False when we leave before."""
         if not self._connected.is_set():
-            waits = [asyncio.ensure_future(self._connected.wait()), asyncio.ensure_future(self._over.wait())]
+            waits: list[asyncio.Future[Any]] = [
+                asyncio.ensure_future(self._connected.wait()),
+                asyncio.ensure_future(self._over.wait()),
+            ]
             if self._connecting is not None:
                 waits.append(asyncio.ensure_future(_settled(self._connecting)))
             try:
@@ -203,8 +206,9 @@ class Attachment:
         ready: asyncio.Future[None] = loop.create_future()
         loop.add_reader(connection, _resolve, ready)
         over = asyncio.ensure_future(self._over.wait())
+        waits: list[asyncio.Future[Any]] = [ready, over]
         try:
-            await asyncio.wait([ready, over], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             over.cancel()
             loop.remove_reader(connection)
@@ -304,8 +308,8 @@ async def attach(engine: Engine, name: str, options: AttachOptions) -> Attachmen
         if container.state.alive and _try(run_folder, attachment):
             registration.close()
         else:
-            task = asyncio.create_task(_connect_on_start(run_folder, attachment, registration), name=f"attach {container_id}")
-            attachment.connect_later(task)
+            connecting = _connect_on_start(run_folder, attachment, registration)
+            attachment.connect_later(asyncio.create_task(connecting, name=f"attach {container_id}"))
     else:
         attachment.connect_later(asyncio.create_task(asyncio.sleep(0), name="attach: no stream"))
     await off_loop(_record, engine, container)

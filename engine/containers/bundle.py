@@ -120,7 +120,7 @@ def fill_volumes(points: Sequence[MountPoint], rootfs: Path) -> None:
 
 
 def mark_root(rootfs: Path) -> None:
-    """Make in a new container's root what dockerd makes there: /.dockerenv, by which programs know it, and /etc/mtab."""
+    """Make in a new container's root what dockerd makes there: /.dockerenv, which programs look for, and /etc/mtab."""
     root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with suppress(FileExistsError):
@@ -174,5 +174,3 @@ def _running(engine: Engine, mode: str, kind: str) -> Container:
     if not container.state.alive:
         raise JoinOfStopped(name, kind)
     return container
-
-

@@ -10,6 +10,7 @@ from dataclasses import replace
 from engine.containers.config import HostConfig
 from engine.runtime.cgroups import V2
 from engine.runtime.facts import HostFacts
+from engine.runtime.limits import discard_unsupported
 from engine.runtime.spec import masked_paths, readonly_paths
 
 SHM_SIZE = 64 << 20  # bytes
@@ -17,7 +18,8 @@ LABEL_DISABLE = "label=disable"
 
 
 def complete(host: HostConfig, facts: HostFacts) -> HostConfig:
-    """Return the host configuration with every default in its place."""
+    """Return the host configuration with every default in its place, without the limits the machine cannot keep."""
+    host = discard_unsupported(host, facts.support)
     private_cgroups = facts.cgroups.mode == V2
     security = list(host.security_opt or ())
     shares_host = host.ipc_mode == "host" or host.pid_mode == "host" or host.privileged
@@ -31,7 +33,9 @@ def complete(host: HostConfig, facts: HostFacts) -> HostConfig:
         cgroupns_mode=host.cgroupns_mode or ("private" if private_cgroups else "host"),
         restart_policy=host.restart_policy if host.restart_policy.name else replace(host.restart_policy, name="no"),
         security_opt=security or host.security_opt,
-        oom_kill_disable=host.oom_kill_disable if private_cgroups else bool(host.oom_kill_disable),
+        memory_swappiness=None if host.memory_swappiness == -1 else host.memory_swappiness,
+        oom_kill_disable=bool(host.oom_kill_disable) if facts.support.oom_kill_disable else False,
+        pids_limit=None if host.pids_limit is not None and host.pids_limit <= 0 else host.pids_limit,
         masked_paths=_or_none(masked_paths(host, facts)) if host.masked_paths is None else host.masked_paths,
         readonly_paths=_or_none(readonly_paths(host)) if host.readonly_paths is None else host.readonly_paths,
     )

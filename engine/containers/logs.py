@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from engine import syscalls
 from engine.containers import folders, rows
 from engine.containers.log_format import Joiner, LogEntry
 from engine.errors import NoSuchContainer, NotImplementedHere

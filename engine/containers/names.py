@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 ADJECTIVES = (
-    "agile ample amber bold brave breezy bright brisk calm candid careful cheerful clever crisp curious dapper daring "
-    "deft eager earnest easy elegant even exact fair famous fast festive firm fleet fluent fond frank fresh gentle glad "
-    "golden graceful grand happy hardy hearty honest humble jolly keen kind lively loyal lucid lucky mellow merry mighty "
-    "mild modest neat nimble noble patient placid plucky polite prime proud quick quiet rapid ready robust rustic sage "
-    "serene sharp silent silver simple sleek smart snug sober solid spry stable steady stoic sturdy subtle sunny sure "
-    "swift tender tidy tranquil trim trusty upbeat vivid warm wise witty worthy zealous zesty"
+    "agile ample amber bold brave breezy bright brisk calm candid careful cheerful clever crisp curious dapper "
+    "daring deft eager earnest easy elegant even exact fair famous fast festive firm fleet fluent fond frank "
+    "fresh gentle glad golden graceful grand happy hardy hearty honest humble jolly keen kind lively loyal lucid "
+    "lucky mellow merry mighty mild modest neat nimble noble patient placid plucky polite prime proud quick quiet "
+    "rapid ready robust rustic sage serene sharp silent silver simple sleek smart snug sober solid spry stable "
+    "steady stoic sturdy subtle sunny sure swift tender tidy tranquil trim trusty upbeat vivid warm wise witty "
+    "worthy zealous zesty"
 ).split()
 PEOPLE = (
-    "abel agnesi allen archimedes babbage banach bardeen bartik bell bernoulli bohr boole borg brahmagupta carson cauchy "
-    "cerf chandra church clarke cori cray curie dahl darwin dijkstra dirac easley edison einstein engelbart euclid euler "
-    "faraday fermat fermi feynman franklin galileo galois gauss germain goedel goldberg goodall hamilton hawking heisenberg "
-    "hertz hodgkin hopper hypatia jackson johnson joliot kalman kare keller kepler khayyam kilby knuth kovalevskaya "
-    "lalande lamarr lamport leibniz liskov lovelace lumiere mayer mcclintock meitner mendel mirzakhani moore morse napier "
-    "nash neumann newton nightingale noether nobel nygaard pascal pasteur perlman planck poincare ptolemy ramanujan ride "
-    "ritchie rubin saha shannon shirley sinoussi snyder sutherland tesla thompson torvalds turing varahamihira villani "
-    "volhard wescoff wiles wilson wing wozniak wright wu yonath"
+    "abel agnesi allen archimedes babbage banach bardeen bartik bell bernoulli bohr boole borg brahmagupta carson "
+    "cauchy cerf chandra church clarke cori cray curie dahl darwin dijkstra dirac easley edison einstein "
+    "engelbart euclid euler faraday fermat fermi feynman franklin galileo galois gauss germain goedel goldberg "
+    "goodall hamilton hawking heisenberg hertz hodgkin hopper hypatia jackson johnson joliot kalman kare keller "
+    "kepler khayyam kilby knuth kovalevskaya lalande lamarr lamport leibniz liskov lovelace lumiere mayer "
+    "mcclintock meitner mendel mirzakhani moore morse napier nash neumann newton nightingale noether nobel "
+    "nygaard pascal pasteur perlman planck poincare ptolemy ramanujan ride ritchie rubin saha shannon shirley "
+    "sinoussi snyder sutherland tesla thompson torvalds turing varahamihira villani volhard wescoff wiles wilson "
+    "wing wozniak wright wu yonath"
 ).split()
 
 

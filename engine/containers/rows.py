@@ -114,4 +114,9 @@ def change(tx: Transaction, container_id: str, **columns: Any) -> None:
 def event(tx: Transaction, container: Container, action: str, **attributes: str) -> None:
     """Record a container's event, with the attributes that every one carries: labels, image and name."""
     labels = container.config.labels or {}
-    tx.event("container", action, container.id, {**labels, **attributes, "image": container.config.image, "name": container.name})
+    tx.event(
+        "container",
+        action,
+        container.id,
+        {**labels, **attributes, "image": container.config.image, "name": container.name},
+    )

@@ -147,7 +147,8 @@ def wants_restart(container: Container, code: int) -> bool:
         case "on-failure":
             limit = policy.maximum_retry_count
             return code != 0 and (limit == 0 or container.state.restart_count < limit)
-    return False
+        case _:
+            return False
 
 
 def find_runtime(engine: Engine, container: Container) -> oci.Runtime:
@@ -209,4 +210,3 @@ def _end_exec_sessions(tx: Transaction, container: Container) -> None:
         "WHERE container_id = ? AND status = 'running'",
         (EXITED, LOST, container.id),
     )
-

@@ -27,13 +27,12 @@ from engine.containers.settle import (
     settled,
 )
 from engine.errors import Conflict, EngineError, NotModified
-from engine.runtime.failures import StartFailed, start_failed
 from engine.runtime.cgroups import explain_runtime_error
+from engine.runtime.failures import StartFailed, start_failed
 from engine.runtime.monitor import Launch, MonitorPlan, monitor_pid
 from engine.runtime.oci import RuntimeFailed
 
 if TYPE_CHECKING:
-
     from engine import Engine
     from engine.runtime.oci import Runtime
 
@@ -210,5 +209,3 @@ def _record_failure(engine: Engine, container: Container, error: EngineError) ->
             error=str(error),
         )
     clear_run_folder(engine, container)
-
-

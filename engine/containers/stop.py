@@ -164,10 +164,10 @@ def end(engine: Engine, container: Container, number: int, timeout: int | None) 
     if container.state.status == PAUSED:
         # A frozen process handles no signal; dockerd thaws it as well.
         find_runtime(engine, container).resume(container.id)
-    if _signal(engine, container, number, client_ends_it=True):
-        if not await_exit(engine, container, None if seconds < 0 else seconds):
-            if _signal(engine, container, signals.SIGKILL, client_ends_it=True):
-                await_exit(engine, container, KILL_SECONDS)
+    signalled = _signal(engine, container, number, client_ends_it=True)
+    ended = not signalled or await_exit(engine, container, None if seconds < 0 else seconds)
+    if not ended and _signal(engine, container, signals.SIGKILL, client_ends_it=True):
+        await_exit(engine, container, KILL_SECONDS)
     settle_exit(engine, container.id)
 
 
@@ -207,7 +207,9 @@ def await_exit(engine: Engine, container: Container, seconds: float | None) -> b
     try:
         try:
             syscalls.inotify_add_watch(
-                watch, run_folder, syscalls.IN_MOVED_TO | syscalls.IN_CREATE | syscalls.IN_DELETE | syscalls.IN_DELETE_SELF
+                watch,
+                run_folder,
+                syscalls.IN_MOVED_TO | syscalls.IN_CREATE | syscalls.IN_DELETE | syscalls.IN_DELETE_SELF,
             )
         except FileNotFoundError:
             return True

@@ -86,7 +86,7 @@ class Runtime:
             self._run("delete", "--force", container_id)
 
     def state(self, container_id: str) -> dict[str, Any] | None:
-        """Return the runtime's view (`status`: creating, created, running, paused, stopped; `pid`), None for unknown."""
+        """Return the runtime's view (`status`: creating, created, running, paused or stopped; `pid`), or None."""
         if not (self.state_folder / container_id).exists():
             return None
         try:

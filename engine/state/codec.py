@@ -11,7 +11,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
@@ -38,7 +38,7 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: to_plain(item) for key, item in value.items()}
     plain = {}
-    for name, default in _defaults(type(value)):
+    for name, default in _defaults(typing.cast(Hashable, type(value))):
         item = getattr(value, name)
         if default is dataclasses.MISSING or item != default:
             plain[name] = to_plain(item)
@@ -47,14 +47,14 @@ def to_plain(value: Any) -> Any:
 
 def from_plain(cls: type[Record], data: Mapping[str, Any]) -> Record:
     """Make a record from a dict of its fields."""
-    builders = _builders(cls)
+    builders = _builders(typing.cast(Hashable, cls))
     return cls(**{name: build(data[name]) if build else data[name] for name, build in builders if name in data})
 
 
 @cache
-def _defaults(cls: Any) -> list[tuple[str, Any]]:
+def _defaults(cls: Hashable) -> list[tuple[str, Any]]:
     found = []
-    for field in dataclasses.fields(cls):
+    for field in dataclasses.fields(typing.cast(Any, cls)):
         default = field.default
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
@@ -63,9 +63,9 @@ def _defaults(cls: Any) -> list[tuple[str, Any]]:
 
 
 @cache
-def _builders(cls: Any) -> list[tuple[str, Build | None]]:
+def _builders(cls: Hashable) -> list[tuple[str, Build | None]]:
     hints = typing.get_type_hints(cls)
-    return [(field.name, _builder(hints[field.name])) for field in dataclasses.fields(cls)]
+    return [(field.name, _builder(hints[field.name])) for field in dataclasses.fields(typing.cast(Any, cls))]
 
 
 def _builder(hint: Any) -> Build | None:
