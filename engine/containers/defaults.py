@@ -34,7 +34,7 @@ def complete(host: HostConfig, facts: HostFacts) -> HostConfig:
         restart_policy=host.restart_policy if host.restart_policy.name else replace(host.restart_policy, name="no"),
         security_opt=security or host.security_opt,
         memory_swappiness=None if host.memory_swappiness == -1 else host.memory_swappiness,
-        oom_kill_disable=bool(host.oom_kill_disable) if facts.support.oom_kill_disable else False,
+        oom_kill_disable=bool(host.oom_kill_disable),
         pids_limit=None if host.pids_limit is not None and host.pids_limit <= 0 else host.pids_limit,
         masked_paths=_or_none(masked_paths(host, facts)) if host.masked_paths is None else host.masked_paths,
         readonly_paths=_or_none(readonly_paths(host)) if host.readonly_paths is None else host.readonly_paths,

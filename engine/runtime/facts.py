@@ -12,6 +12,7 @@ from functools import cache
 
 from engine.runtime import capabilities
 from engine.runtime.cgroups import CgroupLayout, detect
+from engine.runtime.support import ResourceSupport, read_support
 
 _SYSCTLS = {"net.ipv4.ping_group_range": "0 2147483647", "net.ipv4.ip_unprivileged_port_start": "0"}
 
@@ -23,6 +24,7 @@ class HostFacts:
     machine: str = "x86_64"  # as uname says
     kernel: tuple[int, int] = (6, 1)
     cgroups: CgroupLayout = field(default_factory=CgroupLayout)
+    support: ResourceSupport = field(default_factory=ResourceSupport)
     capabilities: tuple[str, ...] = capabilities.NAMES  # that this process can hand on
     seccomp: bool = True
     apparmor: bool = False
@@ -37,10 +39,12 @@ def gather() -> HostFacts:
     uname = os.uname()
     version = kernel_version(uname.release)
     status = _status()
+    layout = detect()
     return HostFacts(
         machine=uname.machine,
         kernel=version,
-        cgroups=detect(),
+        cgroups=layout,
+        support=read_support(layout),
         capabilities=capabilities.from_mask(int(status.get("CapEff", "0"), 16)),
         seccomp="Seccomp" in status,
         apparmor=_apparmor(),

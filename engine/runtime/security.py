@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.errors import InvalidParameter
+from engine.errors import EngineError
 
 _TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 _FALSE = {"0", "f", "F", "FALSE", "false", "False"}
 
 
-class InvalidSecurityOption(InvalidParameter):
-    """A security option that is not understood; step is 1 for its form and 2 for its key or value, as dockerd says."""
+class InvalidSecurityOption(EngineError):
+    """A security option that is not understood: step 1 is about its form, step 2 about its key or value.
+
+    No InvalidParameter, since dockerd takes it for a failure of its own.
+    """
 
     def __init__(self, option: str, step: int) -> None:
         super().__init__(f'invalid --security-opt {step}: "{option}"')
