@@ -17,8 +17,6 @@ from tests.harness import leftovers
 from tests.harness.docker_cli import Docker
 from tests.harness.server import Mode, Server
 
-MakeServer = Callable[..., Server]
-
 
 class Skiff:
     """An engine with an image, a socket-activated server and a docker command for it."""
@@ -77,9 +75,43 @@ def end_skiff(skiff: Skiff) -> None:
     shutil.rmtree(skiff.home)
 
 
+class Foreign(Skiff):
+    """Another engine, such as dockerd itself: a test is not to be trusted before it has passed there."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        super().__init__(home)
+        self.server = ForeignServer(home, url)
+        self.docker = Docker(url, home)
+
+    def left(self) -> dict[str, list[str]]:
+        """Return nothing: what dockerd leaves is not ours to judge."""
+        return {}
+
+
+class ForeignServer(Server):
+    """A server that is there already."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        super().__init__(home)
+        self._url = url
+
+    @property
+    def url(self) -> str:
+        """What DOCKER_HOST is set to."""
+        return self._url
+
+
 @pytest.fixture(scope="session")
-def shared_skiff(busybox_tar: Path) -> Iterator[Skiff]:
-    """The engine that most tests use in turn."""
+def shared_skiff(busybox_tar: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Skiff]:
+    """The engine that most tests use in turn.
+
+    SKIFF_TEST_HOST names another one, all of whose containers are removed: a dockerd of the tests' own.
+    """
+    if url := os.environ.get("SKIFF_TEST_HOST"):
+        foreign = Foreign(tmp_path_factory.mktemp("foreign"), url)
+        foreign.docker.ok("load", "-i", str(busybox_tar))
+        yield foreign
+        return
     skiff = make_skiff(busybox_tar)
     yield skiff
     end_skiff(skiff)
