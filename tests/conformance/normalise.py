@@ -1,0 +1,68 @@
+"""Taking out of an answer what is another one each time or on each machine, and nothing else. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_NEVER = "0001-01-01T00:00:00Z"
+_DURATION = re.compile(r"(Up|ago|\)) ?(Less than a second|About a minute|\d+ (second|minute)s?)")
+_HEX = re.compile(r"\b[0-9a-f]{64}\b")
+_MAC = re.compile(r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b")
+
+# Machine and engine decide on these: whether there is a value counts, not which.
+OPAQUE = {
+    "EndpointID", "Gateway", "GlobalIPv6Address", "IPAddress", "IPv6Gateway", "NetworkID", "SandboxID", "SandboxKey",
+}  # fmt: skip
+FILES = {"ResolvConfPath", "HostnamePath", "HostsPath", "LogPath"}
+HEADERS = ("content-type", "content-length", "transfer-encoding", "connection", "upgrade", "api-version", "ostype")
+
+
+def headers(found: dict[str, str], status: int) -> dict[str, str]:
+    """Keep the headers that clients act on; a length only where it cannot vary."""
+    kept = {name: found[name] for name in HEADERS if name in found}
+    if kept.get("connection") == "close":
+        del kept["connection"]
+    # dockerd sends small answers with a length and larger ones in chunks; no client can tell.
+    if kept.get("content-length") != "0":
+        kept.pop("content-length", None)
+    if kept.get("content-type") == "application/json" and status == 200:
+        kept.pop("transfer-encoding", None)
+    return kept
+
+
+def value(found: Any, ids: dict[str, str], key: str = "") -> Any:
+    """Return JSON with what varies replaced; ids gives names to the ids that the scenario knows."""
+    if isinstance(found, dict):
+        if key == "GraphDriver":
+            return {**found, "Data": sorted(found["Data"] or {})}
+        return {name: value(each, ids, name) for name, each in found.items() if name != "KernelMemoryTCP"}
+    if isinstance(found, list):
+        items = [value(each, ids, key) for each in found]
+        # dockerd walks a map for these, in an order that is another one each time.
+        return sorted(items, key=repr) if key in ("Mounts", "Ports", "ContainersDeleted") else items
+    if key in ("Pid", "Created", "SizeRootFs", "SpaceReclaimed") and isinstance(found, int):
+        return "<number>" if found else 0
+    if not isinstance(found, str):
+        return found
+    if key in OPAQUE:
+        return "<set>" if found else ""
+    if key in FILES:
+        return "<path>" if found else ""
+    if key == "Runtime":
+        return "<runtime>"
+    if key == "Source" and "/volumes/" in found:
+        return "<volume>"
+    return text(found, ids)
+
+
+def text(found: str, ids: dict[str, str]) -> str:
+    """Return a text with ids, times, durations and addresses replaced."""
+    for each, name in ids.items():
+        found = found.replace(each, f"<{name}>").replace(each[:12], f"<{name} short>")
+        found = found.replace(each.upper(), f"<{name} in capitals>")
+    found = _HEX.sub("<hex>", found)
+    found = _TIME.sub(lambda match: match[0] if match[0] == _NEVER else "<time>", found)
+    found = _MAC.sub("<mac>", found)
+    return _DURATION.sub(lambda match: f"{match[1]} <duration>".replace(") ", ") "), found)

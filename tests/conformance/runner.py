@@ -1,0 +1,82 @@
+"""Running scenarios and comparing what was written down."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tests.conformance.scenarios import SCENARIOS
+from tests.conformance.session import IMAGE, Record, Session
+from tests.conformance.wire import Exchange
+from tests.harness.busybox_image import busybox_archive
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def load_image(socket: Path) -> None:
+    """Give a server the scenarios' image."""
+    headers = {"Content-Type": "application/x-tar"}
+    exchange = Exchange(socket, "POST", "/v1.51/images/load?quiet=1", busybox_archive([IMAGE]), headers)
+    head, said = exchange.read_head(), exchange.finish()
+    assert head.status == 200, said
+    assert b"error" not in said, said
+
+
+def drop_image(socket: Path) -> None:
+    """Take the scenarios' image away again."""
+    Exchange(socket, "DELETE", f"/v1.51/images/{quote(IMAGE)}", None, {}).finish()
+
+
+def run(name: str, socket: Path) -> list[Record]:
+    """Run one scenario."""
+    session = Session(socket)
+    SCENARIOS[name](session)
+    return session.records
+
+
+def golden(name: str) -> list[Record]:
+    """Return what dockerd answered."""
+    found: list[Record] = json.loads((GOLDEN / f"{name}.json").read_text())
+    return found
+
+
+def keep(name: str, records: list[Record]) -> None:
+    """Write down what dockerd answered."""
+    GOLDEN.mkdir(exist_ok=True)
+    (GOLDEN / f"{name}.json").write_text(json.dumps(records, indent=1, sort_keys=False) + "\n")
+
+
+def differences(expected: list[Record], found: list[Record]) -> list[str]:
+    """Return a line for each value that differs, under the request that it answers."""
+    lines: list[str] = []
+    for number, (theirs, ours) in enumerate(zip(expected, found, strict=False)):
+        inner = list(_differ(theirs, ours, ""))
+        if inner:
+            lines += [f"{number}. {theirs['request']}", *(f"    {line}" for line in inner)]
+    if len(expected) != len(found):
+        lines.append(f"{len(found)} calls instead of {len(expected)}")
+    return lines
+
+
+def _differ(theirs: Any, ours: Any, where: str) -> list[str]:
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        lines = [line for key in theirs if key in ours for line in _differ(theirs[key], ours[key], f"{where}.{key}")]
+        lines += [f"{where}.{key}: is missing, dockerd: {_short(theirs[key])}" for key in theirs.keys() - ours.keys()]
+        lines += [
+            f"{where}.{key}: is more than dockerd says: {_short(ours[key])}" for key in ours.keys() - theirs.keys()
+        ]
+        if not lines and where.startswith(".body") and list(theirs) != list(ours):
+            lines.append(f"{where}: another order of keys: {list(ours)}, dockerd: {list(theirs)}")
+        return lines
+    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
+        pairs = enumerate(zip(theirs, ours, strict=True))
+        return [line for index, (a, b) in pairs for line in _differ(a, b, f"{where}.{index}")]
+    if type(theirs) is not type(ours) or theirs != ours:
+        return [f"{where}: {_short(ours)}, dockerd: {_short(theirs)}"]
+    return []
+
+
+def _short(value: Any) -> str:
+    return json.dumps(value)[:300]

@@ -1,0 +1,102 @@
+"""A scenario's hands: it makes calls, and each call and its answer is written down in a form that can be compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.conformance import normalise
+from tests.conformance.wire import FRAMES, Exchange, frames
+
+VERSION = "v1.51"
+IMAGE = "skiff-conformance:latest"
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
+Record = dict[str, Any]
+
+
+class Session:
+    """Calls to one server, and what was written down of them."""
+
+    def __init__(self, socket: Path) -> None:
+        self.socket = socket
+        self.records: list[Record] = []
+        self.ids: dict[str, str] = {}
+
+    def call(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        """Make a call and write down its answer; returns the answer's JSON, or its bytes."""
+        return self.finish(self.open(method, path, body, **options))
+
+    def open(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        version: str = VERSION,
+    ) -> tuple[str, Exchange]:
+        """Send a request; give what this returns to finish, or use its Exchange before."""
+        target = path if not version else f"/{version}{path}"
+        if query:
+            encoded = {key: each if isinstance(each, str) else json.dumps(each) for key, each in query.items()}
+            target += "?" + urlencode(encoded)
+        exchange = Exchange(self.socket, method, target, body, headers or {})
+        return f"{method} {target}", exchange
+
+    def finish(self, opened: tuple[str, Exchange]) -> Any:
+        """Wait for the end of an answer, and write it down."""
+        request, exchange = opened
+        head = exchange.read_head()
+        raw = exchange.finish()
+        kind = head.headers.get("content-type", "")
+        decoded: Any = raw
+        if kind == "application/json" and raw:
+            decoded = json.loads(raw)
+            body = normalise.value(decoded, self.ids)
+        elif kind in FRAMES and head.status < 300:
+            streams = frames(raw)
+            body = {name: normalise.text(each, self.ids) for name, each in streams.items()}
+        else:
+            body = normalise.text(raw.decode("utf-8", "replace"), self.ids)
+        self.records.append(
+            {
+                "request": normalise.text(request, self.ids),
+                "status": head.status,
+                "headers": normalise.headers(head.headers, head.status),
+                "body": body,
+            }
+        )
+        return decoded
+
+    def quietly(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        """Make a call that is no part of what is compared."""
+        answer = self.call(method, path, body, **options)
+        self.records.pop()
+        return answer
+
+    def create(self, name: str, *command: str, record: bool = False, **keys: Any) -> str:
+        """Make a container, replacing one of that name; returns its id, which is written as <name> from now on."""
+        self.remove(name)
+        call = self.call if record else self.quietly
+        request = {"Image": IMAGE, **({"Cmd": list(command)} if command else {}), **keys}
+        answer = call("POST", "/containers/create", request, query={"name": name})
+        self.ids[answer["Id"]] = name
+        return str(answer["Id"])
+
+    def exec(self, container: str, *command: str, name: str = "exec", **keys: Any) -> str:
+        """Prepare an exec session; returns its id, written as <name>."""
+        request = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command), **keys}
+        answer = self.quietly("POST", f"/containers/{container}/exec", request)
+        self.ids[answer["Id"]] = name
+        return str(answer["Id"])
+
+    def remove(self, name: str) -> None:
+        """Remove a container and its anonymous volumes, whatever its state."""
+        self.quietly("DELETE", f"/containers/{name}", query={"force": "1", "v": "1"})
+
+    def wait(self, name: str) -> None:
+        """Wait for a container's end."""
+        self.quietly("POST", f"/containers/{name}/wait")
