@@ -80,7 +80,10 @@ class Exchange:
         self._socket.close()
 
     def _more(self) -> bool:
-        data = self._socket.recv(65536)
+        try:
+            data = self._socket.recv(65536)
+        except ConnectionResetError:  # dockerd leaves the end of an archive unread
+            return False
         self._buffer += data
         return bool(data)
 
