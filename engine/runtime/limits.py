@@ -37,16 +37,12 @@ def check_limits(host: HostConfig, support: ResourceSupport, *, update: bool = F
     _check_cpuset("mems", host.cpuset_mems if support.cpuset else "", support.mems, "Requested memory nodes")
     if host.blkio_weight > 0 and support.block_weight and not 10 <= host.blkio_weight <= 1000:
         raise InvalidLimit("blkio_weight", "Range of blkio weight is from 10 to 1000")
-    return [warning for wanted, has, warning, _ in _DISCARDS if wanted(host) and not has(support)] + _oom_warning(
-        host, support
-    )
+    return _discard(host, support)[1] + _oom_warning(host, support)
 
 
 def discard_unsupported(host: HostConfig, support: ResourceSupport) -> HostConfig:
     """Return the configuration without the limits that check_limits warns about."""
-    for wanted, has, _, without in _DISCARDS:
-        if wanted(host) and not has(support):
-            host = without(host)
+    host, _ = _discard(host, support)
     if not support.oom_kill_disable:
         host = replace(host, oom_kill_disable=None)
     if not support.pids:
@@ -68,6 +64,16 @@ def parse_list(text: str, limit: int = MAXIMUM_CPU) -> set[int]:
             raise ValueError(f"value of out range, maximum is {limit}")
         numbers.update(range(low, high + 1))
     return numbers
+
+
+def _discard(host: HostConfig, support: ResourceSupport) -> tuple[HostConfig, list[str]]:
+    """Leave out one limit after the other, as one that went may be the reason for another."""
+    warnings = []
+    for wanted, has, warning, without in _DISCARDS:
+        if wanted(host) and not has(support):
+            host = without(host)
+            warnings.append(warning)
+    return host, warnings
 
 
 def _is_number(text: str) -> bool:
