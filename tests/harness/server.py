@@ -25,12 +25,12 @@ class Server:
     its socket itself. Several Servers may have one home: they are then several ways to one engine.
     """
 
-    def __init__(self, home: Path, mode: Mode = "shared", *, idle_timeout: float = 10.0, options: tuple[str, ...] = ()):
+    def __init__(self, home: Path, mode: Mode = "shared", *, idle_timeout: float = 10.0, name: str = "") -> None:
         self.home, self.mode = home, mode
         self.root, self.run_root = home / "root", home / "run"
-        self.socket = home / f"{mode}.sock"
-        self.log = home / f"{mode}.log"
-        self.options = (*options, "--idle-timeout", str(idle_timeout))
+        self.socket = home / f"{name or mode}.sock"
+        self.log = home / f"{name or mode}.log"
+        self.options = ("--idle-timeout", str(idle_timeout))
         self._process: subprocess.Popen[str] | None = None
 
     @property

@@ -29,6 +29,8 @@ class Terminal:
         self._output = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
         self._run("pipe-pane", "-t", "test", f"exec cat >{fifo}")
         self.seen = ""
+        self.line("echo re''ady")
+        self.expect(r"ready\s+host> ")
 
     def type(self, *keys: str) -> None:
         """Press keys, by tmux's names for them: "echo hi", "Enter", "C-p"."""

@@ -15,7 +15,6 @@ from tests.harness.terminal import Terminal
 def terminal(docker: Docker, tmp_path: Path) -> Iterator[Terminal]:
     """A terminal with a shell that knows the docker command."""
     terminal = Terminal(tmp_path, {**docker.environment, "docker": docker.program})
-    terminal.expect("host> ")
     yield terminal
     terminal.close()
 
