@@ -8,15 +8,14 @@ here knows of HTTP or of Docker's JSON.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-from engine.settings import Settings
-
+TYPE_CHECKING = False  # typing's own, without importing typing: this is on the way to a server's first answer
 if TYPE_CHECKING:
     from engine.containers import Containers
     from engine.events import Events
     from engine.images import Images
     from engine.network import Networks
+    from engine.settings import Settings
     from engine.state.database import Database
     from engine.storage.store import Store
     from engine.system import System
@@ -29,6 +28,8 @@ class Engine:
     """One engine: the areas over one pair of folders. Cheap to make; opens nothing before it is used."""
 
     def __init__(self, settings: Settings | None = None) -> None:
+        from engine.settings import Settings
+
         self.settings = settings or Settings()
 
     @cached_property
@@ -87,3 +88,11 @@ class Engine:
         from engine.system import System
 
         return System(self)
+
+
+def __getattr__(name: str) -> object:
+    if name == "Settings":
+        from engine.settings import Settings
+
+        return Settings
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

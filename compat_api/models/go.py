@@ -29,6 +29,7 @@ class DockerModel(BaseModel):
 
     model_config = ConfigDict(alias_generator=docker_name, extra="ignore", strict=True, populate_by_name=False)
     go_type: ClassVar[str] = ""
+    go_root: ClassVar[str | None] = None  # what Go's errors call a body of this type; None: go_type without its package
 
     @model_validator(mode="before")
     @classmethod

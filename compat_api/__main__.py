@@ -1,0 +1,44 @@
+"""The server's process: `python -m compat_api`.
+
+In the order in which a client waits for it: the sockets, the front door's answer, and only then the imports that
+the full server needs.
+"""
+
+from __future__ import annotations
+
+import sys
+from socket import socket
+
+from compat_api.activation import CannotListen, Sockets, inherited, listen, notify
+from compat_api.front_door import answer_first
+from compat_api.options import USAGE, BadOption, Options, parse
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until idle or told to end; returns the process's exit code."""
+    try:
+        options = parse(arguments)
+        if options.help:
+            sys.stdout.write(USAGE)
+            return 0
+        sockets = listen(options.listen) if options.listen else inherited()
+    except (BadOption, CannotListen) as problem:
+        sys.stderr.write(f"compat_api: {problem}\n")
+        return 2
+    if not sockets.listeners and not sockets.connected:
+        sys.stderr.write("compat_api: no socket was passed; start it by systemd or with --listen unix:///path\n")
+        return 2
+    notify("READY=1")
+    connections = answer_first(sockets.listeners, sockets.connected)
+    return serve(options, sockets, connections)
+
+
+def serve(options: Options, sockets: Sockets, connections: list[socket]) -> int:
+    """Run the full server over the sockets and the connections that the front door took."""
+    from compat_api.server import run
+
+    return run(options, sockets, connections)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

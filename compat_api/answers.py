@@ -1,0 +1,34 @@
+"""What a handler returns: an answer as a value, which dispatch turns into bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """A JSON body, written as dockerd writes it."""
+
+    value: Any
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """No body at all."""
+
+    status: int = 204
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Bytes with headers of their own, which replace the common ones when complete is set."""
+
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+    status: int = 200
+    complete: bool = False
+
+
+Answer = Json | Empty | Plain | None  # None: the handler has streamed or hijacked

@@ -1,0 +1,308 @@
+"""One client's connection: aiohttp's HTTP protocol, with what dockerd's clients need on top.
+
+ - A request that may take the connection over (attach, exec start) is followed by raw bytes, which must not be
+   parsed as HTTP: they are held back until the handler has decided.
+ - A client that closes only its writing half still gets its answer; one that has gone cancels its handler.
+ - A connection can be asked to end without losing a request that is on its way (see quiesce).
+
+Made by compat_api.server for every accepted socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import select
+import socket
+import struct
+import termios
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from compat_api.headers import SERVER
+from compat_api.hijack import HijackedConnection
+from compat_api.lean_aiohttp import BaseRequest, RequestHandler, Response, Server, StreamResponse
+from compat_api.log import logger
+
+if TYPE_CHECKING:
+    from compat_api.activity import Activity
+
+HELD_BYTES = 256 * 1024  # of raw bytes that came before the handler decided; more wait in the kernel
+HEAD_BYTES = 64 * 1024  # of a request's head; longer ones are left to aiohttp to refuse
+TAKEN_OVER_BODY_BYTES = 1024 * 1024
+KEEP_ALIVE_SECONDS = 10 * 365 * 86400.0  # an idle connection ends with the server, not before
+
+
+class Connection(RequestHandler):
+    """The protocol of one connection."""
+
+    def __init__(self, manager: Server, activity: Activity, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            manager,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            auto_decompress=False,
+            tcp_keepalive=False,
+            max_line_size=64 * 1024,
+            max_field_size=64 * 1024,
+        )
+        self.last_answer = False  # no request is read after the one in progress
+        self.hijacked: HijackedConnection | None = None
+        self._activity = activity
+        self._head = b""  # of a request that may take the connection over, while it is incomplete
+        self._held: bytes | None = None  # raw bytes behind such a request, until its handler decides
+        self._mid_request = False
+        self._half_closed = False
+        self._hangup: Hangup | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; asyncio calls this."""
+        super().connection_made(transport)
+        self._activity.connected(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End: the handler in progress is cancelled; asyncio calls this."""
+        self._activity.disconnected(self)
+        if self._hangup is not None:
+            self._hangup.close()
+        if self.hijacked is not None:
+            self.hijacked.connection_lost()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Stop the writer; asyncio calls this when the client reads too slowly."""
+        if self.hijacked is not None:
+            self.hijacked.pause_writing()
+        else:
+            super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Let the writer go on; asyncio calls this."""
+        if self.hijacked is not None:
+            self.hijacked.resume_writing()
+        else:
+            super().resume_writing()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the client; asyncio calls this, aiohttp too, with none, to go on parsing."""
+        if self.hijacked is not None:
+            self.hijacked.feed(data)
+            return
+        self._activity.touch()
+        if self._held is not None:
+            if data:
+                self._hold(data)
+            else:
+                super().data_received(data)
+        elif data and (self._head or self._takes_over(data)):
+            self._head += data
+            self._begin_taking_over()
+        else:
+            self._parse(data)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for more than aiohttp answers
+        """Keep the connection when only the client's writing half is closed; asyncio calls this."""
+        transport = self.transport
+        if transport is None:
+            return False
+        sock = transport.get_extra_info("socket")
+        if self.hijacked is None and (_hung_up(sock) or self._idle()):
+            return False
+        self._half_closed = self.last_answer = True
+        self._hangup = Hangup(sock, self._loop, self._gone)
+        if self.hijacked is not None:
+            self.hijacked.feed_eof()
+        return True
+
+    def handle_error(
+        self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> StreamResponse:
+        """Answer what could not be read as HTTP, or a failure of aiohttp's own; aiohttp calls this."""
+        if status >= 500:
+            logger.error("Unexpected failure of the connection", exc_info=exc)
+        else:
+            logger.info("Refused what is no HTTP request: %s", exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun already")
+        reason = f"{status} {HTTPStatus(status).phrase}"
+        response = Response(status=status, body=reason.encode(), headers={"Server": SERVER})
+        response.headers["Content-Type"] = "text/plain; charset=utf-8"
+        response.force_close()
+        return response
+
+    def quiesce(self) -> bool:
+        """Take no more requests; False when one is there or in progress, which will be answered.
+
+        Whatever the client sends from here on fails at the client, so that it knows that nothing was read of it.
+        """
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return True
+        sock = transport.get_extra_info("socket")
+        self.last_answer = True
+        if not self._idle() or transport.get_write_buffer_size():
+            return False
+        try:
+            sock.shutdown(socket.SHUT_RD)
+            waiting = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.FIONREAD, b"\0" * 4))[0]
+        except OSError:
+            return True
+        return not waiting
+
+    def closing(self) -> bool:
+        """Tell whether the connection is being closed."""
+        return self.transport is None or self.transport.is_closing()
+
+    def end(self) -> None:
+        """Close the connection now; a handler in progress is cancelled."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def take_over(self, head: bytes) -> HijackedConnection:
+        """Answer with head and give the connection to the caller, with the bytes that came after the request."""
+        transport = self.transport
+        if transport is None:
+            raise ConnectionResetError("the client has gone")
+        early = (self._held or b"") + getattr(self, "_message_tail", b"")
+        self._held = None
+        self._message_tail = b""
+        self.hijacked = HijackedConnection(transport, self._loop, self._drained)
+        if self._paused:
+            self.hijacked.pause_writing()
+        transport.write(head)
+        transport.resume_reading()
+        if early:
+            self.hijacked.feed(early)
+        if self._half_closed:
+            self.hijacked.feed_eof()
+        return self.hijacked
+
+    def decline_take_over(self) -> None:
+        """Treat the bytes held back as further requests; called when the handler has answered plainly."""
+        held, self._held = self._held, None
+        if self.transport is not None and held is not None:
+            self.transport.resume_reading()
+            if held and not self.last_answer:
+                self._loop.call_soon(self.data_received, held)
+
+    def _idle(self) -> bool:
+        """Tell whether no request is in progress; the beginning of one does not count."""
+        return self._current_request is None and not self._messages and self._held is None
+
+    def _parse(self, data: bytes) -> None:
+        before = self._request_count
+        super().data_received(data)
+        if self._request_count != before:
+            self._mid_request = False
+        elif data and self._current_request is None and not self._messages:
+            self._mid_request = True
+
+    def _takes_over(self, data: bytes) -> bool:
+        """Tell whether data begins a request whose handler may want the raw connection."""
+        if self._mid_request or not self._idle() or not (self._request_count == 0 or self._waiter is not None):
+            return False
+        return may_take_over(data)
+
+    def _begin_taking_over(self) -> None:
+        """Give aiohttp exactly the request, once all of it is here, and hold back what follows."""
+        length = request_length(self._head)
+        if length is None:  # the head is not complete
+            if len(self._head) > HEAD_BYTES:
+                data, self._head = self._head, b""
+                self._parse(data)
+            return
+        if length == 0 or length > HEAD_BYTES + TAKEN_OVER_BODY_BYTES:
+            data, self._head = self._head, b""
+            self._parse(data)
+            return
+        if len(self._head) < length:
+            return
+        data, self._head = self._head, b""
+        self._held = b""
+        self._parse(data[:length])
+        if data[length:]:
+            self._hold(data[length:])
+
+    def _hold(self, data: bytes) -> None:
+        self._held = (self._held or b"") + data
+        if len(self._held) > HELD_BYTES and self.transport is not None:
+            self.transport.pause_reading()
+
+    def _gone(self) -> None:
+        """The client has closed both halves."""
+        if self.hijacked is None or self.hijacked.drained:
+            self._gone_and_drained()
+
+    def _drained(self) -> None:
+        """The handler has read all that the client sent before it closed its writing half."""
+        if self._hangup is not None and self._hangup.seen:
+            self._gone_and_drained()
+
+    def _gone_and_drained(self) -> None:
+        # A moment for the handler to pass on the end of the input; after that nobody is left to serve.
+        self._loop.call_later(1.0, self.end)
+
+
+class Hangup:
+    """Notices that a client whose writing half is closed closes the other one too.
+
+    asyncio watches such a socket no more, as it is always readable; an epoll of its own still tells of the hangup.
+    """
+
+    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+        self.seen = False
+        self._loop, self._callback = loop, callback
+        self._epoll = select.epoll()
+        self._epoll.register(sock.fileno(), 0)  # a hangup is reported unasked
+        loop.add_reader(self._epoll.fileno(), self._happened)
+
+    def close(self) -> None:
+        """Stop watching."""
+        if not self._epoll.closed:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+
+    def _happened(self) -> None:
+        self.seen = True
+        self.close()
+        self._callback()
+
+
+def _hung_up(sock: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(sock.fileno(), 0)
+    return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))
+
+
+def may_take_over(data: bytes) -> bool:
+    """Tell whether data begins like `POST .../attach` or `POST .../exec/ID/start`; when in doubt, yes."""
+    line = data[:1024].partition(b"\r\n")[0]
+    if len(line) < 5:
+        return b"POST ".startswith(line)
+    if not line.startswith(b"POST "):
+        return False
+    path, space, _ = line[5:].partition(b" ")
+    path = path.partition(b"?")[0]
+    if not space and len(data) < 1024:  # the path is cut
+        return b"/containers/" in path or b"/exec/" in path or len(path) < 24
+    return path.endswith(b"/attach") or (path.endswith(b"/start") and b"/exec/" in path)
+
+
+def request_length(data: bytes) -> int | None:
+    """Return the length of the request that data begins with; None: the head is incomplete, 0: not to be told."""
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    length = 0
+    for field in data[:end].split(b"\r\n")[1:]:
+        name, _, value = field.partition(b":")
+        name = name.strip().lower()
+        if name == b"transfer-encoding":
+            return 0
+        if name == b"content-length":
+            if not value.strip().isdigit():
+                return 0
+            length = int(value)
+    return end + 4 + length

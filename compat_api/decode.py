@@ -1,0 +1,92 @@
+"""Turning a request's body into a model, strict and lenient exactly where dockerd is, with its words for what is wrong.
+
+Importing this does not import pydantic; the model that is handed in has done so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from compat_api import go_json
+from compat_api.problems import BadRequest
+
+if TYPE_CHECKING:
+    from compat_api.models.go import DockerModel
+
+Model = TypeVar("Model", bound="DockerModel")
+
+_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+def decode_body(model: type[Model], body: bytes, content_type: str, *, required: bool, length_known: bool) -> Model:
+    """Read a JSON body; an empty one is a model of defaults, or an error when it is required.
+
+    length_known: the client said how long the body is, as opposed to sending it in chunks. Raises BadRequest.
+    """
+    if content_type or body or not length_known:
+        check_json(content_type)
+    if not body and length_known and not required:
+        return decode_value(model, {})
+    return decode_value(model, _read(body))
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return go_json.loads(body.decode(errors="replace"))
+    except go_json.TrailingContent:
+        raise BadRequest("unexpected content after JSON") from None
+    except go_json.SyntaxProblem as problem:
+        text = "got EOF while reading request body" if str(problem) == "EOF" else str(problem)
+        raise BadRequest(f"invalid JSON: {text}") from None
+
+
+def decode_value(model: type[Model], value: Any) -> Model:
+    """Make a model of a JSON value; null is a model of defaults. Raises BadRequest in the words of Go's decoder."""
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate({} if value is None else value)
+    except ValidationError as error:
+        from compat_api.go_types import type_problem
+
+        raise BadRequest(f"invalid JSON: {type_problem(model, value, error)}") from None
+
+
+def check_json(content_type: str) -> None:
+    """Raise BadRequest unless a Content-Type header says JSON."""
+    media_type, problem = parse_media_type(content_type)
+    if problem:
+        raise BadRequest(f"malformed Content-Type header ({content_type}): mime: {problem}")
+    if media_type != "application/json":
+        raise BadRequest(f"unsupported Content-Type header ({content_type}): must be 'application/json'")
+
+
+def parse_media_type(text: str) -> tuple[str, str]:
+    """Return a media type in lower case, and what Go's mime package finds wrong with the text, "" for nothing."""
+    base, *parameters = text.split(";")
+    media_type = base.strip().lower()
+    if not media_type:
+        return "", "no media type"
+    kind, slash, subtype = media_type.partition("/")
+    if not kind or kind.strip("".join(_TOKEN)):
+        return "", "expected token" if not kind else "expected slash in first token" if not slash else "no media type"
+    if slash and (not subtype or not _TOKEN.issuperset(subtype)):
+        token = bool(subtype) and subtype[0] in _TOKEN
+        return "", "unexpected content after media subtype" if token else "expected token after slash"
+    seen = set()
+    for index, parameter in enumerate(parameters):
+        if not parameter.strip():
+            if index == len(parameters) - 1:
+                continue  # a last semicolon is let pass
+            return media_type, "invalid media parameter"
+        name, _, value = parameter.strip().partition("=")
+        if not _is_token(name) or not (_is_token(value) or (len(value) > 1 and value[0] == value[-1] == '"')):
+            return media_type, "invalid media parameter"
+        if name.lower() in seen:
+            return "", "duplicate parameter name"
+        seen.add(name.lower())
+    return media_type, ""
+
+
+def _is_token(text: str) -> bool:
+    return bool(text) and _TOKEN.issuperset(text)

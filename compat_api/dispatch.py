@@ -1,0 +1,222 @@
+"""From a request to its handler and back: paths, versions, errors, and the headers that every answer has."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import posixpath
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cache
+from time import time
+from typing import TYPE_CHECKING, Any, cast
+
+from compat_api import log
+from compat_api.answers import Answer, Empty, Json, Plain
+from compat_api.errors import status_and_words
+from compat_api.go_json import dumps
+from compat_api.headers import (
+    COMMON,
+    IDENTITY,
+    OLDEST_VERSION,
+    SERVER,
+    http_date,
+    version_of,
+    version_problem,
+    version_text,
+)
+from compat_api.lean_aiohttp import BaseRequest, Response, StreamResponse
+from compat_api.problems import PageNotFound
+from compat_api.query import unescape
+from compat_api.request import Request
+from compat_api.routes import ROUTES, Route
+from compat_api.stream import Finished, fill_headers
+
+if TYPE_CHECKING:
+    from compat_api.activity import Activity
+    from compat_api.connection import Connection
+    from engine import Engine
+
+Handler = Callable[[Request], Awaitable[Answer]]
+JSON = ("Content-Type", "application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A path with one variable: what stands before and after it; greedy: it takes slashes."""
+
+    prefix: str
+    suffix: str
+    variable: str
+    greedy: bool
+    route: Route
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """Return the variable's value if the path has this form."""
+        if len(path) <= len(self.prefix) + len(self.suffix):
+            return None
+        if not (path.startswith(self.prefix) and path.endswith(self.suffix)):
+            return None
+        value = path[len(self.prefix) : len(path) - len(self.suffix)]
+        return {self.variable: value} if self.greedy or "/" not in value else None
+
+
+class Table:
+    """The route table, ready to be searched: whole paths by themselves, others by method and first segment."""
+
+    def __init__(self, routes: tuple[Route, ...]) -> None:
+        self._exact: dict[tuple[str, str], Route] = {}
+        self._patterns: dict[tuple[str, str], list[Pattern]] = {}
+        for route in routes:
+            prefix, brace, rest = route.path.partition("{")
+            if not brace:
+                self._exact.setdefault((route.method, route.path), route)
+                continue
+            inner, _, suffix = rest.partition("}")
+            variable, _, form = inner.partition(":")
+            pattern = Pattern(prefix, suffix, variable, form == ".*", route)
+            self._patterns.setdefault((route.method, prefix.split("/", 2)[1]), []).append(pattern)
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """Return the route of a path without version and escapes, and its variables."""
+        if route := self._exact.get((method, path)):
+            return route, {}
+        for pattern in self._patterns.get((method, path.split("/", 2)[1] if "/" in path else ""), ()):
+            variables = pattern.match(path)
+            if variables is not None:
+                return pattern.route, variables
+        return None
+
+
+@cache
+def load(reference: str, package: str) -> Any:
+    """Return what "module:name" below a package of compat_api stands for."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(f"compat_api.{package}.{module}"), name)
+
+
+class Dispatcher:
+    """Answers requests; one for the server's life."""
+
+    def __init__(self, engine: Engine, activity: Activity, routes: tuple[Route, ...] = ROUTES) -> None:
+        self._engine = engine
+        self._activity = activity
+        self._table = Table(routes)
+
+    async def handle(self, http: BaseRequest) -> StreamResponse:
+        """Answer one request, whatever happens; aiohttp calls this."""
+        log.request_id.set(os.urandom(4).hex())
+        connection = cast("Connection", http.protocol)
+        started = time()
+        with self._activity.request():
+            try:
+                response = await self._answer(http, connection)
+            finally:
+                if connection.hijacked is None:
+                    connection.decline_take_over()
+                log.logger.debug("%s %s took %.1f ms", http.method, http.path_qs, (time() - started) * 1000)
+        if connection.last_answer:
+            response.force_close()
+        return response
+
+    async def _answer(self, http: BaseRequest, connection: Connection) -> StreamResponse:
+        path = unescape(http.path_qs.partition("?")[0], plus=False)
+        if not path.startswith("/"):  # absolute form
+            path = unescape(http.rel_url.raw_path, plus=False)
+        if (clean := clean_path(path)) != path:
+            return _moved(clean, http.path_qs)
+        text, path = version_text(path)
+        version = version_of(text) if text else ()
+        if http.method == "OPTIONS":
+            return _response(200, list(COMMON))
+        found = self._table.find(http.method, path)
+        if found is None:
+            return _response(404, [JSON, ("Server", SERVER)], _message(str(PageNotFound())))
+        if text and (problem := version_problem(text)):
+            return _unsupported(version, problem)
+        request = Request(http, connection, self._engine, *found, version)
+        try:
+            handler = cast(Handler, load(request.route.handler, "handlers"))
+            answer = await handler(request)
+        except asyncio.CancelledError:
+            log.logger.debug("%s %s: the client has gone", http.method, http.path_qs)
+            raise
+        except Exception as error:
+            if isinstance(error, ConnectionError) and (connection.closing() or request.answered):
+                raise
+            return self._failed(request, connection, error)
+        return _rendered(request, answer)
+
+    def _failed(self, request: Request, connection: Connection, error: Exception) -> StreamResponse:
+        """Answer an exception that a handler raised."""
+        status, words, expected = status_and_words(error)
+        method, path = request.method, request.http.path_qs
+        if not expected:
+            log.logger.exception("Unexpected failure of %s %s", method, path)
+        elif status >= 500:
+            log.logger.error("Handler for %s %s failed: %s", method, path, words)
+        if request.answered:  # too late to say so: the connection ends without the mark of a whole answer
+            connection.end()
+            return Finished()
+        if status == 304:
+            return _response(304, list(COMMON))
+        return _response(status, [*COMMON, JSON], _message(words))
+
+
+def clean_path(path: str) -> str:
+    """Return a path without doubled slashes and dots; one that ends in a slash keeps it."""
+    if "//" not in path and "/." not in path:
+        return path
+    clean = posixpath.normpath(path)
+    clean = "/" + clean.lstrip("/")
+    return clean + "/" if path.endswith("/") and clean != "/" else clean
+
+
+def _rendered(request: Request, answer: Answer) -> StreamResponse:
+    if answer is None:
+        return Finished() if request.streamed is None else request.streamed
+    if isinstance(answer, Json):
+        body = (dumps(answer.value) + "\n").encode(errors="replace")
+        return _response(answer.status, [*COMMON, JSON], body)
+    if isinstance(answer, Empty):
+        return _response(answer.status, list(COMMON))
+    assert isinstance(answer, Plain)
+    return _response(
+        answer.status, [*([] if answer.complete else COMMON), *answer.headers], answer.body, complete=answer.complete
+    )
+
+
+def _response(
+    status: int, headers: list[tuple[str, str]], body: bytes = b"", *, complete: bool = False
+) -> StreamResponse:
+    """Return a whole response, with its headers in dockerd's order."""
+    response = Response(status=status, body=body)
+    if not complete:
+        headers = sorted(headers, key=lambda each: each[0])
+        headers.append(("Date", http_date(time())))
+        if status not in (204, 304):
+            headers.append(("Content-Length", str(len(body))))
+    response.headers.popall("Content-Type", None)
+    fill_headers(response, headers)
+    return response
+
+
+def _message(words: str) -> bytes:
+    return (dumps({"message": words}) + "\n").encode(errors="replace")
+
+
+def _unsupported(version: tuple[int, ...], problem: str) -> StreamResponse:
+    """Answer a version that is not served; a client older than any that is reads it as plain text."""
+    if version < OLDEST_VERSION:
+        plain = ("Content-Type", "text/plain; charset=utf-8")
+        return _response(400, [*IDENTITY, plain, ("X-Content-Type-Options", "nosniff")], f"{problem}\n".encode())
+    return _response(400, [*IDENTITY, JSON], _message(problem))
+
+
+def _moved(path: str, whole: str) -> StreamResponse:
+    _, mark, query = whole.partition("?")
+    from urllib.parse import quote
+
+    location = quote(path, safe="/:@!$&'()*+,;=~") + mark + query
+    return _response(301, [("Location", location), ("Server", SERVER)])

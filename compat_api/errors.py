@@ -1,0 +1,144 @@
+"""The one place where an engine error becomes a status and dockerd's words.
+
+Classes are named and not imported, so that answering an error imports nothing. An error that is not listed keeps its
+family's status and its own words; tests/unit/compat_api/test_errors.py asks for every leaf to be listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from compat_api.problems import Problem
+from engine.errors import EngineError
+
+Words = Callable[[Any], str]
+
+FAMILIES = {
+    "NotFound": 404,
+    "Conflict": 409,
+    "InvalidParameter": 400,
+    "Forbidden": 403,
+    "NotModified": 304,
+    "Unavailable": 503,
+    "NotImplementedHere": 501,
+    "EngineError": 500,
+}
+
+CONTAINER_NAME = "[a-zA-Z0-9][a-zA-Z0-9_.-]"
+
+# dockerd's words where the engine's own are others.
+WORDS: dict[str, Words] = {
+    "NoSuchContainer": lambda e: f"No such container: {e.name}",
+    "NoSuchImage": lambda e: f"No such image: {familiar(e.reference)}",
+    "NoSuchExec": lambda e: f"No such exec instance: {e.exec_id}",
+    "NoSuchNetwork": lambda e: f"network {e.name} not found",
+    "NoSuchVolume": lambda e: f"get {e.name}: no such volume",
+    "AmbiguousId": lambda e: f"multiple IDs found with provided prefix: {e.prefix}",
+    "NameInUse": lambda e: (
+        f'Conflict. The container name "/{e.name.lstrip("/")}" is already in use by container "{e.owner}". '
+        "You have to remove (or rename) that container to be able to reuse that name."
+    ),
+    "InvalidFilter": lambda e: e.cause or f"invalid filter '{e.name}{'' if e.value is None else f'=[{e.value}]'}'",
+    "UnknownRuntime": lambda e: f"unknown or invalid runtime name: {e.name}",
+    "AlreadyRunning": lambda e: "container is already running",
+    "StartOfPaused": lambda e: "cannot start a paused container, try unpause instead",
+    "StartOfRemoved": lambda e: "container is marked for removal and cannot be started",
+    "ContainerPaused": lambda e: (
+        f"{'Container' if e.verb == 'exec' else 'container'} {e.container_id} is paused, "
+        f"unpause the container before {e.verb}"
+    ),
+    "ContainerRestarting": lambda e: (
+        f"Container {e.container_id} is restarting, wait until the container is running"
+        if e.verb == "exec"
+        else f"container {e.container_id} is restarting, wait until the container is running"
+    ),
+    "RemoveOfRunning": lambda e: (
+        f'cannot remove container "/{e.name.lstrip("/")}": '
+        + (
+            "container is paused and must be unpaused first"
+            if e.status == "paused"
+            else f"container is {e.status}: stop the container before removing or force remove"
+        )
+    ),
+    "InvalidName": lambda e: f"Invalid container name ({e.name}), only {CONTAINER_NAME} are allowed",
+    "SameName": lambda e: "Renaming a container with the same name as its current name",
+    "JoinOfStopped": lambda e: f"cannot join {e.kind} namespace of a non running container: container {e.name}",
+    "ExecHasRun": lambda e: f"exec command {e.exec_id} has already run",
+    "ExecIsRunning": lambda e: f"exec command {e.exec_id} is already running",
+    "NoExecCommand": lambda e: "No exec command specified",
+    "KillOfStopped": lambda e: f"cannot kill container: {e.name}: container {e.container_id} is not running",
+    "AlreadyPaused": lambda e: f"Container {e.container_id} is already paused",
+    "NotPaused": lambda e: f"Container {e.container_id} is not paused",
+    "InvalidDetachKeys": lambda e: f"Invalid detach keys ({e.keys}) provided",
+    "InvalidCondition": lambda e: f'invalid condition: "{e.condition}"',
+    "LogsUnreadable": lambda e: "configured logging driver does not support reading",
+    "ReferenceInUse": lambda e: (
+        f'conflict: unable to remove repository reference "{e.reference}" (must force) - '
+        f"container {short(e.container_id)} is using its referenced image {short(e.image_id)}"
+    ),
+    "ImageInUse": lambda e: (
+        f"conflict: unable to delete {short(e.image_id)} ({'cannot be' if e.running else 'must be'} forced) - "
+        f"image is being used by {'running' if e.running else 'stopped'} container {short(e.container_id)}"
+    ),
+    "StoredImageInUse": lambda e: (
+        f"conflict: unable to delete {short(e.image_id)} (cannot be forced) - "
+        f"image is being used by stopped container {short(e.container_id)}"
+    ),
+    "ImageHasNames": lambda e: (
+        f"conflict: unable to delete {short(e.image_id)} (must be forced) - "
+        "image is referenced in multiple repositories"
+    ),
+}
+
+# Errors that say in dockerd's words, or in the engine's where dockerd has none, what they are.
+OWN_WORDS = frozenset(
+    """
+    AlreadyStopped BadArchive BadStorageConfiguration BlockDeviceUnusable ConflictingReadOnlyOptions
+    ConflictingSettings DeviceUnusable DuplicateMountPoint FirewallFailed FirewallMissing HybridCgroupRefused
+    IdOutOfRange ImageMountUnsupported InitMissing InvalidBind InvalidBindMode InvalidCapability
+    InvalidCgroupParent InvalidChange InvalidDeviceRule InvalidLimit InvalidMount InvalidMountPath
+    InvalidNamespaceMode InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy
+    InvalidSecurityOption InvalidSetting InvalidSignal InvalidTmpfsOption InvalidVolumeName InvalidVolumeOption
+    InvalidVolumesFrom IpcNotShareable MalformedFilters MisplacedMountOptions MonitorMissing NetlinkFailed
+    NoCommand NoImage NoSuchLayer NoSuchVolumeDriver NoZstd NotPropagating NotRunning ProcessFailed
+    RecursiveReadOnlyUnsupported RuntimeFailed RuntimeMissing UnavailableCapability UnknownCapability
+    UnknownGroup UnknownUser VolumeInUse VolumeNotMounted VolumeOverFile WorkingDirectoryNotFolder
+    """.split()
+)
+
+# Where dockerd's status is not that of the error's family.
+STATUSES = {"NotPaused": 500}
+
+
+def status_and_words(error: Exception) -> tuple[int, str, bool]:
+    """Return the status and the message that answer an exception, and whether it is one that is expected."""
+    if isinstance(error, Problem):
+        return error.status, error.message, True
+    if not isinstance(error, EngineError):
+        return 500, str(error) or type(error).__name__, False
+    names = [cls.__name__ for cls in type(error).__mro__]
+    status = next(table[name] for name in names for table in (STATUSES, FAMILIES) if name in table)
+    words = next((WORDS[name] for name in names if name in WORDS), str)
+    return status, words(error), True
+
+
+def familiar(reference: str) -> str:
+    """Return an image's name as dockerd repeats it: without the default registry, with the tag that was meant.
+
+    An id, whole or with its algorithm, stays as it is; 64 hexadecimal digits are taken for one.
+    """
+    if reference.startswith("sha256:") or "@" in reference:
+        return reference
+    if len(reference) == 64 and not reference.strip("0123456789abcdef"):
+        return f"sha256:{reference}"
+    for prefix in ("docker.io/library/", "index.docker.io/library/", "docker.io/", "index.docker.io/", "library/"):
+        if reference.startswith(prefix):
+            reference = reference.removeprefix(prefix)
+            break
+    return reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
+
+
+def short(object_id: str) -> str:
+    """Return an id's first twelve digits, without its algorithm."""
+    return object_id.rpartition(":")[2][:12]

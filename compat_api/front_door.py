@@ -1,0 +1,77 @@
+"""The first answer of a server that has just been started, given before the event loop is imported.
+
+A client's first request is nearly always a ping, and importing what the full server needs takes ten times as long as
+starting Python. So the front door takes the connections that are waiting, answers those that have sent a whole
+ping, and hands all of them on as they are. It never waits: a connection whose request is not there yet, or is
+anything but a plain ping, is left untouched for the full server. Nothing but os and socket is imported.
+"""
+
+from __future__ import annotations
+
+import socket
+from time import time
+
+from compat_api.headers import ping, response, version_problem, version_text
+
+HEAD_LIMIT = 4096  # a ping's head is about 100 bytes
+CONNECTIONS = 64  # taken at most before the full server is there
+
+# Headers that make a request more than the plain ping that is answered here.
+_SPECIAL = (b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect")
+
+
+def answer_first(listeners: list[socket.socket], connected: list[socket.socket]) -> list[socket.socket]:
+    """Take what is waiting on the listeners, answer pings there and on connected; return all connections.
+
+    The connections returned are non-blocking; what is still unread on them was not touched.
+    """
+    connections = list(connected)
+    for listener in listeners:
+        listener.setblocking(False)
+        while len(connections) < CONNECTIONS:
+            try:
+                connections.append(listener.accept()[0])
+            except OSError:  # nobody is waiting, or the client is gone already
+                break
+    for connection in connections:
+        connection.setblocking(False)
+        _answer(connection)
+    return connections
+
+
+def _answer(connection: socket.socket) -> None:
+    """Answer one ping on the connection if a whole one is there, and consume it."""
+    try:
+        seen = connection.recv(HEAD_LIMIT, socket.MSG_PEEK)
+        if length := ping_length(seen):
+            connection.recv(length)
+            method = "HEAD" if seen.startswith(b"HEAD") else "GET"
+            # The answer is far smaller than an empty socket's buffer, so it goes out whole.
+            connection.send(response("200 OK", *ping(method, time())))
+    except OSError:
+        pass  # nothing there yet, or the client is gone: the full server finds out
+
+
+def ping_length(data: bytes) -> int:
+    """Return how many bytes at the start of data are a plain HTTP/1.1 ping; 0 when there is none."""
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return 0
+    line, *fields = data[:end].split(b"\r\n")
+    words = line.split(b" ")
+    if len(words) != 3 or words[0] not in (b"GET", b"HEAD") or words[2] != b"HTTP/1.1":
+        return 0
+    names = [field.partition(b":")[0].lower() for field in fields]
+    if names.count(b"host") != 1 or any(name in _SPECIAL or not _is_token(name) for name in names):
+        return 0
+    try:
+        version, path = version_text(words[1].decode("ascii"))
+    except UnicodeDecodeError:
+        return 0
+    if path != "/_ping" or (version and version_problem(version)):
+        return 0
+    return end + 4
+
+
+def _is_token(name: bytes) -> bool:
+    return bool(name) and name.replace(b"-", b"").replace(b"_", b"").isalnum()

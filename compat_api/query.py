@@ -1,0 +1,154 @@
+"""Reading a request's query string as Go's net/url and dockerd's form helpers do. Pure."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import unquote_to_bytes
+
+from compat_api.problems import BadRequest
+from engine.errors import InvalidParameter
+
+_FALSE = ("", "0", "no", "false", "none")
+_HEX = frozenset("0123456789abcdefABCDEF")
+
+
+class MalformedFilters(InvalidParameter):
+    """The filters parameter is not the JSON that it must be."""
+
+
+class Query:
+    """The parameters of a request; each may be given several times."""
+
+    def __init__(self, text: str) -> None:
+        self._values = parse(text)
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return a parameter's first value."""
+        values = self._values.get(name)
+        return values[0] if values else default
+
+    def all(self, name: str) -> list[str]:
+        """Return all values of a parameter, in order."""
+        return self._values.get(name, [])
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """Return a parameter as a truth value: "", 0, no, false and none are false, all else is true."""
+        return default if name not in self._values else truth(self.get(name))
+
+    def integer(self, name: str, default: int = 0, *, bits: int = 64, function: str = "ParseInt") -> int:
+        """Return a parameter as a whole number; default when it is missing or empty. Raises BadRequest."""
+        text = self.get(name)
+        return go_integer(text, bits=bits, function=function) if text else default
+
+    def filters(self, name: str = "filters") -> dict[str, list[str]]:
+        """Return the filters: each name with its values. Raises MalformedFilters."""
+        return parse_filters(self.get(name))
+
+
+def truth(text: str) -> bool:
+    """Return what a form value means as a truth value."""
+    return text.strip().lower() not in _FALSE
+
+
+def go_integer(text: str, *, bits: int = 64, function: str = "ParseInt") -> int:
+    """Parse a decimal number as Go's strconv does; raises BadRequest in its words."""
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    if not (digits.isascii() and digits.isdigit()):
+        raise BadRequest(f"strconv.{function}: parsing {go_quote(text)}: invalid syntax")
+    value = int(text)
+    if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
+        raise BadRequest(f"strconv.{function}: parsing {go_quote(text)}: value out of range")
+    return value
+
+
+def go_quote(text: str) -> str:
+    """Quote a text as Go's %q does; what cannot be printed is escaped."""
+    out = []
+    short = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v"}
+    for char in text:
+        if char in '"\\':
+            out.append("\\" + char)
+        elif char.isprintable():
+            out.append(char)
+        elif char in short:
+            out.append(short[char])
+        else:
+            code = ord(char)
+            out.append(f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
+    return f'"{"".join(out)}"'
+
+
+def parse(text: str) -> dict[str, list[str]]:
+    """Split a query string into its parameters; raises BadRequest for what Go refuses."""
+    values: dict[str, list[str]] = {}
+    problem = ""
+    for pair in text.split("&"):
+        if not pair:
+            continue
+        if ";" in pair:
+            problem = problem or "invalid semicolon separator in query"
+            continue
+        name, _, value = pair.partition("=")
+        bad = _bad_escape(name) or _bad_escape(value)
+        if bad:
+            problem = problem or f"invalid URL escape {go_quote(bad)}"
+            continue
+        values.setdefault(unescape(name), []).append(unescape(value))
+    if problem:
+        raise BadRequest(problem)
+    return values
+
+
+def unescape(text: str, *, plus: bool = True) -> str:
+    """Return a part of a URL without its escapes; with plus, + is a space."""
+    if plus:
+        text = text.replace("+", " ")
+    return unquote_to_bytes(text).decode(errors="replace") if "%" in text else text
+
+
+def _bad_escape(text: str) -> str:
+    at = text.find("%")
+    while at >= 0:
+        if len(text) < at + 3 or not _HEX.issuperset(text[at + 1 : at + 3]):
+            return text[at : at + 3]
+        at = text.find("%", at + 3)
+    return ""
+
+
+def parse_filters(text: str) -> dict[str, list[str]]:
+    """Read filters in either form that clients send: {"name": {"value": true}} or {"name": ["value"]}.
+
+    Raises MalformedFilters when it is neither.
+    """
+    if not text:
+        return {}
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        raise MalformedFilters("invalid filter") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise MalformedFilters("invalid filter")
+    kinds = {type(value) for value in data.values() if value is not None}
+    if kinds <= {dict}:
+        return {name: _chosen(values or {}) for name, values in data.items()}
+    if kinds <= {list}:
+        return {name: _listed(values or []) for name, values in data.items()}
+    raise MalformedFilters("invalid filter")
+
+
+def _chosen(values: dict[str, object]) -> list[str]:
+    if not all(value is None or isinstance(value, bool) for value in values.values()):
+        raise MalformedFilters("invalid filter")
+    return [name for name, value in values.items() if value]
+
+
+def _listed(values: list[object]) -> list[str]:
+    texts = ["" if value is None else value for value in values]
+    if not all(isinstance(value, str) for value in texts):
+        raise MalformedFilters("invalid filter")
+    return list(dict.fromkeys(str(value) for value in texts))

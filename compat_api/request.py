@@ -1,0 +1,143 @@
+"""A request as handlers see it: what the client asked, and the ways to answer while the work is going on.
+
+A handler is `async def name(request: Request) -> Answer`: decode, one engine call, encode. It chooses no error
+status; exceptions are turned into answers by compat_api.errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from compat_api.headers import COMMON, NEWEST_VERSION
+from compat_api.problems import BadRequest
+from compat_api.query import Query
+from compat_api.stream import Stream
+from engine.off_loop import off_loop
+
+if TYPE_CHECKING:
+    from compat_api.connection import Connection
+    from compat_api.decode import Model
+    from compat_api.hijack import HijackedConnection
+    from compat_api.lean_aiohttp import BaseRequest, StreamResponse
+    from compat_api.routes import Route
+    from engine import Engine
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+JSON_BODY_LIMIT = 16 * 1024 * 1024  # no request of Docker's API with a JSON body comes near it
+
+
+class Request:
+    """One request that a route was found for."""
+
+    def __init__(
+        self,
+        http: BaseRequest,
+        connection: Connection,
+        engine: Engine,
+        route: Route,
+        variables: dict[str, str],
+        version: tuple[int, ...],
+    ) -> None:
+        self.http = http
+        self.engine = engine
+        self.route = route
+        self.variables = variables
+        self.version = (*version, 0, 0)[:2] if version else NEWEST_VERSION[:2]
+        self._connection = connection
+        self.answered = False  # the head of the answer is out
+        self.streamed: StreamResponse | None = None
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        return self.http.method
+
+    @property
+    def name(self) -> str:
+        """The path's {name} or {id}, without escapes."""
+        return self.variables.get("name", "") or self.variables.get("id", "")
+
+    @cached_property
+    def query(self) -> Query:
+        """The query's parameters; reading it may raise BadRequest."""
+        _, _, text = self.http.path_qs.partition("?")
+        return Query(text)
+
+    def header(self, name: str) -> str:
+        """Return a header, "" when there is none."""
+        value: str = self.http.headers.get(name, "")
+        return value
+
+    def since(self, version: str) -> bool:
+        """Tell whether the client speaks at least this API version, such as "1.44"."""
+        major, _, minor = version.partition(".")
+        return self.version >= (int(major), int(minor))
+
+    async def call(self, verb: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run one of the engine's sync verbs off the loop."""
+        return await off_loop(verb, *args, **kwargs)
+
+    async def body(self, model: type[Model], *, required: bool = False) -> Model:
+        """Decode the JSON body as dockerd would; an empty one gives the model's defaults unless it is required.
+
+        Raises BadRequest in dockerd's words.
+        """
+        from compat_api.decode import decode_body
+
+        length_known = self.http.headers.get("Transfer-Encoding") is None
+        data = await self.raw_body()
+        return decode_body(model, data, self.header("Content-Type"), required=required, length_known=length_known)
+
+    async def raw_body(self, limit: int = JSON_BODY_LIMIT) -> bytes:
+        """Return the whole body; raises BadRequest when it is longer than limit bytes."""
+        parts, size = [], 0
+        async for part in self.body_parts():
+            size += len(part)
+            if size > limit:
+                self._connection.last_answer = True
+                raise BadRequest("http: request body too large", status=413)
+            parts.append(part)
+        return b"".join(parts)
+
+    def body_parts(self) -> AsyncIterator[bytes]:
+        """Return the body's bytes as they come, for archives."""
+        parts: AsyncIterator[bytes] = self.http.content.iter_any()
+        return parts
+
+    async def stream(
+        self, content_type: str = "application/json", *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
+    ) -> Stream:
+        """Send the answer's head at once and return what its body is written to.
+
+        When the client goes away, the handler is cancelled.
+        """
+        self.answered = True
+        stream = await Stream.begin(
+            self.http, status, (*COMMON, ("Content-Type", content_type), *headers), close=self._connection.last_answer
+        )
+        self.streamed = stream.response
+        return stream
+
+    async def hijack(self, content_type: str | None, *, head: bytes | None = None) -> HijackedConnection:
+        """Take the connection over: answer 101 to a client that asked for an upgrade, else 200, then raw bytes.
+
+        content_type: of the stream; where the client did not ask for an upgrade it is dockerd's raw stream in any
+        case. head replaces the whole answer. The handler closes the connection when it is done.
+        """
+        self.answered = True
+        if head is None:
+            kind = content_type or RAW_STREAM
+            if "Upgrade" in self.http.headers:
+                head = UPGRADED % kind.encode()
+            else:
+                head = NOT_UPGRADED % RAW_STREAM.encode()
+        return self._connection.take_over(head)
+
+
+RAW_STREAM = "application/vnd.docker.raw-stream"
+UPGRADED = b"HTTP/1.1 101 UPGRADED\r\nContent-Type: %s\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+NOT_UPGRADED = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n\r\n"

@@ -1,0 +1,172 @@
+"""The full server: accepts, serves, notices that it is idle, and ends without refusing anyone.
+
+How it ends: it stops accepting (whoever connects now waits in the socket that systemd holds, for the next server),
+asks each idle connection to take no more (compat_api.connection.Connection.quiesce), serves what raced in, and exits
+when nothing is left. With a socket of its own there is no next server: its file goes first, and whoever had
+connected by then is still served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from pathlib import Path
+
+from compat_api import log
+from compat_api.activation import Sockets, notify
+from compat_api.activity import Activity
+from compat_api.connection import Connection
+from compat_api.dispatch import Dispatcher
+from compat_api.lean_aiohttp import Server
+from compat_api.options import Options
+from engine import Engine
+from engine.settings import DEFAULT_ROOT, DEFAULT_RUN_ROOT, Settings
+
+FINISH_SECONDS = 5.0  # what requests in progress get after SIGTERM
+ACCEPT_AT_ONCE = 64
+ACCEPT_PAUSE_SECONDS = 0.5  # when no descriptor is left for another connection
+
+
+def run(options: Options, sockets: Sockets, connections: list[socket.socket]) -> int:
+    """Serve until idle or told to end; returns the process's exit code."""
+    log.configure(options.log_level)
+    asyncio.run(_serve(options, sockets, connections))
+    return 0
+
+
+def settings_of(options: Options) -> Settings:
+    """Return the engine's settings that the command line asks for."""
+    return Settings(
+        root=Path(options.root).absolute() if options.root else DEFAULT_ROOT,
+        run_root=Path(options.run_root).absolute() if options.run_root else DEFAULT_RUN_ROOT,
+        default_runtime=options.runtime,
+    )
+
+
+async def _serve(options: Options, sockets: Sockets, connections: list[socket.socket]) -> None:
+    front = Front(options, sockets)
+    front.start(connections)
+    try:
+        await front.until_done()
+    finally:
+        notify("STOPPING=1")
+        await front.close()
+
+
+class Front:
+    """The sockets and connections of one server process."""
+
+    def __init__(self, options: Options, sockets: Sockets) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._idle_timeout = options.idle_timeout
+        self._sockets = sockets
+        self._activity = Activity(self._loop)
+        dispatcher = Dispatcher(Engine(settings_of(options)), self._activity)
+        self._server = Server(dispatcher.handle, handler_cancellation=True)
+        self._arriving: set[asyncio.Task[None]] = set()
+        self._told_to_end = False
+
+    def start(self, connections: list[socket.socket]) -> None:
+        """Serve the connections that are there, and those to come."""
+        self._loop.add_signal_handler(signal.SIGTERM, self._end)
+        self._loop.add_signal_handler(signal.SIGINT, self._end)
+        self._loop.add_signal_handler(signal.SIGUSR1, log.dump_tasks)
+        for connection in connections:
+            self._take(connection)
+        self._accept_from_now_on()
+
+    async def until_done(self) -> None:
+        """Return when the server has nothing more to do, or was told to end."""
+        activity = self._activity
+        while not self._told_to_end:
+            if not self._sockets.listeners and not (activity.connections or self._arriving):
+                return  # isolated, and its connection has ended
+            activity.changed.clear()
+            left = self._idle_timeout - activity.idle_for() if self._idle_timeout and not activity.busy else None
+            if left is not None and left <= 0:
+                if self._leave():
+                    return
+                left = self._idle_timeout
+            try:
+                async with asyncio.timeout(left):
+                    await activity.changed.wait()
+            except TimeoutError:
+                pass
+
+    async def close(self) -> None:
+        """Stop accepting, let requests in progress finish for a moment, and close everything."""
+        self._accept_no_more()
+        self._sockets.unlink_own()
+        if self._sockets.own:
+            for listener in self._sockets.listeners:
+                self._accept(listener)
+        try:
+            async with asyncio.timeout(FINISH_SECONDS):
+                while not self._quiesce():
+                    self._activity.changed.clear()
+                    await self._activity.changed.wait()
+        except TimeoutError:
+            log.logger.warning("Requests still in progress are cut off")
+        for connection in list(self._activity.connections):
+            connection.end()
+        await self._server.shutdown(1.0)
+        for listener in self._sockets.listeners:
+            listener.close()
+
+    def _end(self) -> None:
+        self._told_to_end = True
+        self._activity.changed.set()
+
+    def _leave(self) -> bool:
+        """Prepare to exit; False when a request came at the last moment, and the server goes on."""
+        self._accept_no_more()
+        if self._quiesce():
+            return True
+        self._accept_from_now_on()
+        return False
+
+    def _quiesce(self) -> bool:
+        """Close the connections that have nothing to say; tell whether none is left."""
+        for connection in list(self._activity.connections):
+            if connection.quiesce():
+                connection.end()
+        return not (self._arriving or self._activity.busy or self._activity.open())
+
+    def _accept_from_now_on(self) -> None:
+        for listener in self._sockets.listeners:
+            listener.setblocking(False)
+            self._loop.add_reader(listener.fileno(), self._accept, listener)
+
+    def _accept_no_more(self) -> None:
+        for listener in self._sockets.listeners:
+            self._loop.remove_reader(listener.fileno())
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPT_AT_ONCE):
+            try:
+                connection = listener.accept()[0]
+            except (BlockingIOError, ConnectionAbortedError, InterruptedError):
+                return
+            except OSError as error:
+                log.logger.error("Cannot accept a connection: %s", error.strerror)
+                self._accept_no_more()
+                self._loop.call_later(ACCEPT_PAUSE_SECONDS, self._accept_from_now_on)
+                return
+            self._take(connection)
+
+    def _take(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        self._activity.touch()
+        task = self._loop.create_task(self._open(connection), name="accept")
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+
+    async def _open(self, connection: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: Connection(self._server, self._activity, self._loop), connection
+            )
+        except OSError:
+            connection.close()
+        self._activity.changed.set()

@@ -1,0 +1,82 @@
+"""Answers that are written piece by piece: progress, events, logs, archives."""
+
+from __future__ import annotations
+
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from compat_api.go_json import dumps_escaped
+from compat_api.headers import http_date
+from compat_api.lean_aiohttp import HttpVersion11, StreamResponse
+
+if TYPE_CHECKING:
+    from compat_api.lean_aiohttp import BaseRequest
+
+
+class Stream:
+    """The body of an answer whose head is out. Writing waits while the client reads too slowly."""
+
+    def __init__(self, response: StreamResponse) -> None:
+        self.response = response
+
+    @classmethod
+    async def begin(
+        cls, http: BaseRequest, status: int, headers: tuple[tuple[str, str], ...], *, close: bool = False
+    ) -> Stream:
+        """Send the head; the body is chunked for whoever speaks HTTP/1.1."""
+        response = StreamResponse(status=status)
+        fill_headers(response, [*headers, ("Date", http_date(time()))])
+        if http.version >= HttpVersion11:
+            response.enable_chunked_encoding()
+        if close:
+            response.force_close()
+        await response.prepare(http)
+        await response.write(b"")  # older aiohttp keeps the head until the first write
+        stream = cls(response)
+        stream._flush_head()
+        return stream
+
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send bytes; raises ConnectionResetError when the client has gone."""
+        if data:
+            await self.response.write(data)
+
+    async def line(self, value: Any) -> None:
+        """Send a value as one line of JSON, as Go's encoder writes it by default."""
+        await self.write((dumps_escaped(value) + "\n").encode(errors="replace"))
+
+    async def progress(self, value: Any) -> None:
+        """Send a value as dockerd sends a message about progress: JSON, ended by CR LF."""
+        await self.write((dumps_escaped(value) + "\r\n").encode(errors="replace"))
+
+    async def error(self, message: str) -> None:
+        """Send an error as dockerd does when the head is out already."""
+        await self.progress({"errorDetail": {"message": message}, "error": message})
+
+    def _flush_head(self) -> None:
+        """Send a head that aiohttp holds back to send it with the first bytes of the body."""
+        writer = getattr(self.response, "_payload_writer", None)
+        send = getattr(writer, "send_headers", None)
+        if send is not None:
+            send()
+
+
+class Finished(StreamResponse):
+    """Stands for an answer that has been sent already, by a handler that took the connection over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.force_close()
+
+    async def prepare(self, request: BaseRequest) -> Any:
+        """Send nothing."""
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send nothing."""
+
+
+def fill_headers(response: StreamResponse, headers: list[tuple[str, str]]) -> None:
+    """Set the headers in this order; aiohttp adds none of its own to those that are there."""
+    for name, value in headers:
+        response.headers[name] = value
