@@ -7,15 +7,18 @@ missing. What is mounted at start is made ready by prepare().
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import syscalls
 from engine.containers.config import ContainerConfig, HostConfig, MountPoint
 from engine.containers.mount_syntax import (
     BIND,
     IMAGE,
+    TMPFS,
     VOLUME,
     InvalidMount,
     WantedMount,
@@ -27,6 +30,7 @@ from engine.containers.mount_syntax import (
     parse_volumes_from,
 )
 from engine.errors import EngineError, InvalidParameter, NotImplementedHere
+from engine.runtime.spec_mounts import READ_ONLY_FORCE_RECURSIVE, READ_ONLY_NON_RECURSIVE
 
 if TYPE_CHECKING:
     from engine.volumes import Volumes
@@ -150,24 +154,49 @@ def needs_filling(points: Sequence[MountPoint]) -> list[MountPoint]:
     return [point for point in points if point.type == VOLUME and not point.no_copy]
 
 
-def prepare_sources(points: Sequence[MountPoint]) -> None:
-    """Make the missing source folders of Binds, and refuse options that exclude each other, before a start.
+def prepare_sources(points: Sequence[MountPoint]) -> list[MountPoint]:
+    """Make the missing source folders of Binds before a start, and return the mounts as the runtime is to have them.
 
     Raises ConflictingReadOnlyOptions and OSError.
     """
-    for point in points:
-        if point.type != BIND:
-            continue
-        _check_read_only(point)
-        if point.create_source:
+    return [_prepared(point) if point.type == BIND else point for point in points]
+
+
+def tmpfs_modes(rootfs: Path, host: HostConfig, points: Sequence[MountPoint]) -> dict[str, int]:
+    """Return the modes of the folders in a mounted root that tmpfs mounts will cover, by their path."""
+    paths = {clean(path) for path in host.tmpfs or ()} | {point.destination for point in points if point.type == TMPFS}
+    modes: dict[str, int] = {}
+    if not paths:
+        return modes
+    root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for path in paths:
             try:
-                Path(point.source).mkdir(parents=True, mode=0o755)
-            except (FileExistsError, NotADirectoryError):
-                continue  # a file can be bound too; what cannot, the runtime tells
+                fd = syscalls.openat2(root, path, os.O_PATH | os.O_DIRECTORY)
+            except OSError:
+                continue  # the runtime makes it, and the kernel's mode for a new tmpfs stays
+            modes[path] = stat.S_IMODE(os.fstat(fd).st_mode)
+            os.close(fd)
+    finally:
+        os.close(root)
+    return modes
+
+
+def _prepared(point: MountPoint) -> MountPoint:
+    _check_read_only(point)
+    if point.create_source:
+        try:
+            Path(point.source).mkdir(parents=True, mode=0o755)
+        except (FileExistsError, NotADirectoryError):
+            pass  # a file can be bound too; what cannot, the runtime tells
+    if not point.read_write and not os.path.isdir(point.source) and READ_ONLY_NON_RECURSIVE not in point.options:
+        # Nothing can be mounted in a file, and crun 1.8 cannot make one read-only recursively.
+        return replace(point, options=[READ_ONLY_NON_RECURSIVE])
+    return point
 
 
 def _check_read_only(point: MountPoint) -> None:
-    once, recursive = "ro" in point.options, "rro" in point.options
+    once, recursive = READ_ONLY_NON_RECURSIVE in point.options, READ_ONLY_FORCE_RECURSIVE in point.options
     if point.read_write and once:
         raise ConflictingReadOnlyOptions("!ReadOnly", "BindOptions.ReadOnlyNonRecursive")
     if point.read_write and recursive:

@@ -34,10 +34,11 @@ def _rule(allow: bool, kind: str = "", major: int | None = None, minor: int | No
     return rule | {"access": "rwm"}
 
 
-# zero, null, urandom, random, tty and console, and no fuse; the runtime adds ptmx and the terminals.
+# zero, null, urandom, random, tty and console, and no fuse; the runtime adds full, ptmx and the terminals. runc adds
+# net/tun of its own, too, which crun 1.8 does not.
 DEFAULT_DEVICE_RULES: tuple[dict[str, Any], ...] = (
     _rule(False),
-    *(_rule(True, "c", major, minor) for major, minor in ((1, 5), (1, 3), (1, 9), (1, 8), (5, 0), (5, 1))),
+    *(_rule(True, "c", major, minor) for major, minor in ((1, 5), (1, 3), (1, 9), (1, 8), (5, 0), (5, 1), (10, 200))),
     _rule(False, "c", 10, 229),
 )
 
@@ -67,19 +68,18 @@ def device_cgroup(host: HostConfig, device_rules: Sequence[dict[str, Any]]) -> l
 
 
 def parse_device_rule(rule: str) -> dict[str, Any]:
-    """Turn "c 1:* rwm" into a rule of the spec, -1 standing for any number. Raises InvalidDeviceRule."""
+    """Turn "c 1:* rwm" into a rule of the spec, in which a number that is left out stands for any.
+
+    dockerd writes -1 there, which runc takes for the same, but crun on cgroup v1 does not. Raises InvalidDeviceRule.
+    """
     parts = rule.split(" ")
-    if len(parts) == 3 and parts[0] in ("a", "b", "c") and 1 <= len(parts[2]) <= 3 and set(parts[2]) <= set("rwm"):
-        numbers = [_number(text) for text in parts[1].split(":")]
-        if len(numbers) == 2 and None not in numbers:
-            return {"allow": True, "type": parts[0], "major": numbers[0], "minor": numbers[1], "access": parts[2]}
-    raise InvalidDeviceRule(rule)
-
-
-def _number(text: str) -> int | None:
-    if text == "*":
-        return -1
-    return int(text) if text.isascii() and text.isdigit() else None
+    if len(parts) != 3 or parts[0] not in ("a", "b", "c") or not 1 <= len(parts[2]) <= 3 or set(parts[2]) - set("rwm"):
+        raise InvalidDeviceRule(rule)
+    numbers = parts[1].split(":")
+    if len(numbers) != 2 or not all(text == "*" or (text.isascii() and text.isdigit()) for text in numbers):
+        raise InvalidDeviceRule(rule)
+    given = {name: int(text) for name, text in zip(("major", "minor"), numbers, strict=True) if text != "*"}
+    return {"allow": True, "type": parts[0], **given, "access": parts[2]}
 
 
 def memory(host: HostConfig, layout: CgroupLayout) -> dict[str, Any]:

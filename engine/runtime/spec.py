@@ -6,7 +6,7 @@ crun 1.8 and every runc of these years take. Called by the start verb; exec uses
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,7 @@ class SpecRequest:
     rootfs: str  # where the container's root is mounted
     user: ProcessUser = field(default_factory=ProcessUser)
     mounts: Sequence[MountPoint] = ()
+    tmpfs_modes: Mapping[str, int] = field(default_factory=dict)  # see engine.containers.mounts.tmpfs_modes
     hosts_path: str = ""  # these three: empty for none
     hostname_path: str = ""
     resolv_conf_path: str = ""
@@ -75,6 +76,7 @@ def build_spec(request: SpecRequest) -> dict[str, Any]:
         "mounts": all_mounts(
             host,
             request.mounts,
+            request.tmpfs_modes,
             (
                 ("/etc/resolv.conf", request.resolv_conf_path),
                 ("/etc/hostname", request.hostname_path),

@@ -6,7 +6,7 @@ Pure. Order matters: the runtime mounts them one after the other, so parents com
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.containers.config import HostConfig, MountPoint
@@ -95,6 +95,7 @@ def merge_tmpfs_options(options: Sequence[str]) -> list[str]:
 def all_mounts(
     host: HostConfig,
     mounts: Sequence[MountPoint],
+    tmpfs_modes: Mapping[str, int],
     files: Sequence[tuple[str, str]],
     *,
     shm_path: str,
@@ -104,10 +105,11 @@ def all_mounts(
 ) -> list[Mount]:
     """Return the whole list. files are (path in the container, path on the host) of hosts, hostname and resolv.conf.
 
-    shm_path is the host folder that is /dev/shm, empty for one of the container's own; init_path the program
-    that becomes its first process, empty for none. Raises InvalidTmpfsOption and RecursiveReadOnlyUnsupported.
+    tmpfs_modes are the modes of the folders that tmpfs mounts lie over, by path in the container. shm_path is the host
+    folder that is /dev/shm, empty for one of the container's own; init_path the program that becomes its first
+    process, empty for none. Raises InvalidTmpfsOption and RecursiveReadOnlyUnsupported.
     """
-    asked = _asked_for(host, mounts, files, shm_path, recursive_read_only)
+    asked = _asked_for(host, mounts, tmpfs_modes, files, shm_path, recursive_read_only)
     taken = {mount["destination"] for mount in asked}
     made = [mount for mount in _defaults(host, writable_cgroups) if not _replaced(mount["destination"], taken)]
     if init_path:
@@ -148,6 +150,7 @@ def _defaults(host: HostConfig, writable_cgroups: bool) -> list[Mount]:
 def _asked_for(
     host: HostConfig,
     mounts: Sequence[MountPoint],
+    tmpfs_modes: Mapping[str, int],
     files: Sequence[tuple[str, str]],
     shm_path: str,
     recursive_read_only: bool,
@@ -159,9 +162,13 @@ def _asked_for(
     tmpfs = {posixpath.normpath(path): text.split(",") if text else [] for path, text in (host.tmpfs or {}).items()}
     tmpfs |= {mount.destination: mount.options for mount in mounts if mount.type == "tmpfs"}
     base = ["noexec", "nosuid", "nodev", DEFAULT_PROPAGATION]
-    made += [_mount(path, "tmpfs", "tmpfs", merge_tmpfs_options(base + options)) for path, options in tmpfs.items()]
+    for path, options in tmpfs.items():
+        # runc gives a tmpfs the mode of the folder that it covers, crun does not.
+        mode = [f"mode={tmpfs_modes[path]:o}"] if path in tmpfs_modes else []
+        made.append(_mount(path, "tmpfs", "tmpfs", merge_tmpfs_options(base + mode + options)))
     made += [_bind(mount, recursive_read_only) for mount in mounts if mount.destination not in tmpfs]
-    read_only = ["rro" if recursive_read_only else "ro"] if host.readonly_rootfs else []
+    # dockerd says rro, which crun 1.8 cannot do to a file, and which is no different for one.
+    read_only = ["ro"] if host.readonly_rootfs else []
     made += [
         _mount(inside, "bind", path, ["rbind", *read_only, DEFAULT_PROPAGATION])
         for inside, path in files

@@ -42,6 +42,7 @@ MACHINE = HostFacts(
     capabilities=tuple(name for name in capabilities.NAMES if name != "CAP_SYS_RESOURCE"),
 )
 DISK = (254, 0)
+FILES = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 
 
 def device(path: str, major: int, minor: int, mode: int) -> Json:
@@ -175,6 +176,17 @@ def comparable(spec: Json) -> Json:
     for name in ("memory", "blockIO"):
         if resources.get(name) == {}:
             del resources[name]
+    # runc allows it by itself.
+    resources["devices"] = [
+        rule for rule in resources["devices"] if (rule.get("major"), rule.get("minor")) != (10, 200)
+    ]
+    for rule in resources["devices"]:
+        for number in ("major", "minor"):
+            if rule.get(number) == -1:
+                del rule[number]
+    for mount in spec["mounts"]:
+        if mount["destination"] in FILES:
+            mount["options"] = ["ro" if option == "rro" else option for option in mount["options"]]
     # Go's maps gave these an order of chance: of mounts equally deep, limits, seccomp rules.
     spec["mounts"].sort(key=lambda mount: mount["destination"])
     spec["process"].get("rlimits", []).sort(key=lambda limit: limit["type"])
@@ -212,6 +224,16 @@ def test_a_mount_of_the_clients_takes_the_place_of_a_default_one() -> None:
     assert len(by_place) == len(mounts)
     assert (by_place["/dev"], by_place["/etc/hosts"], by_place["/proc"]) == ("/a", "/b", "/c")
     assert not [place for place in by_place if place.startswith("/dev/")]
+
+
+def test_tmpfs_has_the_mode_of_the_folder_it_covers() -> None:
+    case = Case(
+        host={"tmpfs": {"/x": "", "/y/": "mode=700", "/z": ""}}, more={"tmpfs_modes": {"/x": 0o1755, "/y": 0o755}}
+    )
+    mounts = {mount["destination"]: mount["options"] for mount in build_spec(request(case))["mounts"]}
+    assert "mode=1755" in mounts["/x"]
+    assert [option for option in mounts["/y"] if option.startswith("mode")] == ["mode=700"]
+    assert not [option for option in mounts["/z"] if option.startswith("mode")]
 
 
 def test_read_only_is_recursive_where_the_kernel_can() -> None:
