@@ -164,6 +164,10 @@ def dismantle(engine: Engine, container: Container) -> None:
         from engine.containers.bundle import release_shm
 
         release_shm(engine, container)
+    if any(point.subpath for point in container.definition.mounts):
+        from engine.volumes.subpath import drop_subpaths
+
+        drop_subpaths(folders.run(engine.settings, container.id))
     engine.networks.tear_down(container.id)
     engine.store.unmount(container.id)
 
