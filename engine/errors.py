@@ -130,3 +130,47 @@ class StoredImageInUse(Conflict):
         super().__init__(f"image {image_id} is used by container {container_id}")
         self.image_id = image_id
         self.container_id = container_id
+
+
+class InvalidReference(InvalidParameter):
+    """A text that is no image reference; reason is in dockerd's words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class InvalidChange(InvalidParameter):
+    """An instruction that an imported image cannot be changed by; reason is in dockerd's words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ReferenceInUse(Conflict):
+    """The last name of an image that a container was made from is not taken away without force."""
+
+    def __init__(self, reference: str, container_id: str, image_id: str) -> None:
+        super().__init__(f"container {container_id} uses image {image_id} under the name {reference}")
+        self.reference = reference
+        self.container_id = container_id
+        self.image_id = image_id
+
+
+class ImageInUse(Conflict):
+    """A container needs the image; with force only a running one keeps it."""
+
+    def __init__(self, image_id: str, container_id: str, *, running: bool) -> None:
+        super().__init__(f"image {image_id} is used by container {container_id}")
+        self.image_id = image_id
+        self.container_id = container_id
+        self.running = running
+
+
+class ImageHasNames(Conflict):
+    """Several repositories name the image, so its id alone does not remove it without force."""
+
+    def __init__(self, image_id: str) -> None:
+        super().__init__(f"image {image_id} has several names")
+        self.image_id = image_id

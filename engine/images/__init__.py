@@ -1,0 +1,86 @@
+"""Images: one verb per module, each imported when it is first used.
+
+Names are dockerd's: "busybox", "localhost:5000/a/b:tag", "sha256:...", an id or its beginning. The layers and documents
+are in engine.storage; the only other record of an image is the events about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine import Engine
+    from engine.images.listing import ImageQuery
+    from engine.images.load import LoadEvent
+    from engine.images.record import HistoryEntry, Image, ImageDetails, ImageSummary, Removed
+    from engine.storage.source import Readable
+
+
+class Images:
+    """The images of one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def resolve(self, reference: str) -> Image:
+        """Return the image that a name, digest, id or id prefix stands for. Raises NoSuchImage, InvalidReference."""
+        from engine.images.resolve import resolve
+
+        return resolve(self._engine, reference)
+
+    def list(self, query: ImageQuery | None = None) -> list[ImageSummary]:
+        """Return the images that a query names, newest first; see engine.images.listing."""
+        from engine.images.listing import ImageQuery, list_images
+
+        return list_images(self._engine, query or ImageQuery())
+
+    def inspect(self, reference: str) -> ImageDetails:
+        """Return everything about an image. Raises NoSuchImage, InvalidReference."""
+        from engine.images.inspect import inspect
+
+        return inspect(self._engine, reference)
+
+    def history(self, reference: str) -> Iterable[HistoryEntry]:
+        """Return the steps of an image's making, newest first. Raises NoSuchImage, InvalidReference."""
+        from engine.images.inspect import history
+
+        return history(self._engine, reference)
+
+    def load(self, stream: Readable) -> Iterator[LoadEvent]:
+        """Load the images of an archive as it streams in; see engine.images.load."""
+        from engine.images.load import load
+
+        return load(self._engine, stream)
+
+    def import_image(
+        self,
+        stream: Readable,
+        repository: str = "",
+        tag: str = "",
+        message: str = "",
+        changes: Iterable[str] = (),
+        platform: str = "",
+    ) -> str:
+        """Make an image of one layer from a tar stream; returns sha256:<id>; see engine.images.importing."""
+        from engine.images.importing import import_image
+
+        return import_image(self._engine, stream, repository, tag, message, [*changes], platform)
+
+    def tag(self, reference: str, repository: str, tag: str = "") -> None:
+        """Give an image another name. Raises NoSuchImage, InvalidReference."""
+        from engine.images.tag import tag_image
+
+        tag_image(self._engine, reference, repository, tag)
+
+    def remove(self, reference: str, *, force: bool = False, no_prune: bool = False) -> Iterable[Removed]:
+        """Take a name from an image, and the image away with its last one; see engine.images.remove."""
+        from engine.images.remove import remove
+
+        return remove(self._engine, reference, force=force, prune=not no_prune)
+
+    def save(self, references: Iterable[str]) -> Iterator[bytes]:
+        """Give an archive of images, in pieces; see engine.images.save."""
+        from engine.images.save import save
+
+        return save(self._engine, [*references])

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine import syscalls
-from engine.errors import BadArchive, NoSuchLayer
+from engine.errors import NoSuchLayer
 from engine.storage.folders import content_size, recover, remove_tree, temporary_folder
 from engine.storage.overlay import ROOT_MODE, Overlay
 from engine.storage.records import Draft, Record, RecordFiles, Snapshot
@@ -48,6 +48,19 @@ class Layer:
         return self.diff_id.removeprefix("sha256:")
 
 
+@dataclass(frozen=True, slots=True)
+class StagedLayer:
+    """A layer that was extracted but is not recorded yet, nor known to be on disk."""
+
+    diff: Path
+    split: Path
+    diff_id: str
+    archive_size: int
+    content_size: int
+    uids: list[int]
+    gids: list[int]
+
+
 def layer_id(parent: str | None, diff_id: str) -> str:
     """Return the id of the layer that a diff makes on a parent."""
     digest = diff_id.removeprefix("sha256:")
@@ -75,6 +88,10 @@ class Layers:
         if record is None or is_incomplete(record):
             raise NoSuchLayer(wanted)
         return to_layer(record)
+
+    def all(self) -> list[Layer]:
+        """Return all whole layers."""
+        return [to_layer(record) for record in self.records.snapshot() if not is_incomplete(record)]
 
     def find(self, parent: str | None, diff_id: str) -> Layer | None:
         """Return the layer that this diff makes on that parent, whatever its id, if the store has it."""
@@ -122,40 +139,51 @@ class Layers:
             self._clean(draft)
             yield draft
 
-    def add(self, parent: str | None, stream: Readable, expected: str | None = None) -> Layer:
-        """Make a layer from a plain tar stream, or return the one that is the same.
+    def extract(self, stream: Readable, folder: Path) -> StagedLayer:
+        """Extract a plain tar stream into a new folder, to be recorded on any parent later. Raises BadArchive, OSError.
 
-        The layer shows up when it is whole and on disk, never before. Raises BadArchive, also when the diff id
-        is not the expected one, NoSuchLayer for the parent, OSError.
+        The folder lies in a temporary folder of the store's staging area.
         """
         from engine.storage.extract import extract
 
+        folder.mkdir(mode=0o700)
+        diff, split = folder / "diff", folder / "split"
+        diff.mkdir()
+        diff.chmod(ROOT_MODE)
+        with open(split, "xb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            made = extract(stream, diff, file)
+        return StagedLayer(diff, split, made.diff_id, made.archive_size, made.content_size, made.uids, made.gids)
+
+    def record(self, parent: str | None, staged: StagedLayer) -> Layer:
+        """Make an extracted layer part of the store; returns it, or the one that is the same.
+
+        What it consists of must be on disk already (put_on_disk). Raises NoSuchLayer for the parent.
+        """
+        record: Record = {
+            "id": layer_id(parent, staged.diff_id),
+            "created": now_text(),
+            "compressed-diff-digest": staged.diff_id,
+            "compressed-size": staged.archive_size,
+            "diff-digest": staged.diff_id,
+            "diff-size": staged.archive_size,
+            "flags": {CONTENT_SIZE: staged.content_size},
+        }
         if parent is not None:
-            self.get(parent)
-        with temporary_folder(self.staging) as stage:
-            diff = stage / "diff"
-            diff.mkdir()
-            diff.chmod(ROOT_MODE)
-            with open(stage / "split", "xb") as split:
-                os.fchmod(split.fileno(), 0o600)
-                made = extract(stream, diff, split)
-            if expected is not None and made.diff_id != expected:
-                raise BadArchive(f"invalid diffID for layer: expected {expected!r}, got {made.diff_id!r}")
-            _put_on_disk(stage)
-            record: Record = {
-                "id": layer_id(parent, made.diff_id),
-                "created": now_text(),
-                "compressed-diff-digest": made.diff_id,
-                "compressed-size": made.archive_size,
-                "diff-digest": made.diff_id,
-                "diff-size": made.archive_size,
-                "flags": {CONTENT_SIZE: made.content_size},
-            }
-            if parent is not None:
-                record["parent"] = parent
-            if made.uids:
-                record["uidset"], record["gidset"] = made.uids, made.gids
-            return self._record(record, diff, stage / "split")
+            record["parent"] = parent
+        if staged.uids:
+            record["uidset"], record["gidset"] = staged.uids, staged.gids
+        with self.writing() as draft:
+            if parent is not None and parent not in draft:
+                raise NoSuchLayer(parent)
+            present = draft.get(record["id"])
+            if present is not None:
+                return to_layer(present)
+            self.overlay.make(record["id"], parent, diff=staged.diff)
+            os.rename(staged.split, self.tar_split(record["id"]))
+            draft.put(record)
+            draft.save()
+        return to_layer(record)
 
     def drop(self, draft: Draft, gone: list[str], stage: Path) -> None:
         """Take layers out of the records, then move their folders to stage, a temporary folder, to die there.
@@ -173,21 +201,6 @@ class Layers:
                     os.rename(path, stage / f"{len(os.listdir(stage))}-{path.name}")
                 except FileNotFoundError:
                     continue
-
-    def _record(self, record: Record, diff: Path, split: Path) -> Layer:
-        wanted = record["id"]
-        with self.writing() as draft:
-            parent = record.get("parent")
-            if parent is not None and parent not in draft:
-                raise NoSuchLayer(parent)
-            present = draft.get(wanted)
-            if present is not None:
-                return to_layer(present)
-            self.overlay.make(wanted, parent, diff=diff)
-            os.rename(split, self.tar_split(wanted))
-            draft.put(record)
-            draft.save()
-        return to_layer(record)
 
     def _clean(self, draft: Draft) -> None:
         """Remove layers that were not finished and, once per process, folders that no record names."""
@@ -241,7 +254,8 @@ def _is(record: Record, parent: str | None, diff_id: str) -> bool:
     return same and not is_incomplete(record)
 
 
-def _put_on_disk(folder: Path) -> None:
+def put_on_disk(folder: Path) -> None:
+    """Wait until all that was written to the file system that folder lies on is on disk."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         syscalls.syncfs(fd)

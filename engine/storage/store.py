@@ -14,10 +14,11 @@ graph root; a Store keeps nothing but what it last read.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from engine.errors import NoSuchContainer, NoSuchImage, NoSuchLayer, StoredImageInUse
+from engine.errors import BadArchive, NoSuchContainer, NoSuchImage, NoSuchLayer, StoredImageInUse
 from engine.storage.containers import (
     ContainerRecords,
     MountRecords,
@@ -28,9 +29,9 @@ from engine.storage.containers import (
 )
 from engine.storage.folders import content_size, temporary_folder
 from engine.storage.images import ImageRecords, StoredImage, to_image
-from engine.storage.layers import Layer, Layers, children, to_layer
+from engine.storage.layers import Layer, Layers, StagedLayer, children, put_on_disk, to_layer
 from engine.storage.overlay import Graph
-from engine.storage.records import Record, Snapshot
+from engine.storage.records import Draft, Record, Snapshot
 from engine.storage.source import Readable
 from engine.storage.times import now_text
 
@@ -96,10 +97,11 @@ class Store:
             images.save()
             return to_image(images.get(image_id) or {})
 
-    def delete_image(self, image_id: str) -> list[Layer]:
+    def delete_image(self, image_id: str, *, despite: Collection[str] = ()) -> list[Layer]:
         """Remove an image and those of its layers that nothing else needs; returns these, the topmost first.
 
-        Raises NoSuchImage, StoredImageInUse.
+        The containers in despite do not hold it: they keep the layers, which go with the last of them. Raises
+        NoSuchImage, StoredImageInUse.
         """
         with temporary_folder(self.layers.staging) as stage, self.layers.writing() as layers:
             with self.image_records.records.writing() as images:
@@ -109,7 +111,7 @@ class Store:
                 with self.container_records.records.reading() as containers:
                     used = {other.get("layer", "") for other in containers}
                     for other in containers:
-                        if other.get("image") == image_id:
+                        if other.get("image") == image_id and other["id"] not in despite:
                             raise StoredImageInUse(image_id, other["id"])
                 for other in images:
                     if other["id"] != image_id:
@@ -140,25 +142,66 @@ class Store:
         """Return the bytes of a layer's content, as dockerd counts them."""
         return self.layers.size(layer)
 
-    def add_layer(self, parent: str | None, stream: Readable, expected: str | None = None) -> Layer:
-        """Make a layer on parent from a plain tar stream, verified against the expected diff id where given.
+    def staging(self) -> AbstractContextManager[Path]:
+        """Give a temporary folder for layers that are being extracted; it goes when the block ends."""
+        return temporary_folder(self.layers.staging)
 
-        Raises BadArchive, NoSuchLayer (the parent), OSError; nothing is left behind then.
+    def extract_layer(self, stream: Readable, folder: Path) -> StagedLayer:
+        """Extract a plain tar stream into a new folder below a staging folder; no lock is held meanwhile.
+
+        Raises BadArchive, OSError.
         """
-        return self.layers.add(parent, stream, expected)
+        return self.layers.extract(stream, folder)
+
+    def record_layers(self, stage: Path, parent: str | None, staged: list[StagedLayer]) -> str | None:
+        """Make extracted layers part of the store, each on the one before; returns the last one's id.
+
+        They are put on disk first. Raises NoSuchLayer for the parent.
+        """
+        if staged:
+            put_on_disk(stage)
+        for each in staged:
+            parent = self.layers.record(parent, each).id
+        return parent
+
+    def add_layer(self, parent: str | None, stream: Readable, expected: str | None = None) -> Layer:
+        """Make a layer on parent from a plain tar stream, or return the one that is the same.
+
+        It shows up when it is whole and on disk, never before. Raises BadArchive, also when the diff id is not
+        the expected one, NoSuchLayer (the parent), OSError; nothing is left behind then.
+        """
+        with self.staging() as stage:
+            staged = self.extract_layer(stream, stage / "layer")
+            if expected is not None and staged.diff_id != expected:
+                raise BadArchive(f"invalid diffID for layer: expected {expected!r}, got {staged.diff_id!r}")
+            made = self.record_layers(stage, parent, [staged])
+            return self.layers.get(str(made))
+
+    def all_layers(self) -> list[Layer]:
+        """Return all whole layers, those of containers included."""
+        return self.layers.all()
+
+    def has_archive(self, layer: Layer) -> bool:
+        """Whether the archive that a layer was made from can be made again."""
+        return self.layers.tar_split(layer.id).exists()
 
     def archive(self, layer: Layer) -> Iterator[bytes]:
         """Give the tar archive that a layer was made from, bit for bit. Raises NoSuchLayer, BadArchive."""
         from engine.storage.tarsplit import assemble
 
-        split = self.layers.tar_split(layer.id)
-        if not split.exists():
+        if not self.has_archive(layer):
             raise NoSuchLayer(layer.id)
-        return assemble(split, self.layers.overlay.folder(layer.id) / "diff")
+        return assemble(self.layers.tar_split(layer.id), self.layers.overlay.folder(layer.id) / "diff")
 
-    def image_graph(self, top_layer: str) -> Graph:
-        """Return the folders of an image's topmost layer and of those below it."""
-        return self.layers.overlay.graph(top_layer)
+    def staged_archive(self, staged: StagedLayer) -> Iterator[bytes]:
+        """Give the tar archive of an extracted layer that is not recorded yet. Raises BadArchive."""
+        from engine.storage.tarsplit import assemble
+
+        return assemble(staged.split, staged.diff)
+
+    def image_graph(self, top_layer: str) -> dict[str, str]:
+        """Return the folders of an image's topmost layer and of those below it, in the words of graph."""
+        return _graph(self.layers.overlay.graph(top_layer))
 
     # Containers
 
@@ -208,8 +251,12 @@ class Store:
                 self._unmount(layer_id, all_users=True)
                 containers.remove(container_id)
                 containers.save()
+            parent = (layers.get(layer_id) or {}).get("parent")
             layers.remove(layer_id)
             layers.save()
+            images = self.image_records.records.snapshot()
+            if parent and record.get("image", "") not in images:
+                self._drop_unused(layers, images, parent)
         # No record names the folder any more and its name was random, so nobody can want it meanwhile.
         self.layers.overlay.remove(layer_id)
 
@@ -238,9 +285,13 @@ class Store:
         """
         self._unmount(self._layer_of(container_id), all_users=False)
 
-    def graph(self, container_id: str) -> Graph:
-        """Return the folders that make up a container's root file system. Raises NoSuchContainer."""
-        return self.layers.overlay.graph(self._layer_of(container_id))
+    def graph(self, container_id: str) -> dict[str, str]:
+        """Return where a container's root file system lies: LowerDir, MergedDir, UpperDir and WorkDir.
+
+        LowerDir is a list with colons, the topmost first, and not there without a lower layer. Raises
+        NoSuchContainer.
+        """
+        return _graph(self.layers.overlay.graph(self._layer_of(container_id)))
 
     def sizes(self, container_id: str) -> tuple[int, int]:
         """Return the bytes a container wrote, and these with its image's. Raises NoSuchContainer."""
@@ -255,6 +306,12 @@ class Store:
             raise NoSuchContainer(container_id)
         return str(record["layer"])
 
+    def _drop_unused(self, layers: Draft, images: Snapshot, top_layer: str) -> None:
+        """Remove the layers of an image that was deleted while a container still needed them."""
+        used = {image.get("layer", "") for image in images}
+        with temporary_folder(self.layers.staging) as stage:
+            self.layers.drop(layers, unused_chain({"layer": top_layer}, layers, used), stage)
+
     def _unmount(self, layer_id: str, *, all_users: bool) -> None:
         with self.mounts.records.writing() as mounts:
             known = mounts.get(layer_id)
@@ -265,6 +322,11 @@ class Store:
                 mounts.remove(layer_id)
             if known is not None:
                 mounts.save()
+
+
+def _graph(graph: Graph) -> dict[str, str]:
+    found = {"LowerDir": ":".join(map(str, graph.lower))} if graph.lower else {}
+    return {**found, "MergedDir": str(graph.merged), "UpperDir": str(graph.upper), "WorkDir": str(graph.work)}
 
 
 def unused_chain(image: Record, layers: Snapshot, used: set[str]) -> list[str]:

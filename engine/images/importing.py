@@ -1,0 +1,137 @@
+"""Making an image of one layer from a tar stream, as `docker import` does."""
+
+from __future__ import annotations
+
+import json
+import platform as machine
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from engine.containers.config import ContainerConfig
+from engine.errors import InvalidParameter
+from engine.images import changes as instructions
+from engine.images.compression import unpacked
+from engine.images.configuration import config_document, encode
+from engine.images.manifest import manifest_for
+from engine.images.reference import parse_target
+from engine.images.resolve import to_image
+from engine.images.tag import check_name, event
+from engine.storage.source import Readable, Source
+from engine.storage.times import text_of
+from engine.version import DOCKER_VERSION
+
+if TYPE_CHECKING:
+    from engine import Engine
+
+_ARCHITECTURES = {
+    "x86_64": ("amd64", ""),
+    "i386": ("386", ""),
+    "i686": ("386", ""),
+    "aarch64": ("arm64", ""),
+    "armv6l": ("arm", "v6"),
+    "armv7l": ("arm", "v7"),
+    "ppc64le": ("ppc64le", ""),
+    "riscv64": ("riscv64", ""),
+    "s390x": ("s390x", ""),
+    "loongarch64": ("loong64", ""),
+}
+_KNOWN = {name for name, _ in _ARCHITECTURES.values()} | {"mips64le", "ppc64", "mips64"}
+_ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "armhf": "arm", "armel": "arm"}
+_SYSTEMS = {"linux", "windows", "darwin", "freebsd"}
+_PART = re.compile(r"[A-Za-z0-9_.-]+(?:\([A-Za-z0-9_.-]+\))?")
+
+
+class InvalidPlatform(InvalidParameter):
+    """A platform text that names none; reason is in dockerd's words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def import_image(
+    engine: Engine, stream: Readable, repository: str, tag: str, message: str, changes: list[str], platform: str
+) -> str:
+    """Make an image from a tar stream, packed or not, give it a name if there is one; returns sha256:<id>.
+
+    Raises InvalidReference, InvalidChange, InvalidPlatform, BadArchive, OSError; no layer is left behind then.
+    """
+    name = parse_target(repository, tag)
+    if name is not None:
+        check_name(name)
+    system, architecture, variant = parse_platform(platform)
+    config = instructions.apply(ContainerConfig(), changes)
+    with engine.store.staging() as stage:
+        staged = engine.store.extract_layer(unpacked(Source(stream)), stage / "layer")
+        layer = engine.store.record_layers(stage, None, [staged])
+    created = text_of(time.time_ns())
+    document = encode(import_document(config, staged.diff_id, created, message, system, architecture, variant))
+    manifest = manifest_for(document, [(staged.diff_id, staged.archive_size)])
+    names = [name.full] if name is not None else []
+    image = to_image(engine, engine.store.add_image(document, manifest, layer, names, created))
+    if name is not None:
+        event(engine, image, "tag", name.familiar)
+    event(engine, image, "import")
+    return image.digest
+
+
+def import_document(
+    config: ContainerConfig, diff_id: str, created: str, message: str, system: str, architecture: str, variant: str
+) -> dict[str, Any]:
+    """Return the configuration of an imported image, its keys in dockerd's order."""
+    step: dict[str, Any] = {"created": created}
+    document: dict[str, Any] = {"architecture": architecture}
+    if message:
+        document["comment"] = step["comment"] = message
+    document |= {
+        "config": config_document(config),
+        "container_config": config_document(ContainerConfig()),
+        "created": created,
+        "docker_version": DOCKER_VERSION,
+        "history": [step],
+        "os": system,
+        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+    }
+    if variant:
+        document["variant"] = variant
+    return document
+
+
+def own_platform() -> tuple[str, str, str]:
+    """Return this machine's system, architecture and variant, in Go's words."""
+    name = machine.machine()
+    architecture, variant = _ARCHITECTURES.get(name, (name, ""))
+    return "linux", architecture, variant
+
+
+def parse_platform(text: str) -> tuple[str, str, str]:
+    """Return system, architecture and variant of a text such as linux/arm/v7; "" is this machine's.
+
+    Raises InvalidPlatform.
+    """
+    own = own_platform()
+    if not text:
+        return own
+    parts = text.lower().split("/")
+    if len(parts) > 3:
+        raise InvalidPlatform(f"{json.dumps(text)}: invalid platform specifier: invalid argument")
+    for part in parts:
+        if not _PART.fullmatch(part):
+            raise InvalidPlatform(
+                f"{json.dumps(part)} is an invalid component of {json.dumps(text)}: platform specifier component "
+                f'must match "^[A-Za-z0-9_.-]+$": invalid argument'
+            )
+    if len(parts) == 1:
+        if parts[0] in _SYSTEMS:
+            system, architecture, variant = parts[0], own[1], own[2]
+        elif _ALIASES.get(parts[0], parts[0]) in _KNOWN:
+            system, architecture, variant = own[0], _ALIASES.get(parts[0], parts[0]), ""
+        else:
+            raise InvalidPlatform(f"{json.dumps(text)}: unknown operating system or architecture: invalid argument")
+    else:
+        system, architecture = parts[0], _ALIASES.get(parts[1], parts[1])
+        variant = parts[2] if len(parts) == 3 else ""
+    if system != "linux":
+        raise InvalidPlatform("operating system is not supported")
+    return system, architecture, "" if architecture == "arm64" and variant == "v8" else variant

@@ -1,0 +1,89 @@
+"""What there is to say about one image, and about the steps of its making."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import NoSuchLayer
+from engine.images.configuration import diff_ids
+from engine.images.record import HistoryEntry, Image, ImageDetails
+from engine.images.resolve import resolve, tags_and_digests
+from engine.images.times import seconds_of
+
+if TYPE_CHECKING:
+    from engine import Engine
+
+
+def inspect(engine: Engine, reference: str) -> ImageDetails:
+    """Return everything about an image. Raises NoSuchImage, InvalidReference."""
+    image = resolve(engine, reference)
+    document = image.document
+    tags, digests = tags_and_digests(image.names)
+    return ImageDetails(
+        id=image.digest,
+        repo_tags=tags,
+        repo_digests=digests,
+        parent="",
+        comment=comment(document),
+        created=image.created,
+        docker_version=str(document.get("docker_version") or ""),
+        author=str(document.get("author") or ""),
+        architecture=str(document.get("architecture") or ""),
+        variant=str(document.get("variant") or ""),
+        os=str(document.get("os") or "linux"),
+        os_version=str(document.get("os.version") or ""),
+        size=size(engine, image),
+        graph_driver="overlay2",  # the name under which Docker's clients know overlayfs
+        graph=engine.store.image_graph(image.layer) if image.layer else {},
+        rootfs_type=str((document.get("rootfs") or {}).get("type") or "layers"),
+        diff_ids=diff_ids(document),
+        last_tag_time=image.last_tag_time,
+        config=image.config,
+        raw_config=dict(document.get("config") or {}),
+    )
+
+
+def comment(document: dict[str, Any]) -> str:
+    """Return an image's comment: its own, or that of its last step."""
+    own = document.get("comment") or ""
+    history = document.get("history") or []
+    return str(own or (history[-1].get("comment") if history else "") or "")
+
+
+def size(engine: Engine, image: Image) -> int:
+    """Return the bytes of all of an image's layers."""
+    try:
+        return sum(engine.store.layer_size(layer) for layer in engine.store.layer_chain(image.layer))
+    except NoSuchLayer:
+        return 0  # somebody is removing the image
+
+
+def history(engine: Engine, reference: str) -> list[HistoryEntry]:
+    """Return an image's steps, the newest first; a step that made no layer has size 0. Raises NoSuchImage."""
+    image = resolve(engine, reference)
+    tags, _ = tags_and_digests(image.names)
+    layers = engine.store.layer_chain(image.layer)
+    entries: list[HistoryEntry] = []
+    made = 0
+    for step in image.document.get("history") or []:
+        bytes_made = 0
+        if not step.get("empty_layer") and made < len(layers):
+            bytes_made = engine.store.layer_size(layers[made])
+            made += 1
+        entries.insert(
+            0,
+            HistoryEntry(
+                id="<missing>",
+                created=seconds_of(step.get("created") or ""),
+                created_by=step.get("created_by") or "",
+                tags=None,
+                size=bytes_made,
+                comment=step.get("comment") or "",
+            ),
+        )
+    if entries:
+        newest = entries[0]
+        entries[0] = HistoryEntry(
+            image.digest, newest.created, newest.created_by, tags or None, newest.size, newest.comment
+        )
+    return entries

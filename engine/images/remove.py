@@ -1,0 +1,139 @@
+"""Taking names from images, and images away, by dockerd's rules.
+
+A name takes only itself away; with the last one the image goes too, unless a container was made from it. An id takes
+the image with its names away, if they are all of one repository or force is given. A running container keeps
+its image in any case; force gives up one that only stopped containers need.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from engine.errors import ImageHasNames, ImageInUse, NoSuchImage, ReferenceInUse, StoredImageInUse
+from engine.images import reference
+from engine.images.record import Image, Removed
+from engine.images.resolve import resolve
+from engine.images.tag import event
+
+if TYPE_CHECKING:
+    from engine import Engine
+
+_RUNNING = ("running", "paused", "restarting")
+
+
+def remove(engine: Engine, text: str, *, force: bool, prune: bool) -> list[Removed]:
+    """Remove what text names; returns what that did, in order.
+
+    prune is about an image's unnamed parents, which no image here has. Raises NoSuchImage, InvalidReference,
+    ReferenceInUse, ImageInUse, ImageHasNames, StoredImageInUse.
+    """
+    del prune
+    image = resolve(engine, text)
+    containers = _containers(engine, image.id)
+    done: list[Removed] = []
+    quiet = False
+    if not _is_id_prefix(image.id, text):
+        if not force and _is_single(image.names) and containers:
+            raise ReferenceInUse(text, containers[0][0], image.id)
+        names = _untag(engine, image, text, done)
+        if names:
+            return done
+        quiet = True
+    elif _is_single(image.names):
+        _check(image, containers, force=force, names=[])
+        for name in image.names:
+            _take(engine, image, name, done)
+    try:
+        _delete(engine, image, containers, force=force, done=done)
+    except (ImageInUse, StoredImageInUse):
+        if not quiet:
+            raise
+    return done
+
+
+def _untag(engine: Engine, image: Image, text: str, done: list[Removed]) -> list[str]:
+    """Take one name away, and with a repository's last tag its digests; returns the names that are left."""
+    gone = reference.parse(text).with_default_tag
+    full = f"{gone.name}@{gone.digest}" if gone.digest else gone.full
+    _take(engine, image, full, done)
+    left = [name for name in image.names if name != full]
+    if gone.digest:
+        return left
+    of_repository = [name for name in left if reference.parse(name).name == gone.name]
+    if any(not reference.parse(name).digest for name in of_repository):
+        return left
+    for name in of_repository:
+        engine.store.set_names(image.id, add=[], remove=[name])
+        done.append(Removed(untagged=reference.parse(name).familiar))
+    return [name for name in left if name not in of_repository]
+
+
+def _take(engine: Engine, image: Image, name: str, done: list[Removed]) -> None:
+    engine.store.set_names(image.id, add=[], remove=[name])
+    event(engine, image, "untag")
+    done.append(Removed(untagged=reference.parse(name).familiar))
+
+
+def _delete(
+    engine: Engine, image: Image, containers: list[tuple[str, str]], *, force: bool, done: list[Removed]
+) -> None:
+    names = engine.store.image(image.id).names
+    _check(image, containers, force=force, names=[] if force else names)
+    for name in names:
+        _take(engine, image, name, done)
+    chain = engine.store.layer_chain(image.layer)
+    spared = [container_id for container_id, _ in containers] if force else []
+    try:
+        gone = {layer.id for layer in engine.store.delete_image(image.id, despite=spared)}
+    except NoSuchImage:
+        raise NoSuchImage(image.digest) from None
+    with engine.database.transaction() as tx:
+        tx.event("image", "delete", image.digest, {"name": image.digest})
+    done.append(Removed(deleted=image.digest))
+    chain_ids = _chain_ids([layer.diff_id for layer in chain])
+    deleted = [chain_id for layer, chain_id in zip(chain, chain_ids, strict=True) if layer.id in gone]
+    done += [Removed(deleted=chain_id) for chain_id in reversed(deleted)]
+
+
+def _check(image: Image, containers: list[tuple[str, str]], *, force: bool, names: list[str]) -> None:
+    """Raise what stands against removing an image; names are those that count as several."""
+    for container_id, status in containers:
+        if status in _RUNNING:
+            raise ImageInUse(image.id, container_id, running=True)
+    if names:
+        raise ImageHasNames(image.id)
+    if containers and not force:
+        raise ImageInUse(image.id, containers[0][0], running=False)
+
+
+def _containers(engine: Engine, image_id: str) -> list[tuple[str, str]]:
+    rows = engine.database.rows(
+        "SELECT id, status FROM containers WHERE image_id = ? ORDER BY created, id", (image_id,)
+    )
+    return [(row["id"], row["status"]) for row in rows]
+
+
+def _is_id_prefix(image_id: str, text: str) -> bool:
+    return image_id.startswith(text) or ("sha256:" + image_id).startswith(text)
+
+
+def _is_single(names: list[str]) -> bool:
+    """Whether an image's names come down to one: a single one, or a tag and digests of the same repository."""
+    if len(names) <= 1:
+        return len(names) == 1
+    parsed = [reference.parse(name) for name in names]
+    tags = [each for each in parsed if not each.digest]
+    digests = {each.name for each in parsed if each.digest}
+    if len(tags) > 1:
+        return False
+    first = tags[0] if tags else parsed[0]
+    return digests == {first.name}
+
+
+def _chain_ids(diff_ids: list[str]) -> list[str]:
+    """Return the chain ids of an image's layers, the base first (OCI image-spec, config.md)."""
+    chains: list[str] = []
+    for diff_id in diff_ids:
+        chains.append("sha256:" + hashlib.sha256(f"{chains[-1]} {diff_id}".encode()).hexdigest() if chains else diff_id)
+    return chains

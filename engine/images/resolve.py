@@ -1,0 +1,68 @@
+"""Finding the image that a text stands for: a name, a digest, an id or the beginning of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.errors import InvalidReference, NoSuchImage
+from engine.images import configuration, reference
+from engine.images.record import Image
+
+if TYPE_CHECKING:
+    from engine import Engine
+    from engine.storage.images import StoredImage
+
+
+def resolve(engine: Engine, text: str) -> Image:
+    """Return the image that a text stands for, as dockerd looks for it.
+
+    A name wins over an id that begins with the same characters; an id's beginning that fits several images
+    names none. Raises NoSuchImage, InvalidReference.
+    """
+    return to_image(engine, find(engine.store.images(), text))
+
+
+def to_image(engine: Engine, stored: StoredImage) -> Image:
+    """Return a stored image with its configuration."""
+    document = configuration.parse(engine.store.config(stored.id))
+    config = configuration.container_config(document)
+    return Image(stored.id, stored.names, stored.layer, config, document, stored.last_tag_time)
+
+
+def find(images: list[StoredImage], text: str) -> StoredImage:
+    """Return the one of the images that a text stands for. Raises NoSuchImage, InvalidReference."""
+    wanted = reference.parse_any(text)
+    if isinstance(wanted, str):
+        for image in images:
+            if wanted == "sha256:" + image.id:
+                return image
+        raise NoSuchImage(wanted)
+    wanted = wanted.with_default_tag
+    for image in images:
+        if has_name(image.names, wanted):
+            return image
+    prefix = text.removeprefix("sha256:")
+    found = [image for image in images if image.id.startswith(prefix)]
+    if len(found) == 1:
+        return found[0]
+    raise NoSuchImage(wanted.familiar)
+
+
+def has_name(names: list[str], wanted: reference.Reference) -> bool:
+    """Whether one of an image's names is the wanted one; a digest counts more than a tag beside it."""
+    if wanted.digest:
+        return f"{wanted.name}@{wanted.digest}" in names
+    return wanted.full in names
+
+
+def tags_and_digests(names: list[str]) -> tuple[list[str], list[str]]:
+    """Return an image's names as people write them: those with tags, those with digests."""
+    tags: list[str] = []
+    digests: list[str] = []
+    for name in names:
+        try:
+            parsed = reference.parse(name)
+        except InvalidReference:
+            continue
+        (digests if parsed.digest else tags).append(parsed.familiar)
+    return sorted(tags), sorted(digests)
