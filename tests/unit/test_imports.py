@@ -1,0 +1,58 @@
+"""What importing costs is a request's latency, so it is held here: by modules, which do not vary as times do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+HEAVY = {"aiohttp", "aiofiles", "docker", "importlib.metadata", "pydantic", "pyroute2", "requests", "uvloop", "yaml"}
+LOOP = {"asyncio", "concurrent.futures", "ssl"}
+TOOLS = {"ctypes", "dataclasses", "inspect", "json", "logging", "sqlite3", "subprocess", "tempfile", "typing"}
+
+
+def modules_of(package: str) -> list[str]:
+    paths = sorted((PROJECT / package).rglob("*.py"))
+    names = [".".join(path.relative_to(PROJECT).with_suffix("").parts) for path in paths]
+    return [name.removesuffix(".__init__") for name in names]
+
+
+def loaded_by(*modules: str) -> set[str]:
+    """Return the names of what a fresh Python has loaded once it has imported the modules."""
+    program = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); import {', '.join(modules)}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", program], stdout=subprocess.PIPE, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_engine_needs_nothing_but_the_standard_library() -> None:
+    loaded = loaded_by(*modules_of("engine"))
+    assert loaded & HEAVY == set()
+    assert not any(name.startswith("compat_api") for name in loaded), "the engine knows nothing of HTTP"
+
+
+@pytest.mark.parametrize(
+    ("module", "banned"),
+    [
+        ("engine", HEAVY | LOOP | TOOLS),
+        ("engine.monitor_exit", HEAVY | LOOP),
+        ("engine.containers.settle", HEAVY | LOOP),
+        ("engine.containers.remove", HEAVY | LOOP),
+        ("engine.state.database", HEAVY | LOOP | {"ctypes", "subprocess", "tempfile"}),
+        ("compat_api.__main__", HEAVY | LOOP | TOOLS),
+        ("compat_api.front_door", HEAVY | LOOP | TOOLS),
+        ("compat_api.routes", HEAVY | LOOP | {"ctypes", "sqlite3", "subprocess"}),
+        ("compat_api.cli", HEAVY | LOOP | {"sqlite3", "ctypes"}),
+    ],
+)
+def test_what_a_cold_start_pays_for(module: str, banned: set[str]) -> None:
+    assert loaded_by(module) & banned == set()
+
+
+def test_the_server_answers_before_it_builds_any_model() -> None:
+    assert (
+        loaded_by("compat_api.server", "compat_api.dispatch") & {"pydantic", "aiohttp.client", "aiohttp.connector"}
+        == set()
+    )
