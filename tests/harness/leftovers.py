@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from engine import Engine, Settings
 from tests.harness import processes
+
+if TYPE_CHECKING:
+    from engine.network import Networks
 
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -50,6 +56,27 @@ def namespaces(run_root: Path) -> list[str]:
     return sorted(str(path) for path in folder.iterdir()) if folder.is_dir() else []
 
 
+def interfaces(ids: set[str]) -> list[str]:
+    """Return the interfaces on the host's side that led to one of the containers."""
+    return sorted(name for name in os.listdir("/sys/class/net") if any(each[:11] in name for each in ids))
+
+
+def published(root: Path, run_root: Path) -> list[str]:
+    """Return the ports that the firewall still leads to containers of this engine."""
+    done = subprocess.run(
+        ["nft", "-j", "list", "table", "inet", networks_of(root, run_root).table], capture_output=True, check=False
+    )
+    if done.returncode:
+        return []  # no such table: this engine has never had a bridge
+    maps = [entry["map"] for entry in json.loads(done.stdout)["nftables"] if "map" in entry]
+    return [f"{each['name']}: {element}" for each in maps for element in each.get("elem", [])]
+
+
+def networks_of(root: Path, run_root: Path) -> Networks:
+    """Return what knows the names of an engine's bridge and table."""
+    return Engine(Settings(root=root, run_root=run_root)).networks
+
+
 def folders(root: Path, run_root: Path) -> list[str]:
     """Return the folders of containers that are no more."""
     parents = [root / "containers", run_root / "containers"]
@@ -64,6 +91,8 @@ def everything(root: Path, run_root: Path) -> dict[str, list[str]]:
         "monitors": [line for line in monitors(home) if "conmon" in line or "engine." in line],
         "cgroups": cgroups(container_ids(root / "state.db")),
         "network namespaces": namespaces(run_root),
+        "interfaces": interfaces(container_ids(root / "state.db")),
+        "published ports": published(root, run_root),
         "container folders": folders(root, run_root),
     }
     return {kind: lines for kind, lines in found.items() if lines}
@@ -84,6 +113,19 @@ def take_away(root: Path, run_root: Path) -> None:
         subprocess.run(["umount", "-l", point], check=False, capture_output=True)
     for group in sorted(cgroups(ids), key=len, reverse=True):
         _ignoring_errors(os.rmdir, group)
+    take_network_away(root, run_root)
+
+
+def take_network_away(root: Path, run_root: Path) -> None:
+    """Remove an engine's bridge and firewall table, which it keeps for as long as it exists."""
+    if not (root / "state.db").exists():
+        return
+    networks = networks_of(root, run_root)
+    bridges = [each.definition.bridge for each in networks.list() if each.definition.bridge]
+    commands = [["ip", "link", "delete", bridge] for bridge in bridges]
+    for command in [*commands, ["nft", "delete", "table", "inet", networks.table]]:
+        subprocess.run(command, check=False, capture_output=True)
+    networks.database.close()
 
 
 def _members(group: Path) -> list[int]:
