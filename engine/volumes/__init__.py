@@ -111,7 +111,7 @@ class Volumes:
 
     def users(self, name: str) -> Sequence[str]:
         """Return the ids of the containers that have the volume, running or not."""
-        rows = self._database.rows("SELECT container_id FROM volume_uses WHERE volume = ? ORDER BY rowid", (name,))
+        rows = self._database.rows("SELECT container_id FROM volume_uses WHERE volume = ? ORDER BY container_id", (name,))
         return [row[0] for row in rows]
 
     def remove(self, name: str, *, force: bool = False) -> None:
