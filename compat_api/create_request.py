@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from compat_api.models.containers import CreateBody, Endpoint, NetworkingConfig
     from compat_api.models.containers import HostConfig as HostBody
 
-Version = tuple[int, int]
+Version = tuple[int, ...]
 SYSCTLS = "com.docker.network.endpoint.sysctls"
 KERNEL_MEMORY = (
     "Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted. Limitation discarded."

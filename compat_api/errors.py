@@ -39,7 +39,8 @@ WORDS: dict[str, Words] = {
         f'Conflict. The container name "/{e.name.lstrip("/")}" is already in use by container "{e.owner}". '
         "You have to remove (or rename) that container to be able to reuse that name."
     ),
-    "InvalidFilter": lambda e: e.cause or f"invalid filter '{e.name}{'' if e.value is None else f'=[{e.value}]'}'",
+    "BadPattern": lambda e: e.cause,
+    "BadTime": lambda e: e.cause,
     "UnknownRuntime": lambda e: f"unknown or invalid runtime name: {e.name}",
     "AlreadyRunning": lambda e: "container is already running",
     "StartOfPaused": lambda e: "cannot start a paused container, try unpause instead",
@@ -97,7 +98,7 @@ OWN_WORDS = frozenset(
     AlreadyStopped BadArchive BadStorageConfiguration BlockDeviceUnusable ConflictingReadOnlyOptions
     ConflictingSettings DeviceUnusable DuplicateMountPoint FirewallFailed FirewallMissing HybridCgroupRefused
     IdOutOfRange ImageMountUnsupported InitMissing InvalidBind InvalidBindMode InvalidCapability
-    InvalidCgroupParent InvalidChange InvalidDeviceRule InvalidLimit InvalidMount InvalidMountPath
+    InvalidCgroupParent InvalidChange InvalidDeviceRule InvalidFilter InvalidLimit InvalidMount InvalidMountPath
     InvalidNamespaceMode InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy
     InvalidSecurityOption InvalidSetting InvalidSignal InvalidTmpfsOption InvalidVolumeName InvalidVolumeOption
     InvalidVolumesFrom IpcNotShareable MalformedFilters MisplacedMountOptions MonitorMissing NetlinkFailed

@@ -26,6 +26,6 @@ def frame(stream: int, data: bytes) -> bytes:
     return _header(stream, len(data)) + data
 
 
-def content_type(*, tty: bool, version: tuple[int, int]) -> str:
+def content_type(*, tty: bool, version: tuple[int, ...]) -> str:
     """Return the media type of an output stream; before API 1.42 it was the same for both forms."""
     return RAW_STREAM if tty or version < (1, 42) else MULTIPLEXED_STREAM

@@ -312,5 +312,6 @@ class CreateBody(ContainerConfig):
     """The body of create: the configuration, and in it the host part and the networks."""
 
     go_type: ClassVar[str] = "container.CreateRequest"
+    go_root: ClassVar[str | None] = ""
     host_config: HostConfig | None = None
     networking_config: NetworkingConfig | None = None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.containers.listing import ListQuery
     from engine.containers.log_format import LogEntry
     from engine.containers.logs import LogOptions
+    from engine.containers.prune import Pruned
     from engine.containers.record import Container
     from engine.containers.wait import Waiter
     from engine.storage.overlay import Graph
@@ -95,6 +96,12 @@ class Containers:
         from engine.containers.remove import remove
 
         remove(self._engine, name, force=force, volumes=volumes)
+
+    def prune(self, filters: dict[str, list[str]]) -> Pruned:
+        """Remove the containers that do not run; see engine.containers.prune."""
+        from engine.containers.prune import prune
+
+        return prune(self._engine, filters)
 
     def rename(self, name: str, new_name: str) -> None:
         """Give a container another name."""

@@ -136,7 +136,7 @@ def _tests(filters: dict[str, list[str]], resolve: ResolveImage) -> Iterator[Tes
     if names := filters.get("name"):
         yield lambda each: _matches(names, "/" + each.name) or _matches(names, each.name)
     if labels := filters.get("label"):
-        yield lambda each: _has_labels(each.config.labels or {}, labels)
+        yield lambda each: has_labels(each.config.labels or {}, labels)
     if "volume" in filters:
         yield lambda each: any(_is_mounted(each, value) for value in filters["volume"])
     if "network" in filters:
@@ -161,7 +161,8 @@ def _matches(patterns: list[str], text: str) -> bool:
     return False
 
 
-def _has_labels(labels: dict[str, str], wanted: list[str]) -> bool:
+def has_labels(labels: dict[str, str], wanted: list[str]) -> bool:
+    """Whether all of these are among the labels, each given as key or as key=value."""
     for each in wanted:
         key, given, value = each.partition("=")
         if key not in labels or (given and labels[key] != value):

@@ -57,7 +57,7 @@ def list_images(engine: Engine, query: ImageQuery) -> list[ImageSummary]:
     dangling = _dangling(query.filters.get("dangling"))
     patterns = [_pattern(value) for value in query.filters.get("reference", [])]
     before = [_created(by_id[find(stored, value).id]) for value in query.filters.get("before", [])]
-    before += [_until(value) for value in query.filters.get("until", [])]
+    before += [until(value) for value in query.filters.get("until", [])]
     since = [_created(by_id[find(stored, value).id]) for value in query.filters.get("since", [])]
     shown: list[tuple[Image, list[str], list[str]]] = []
     for image in images:
@@ -151,7 +151,11 @@ def _dangling(values: list[str] | None) -> bool | None:
     return _BOOLEANS[values[0].lower()]
 
 
-def _until(value: str) -> int:
+def until(value: str) -> int:
+    """Return the time, in nanoseconds since 1970, that a filter until names: a date, seconds or how long ago.
+
+    Raises BadTime.
+    """
     found = nanoseconds_of(value)
     if found is not None:
         return found

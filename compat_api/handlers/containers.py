@@ -1,0 +1,137 @@
+"""Making, showing, naming and removing containers."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from compat_api.answers import Answer, Empty, Json
+from compat_api.problems import BadRequest, Problem
+from compat_api.saying import atoi, saying
+from compat_api.shapes import containers as shapes
+from engine.containers.listing import ListQuery
+from engine.errors import NotFound
+
+if TYPE_CHECKING:
+    from compat_api.request import Request
+    from engine import Engine
+    from engine.containers.record import Container
+
+_PLATFORM = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+async def list_(request: Request) -> Answer:
+    """List containers."""
+    query = request.query
+    filters = query.filters()
+    wanted = ListQuery(all=query.flag("all"), limit=atoi(query, "limit") or 0, filters=filters)
+    found = await request.call(_summaries, request.engine, wanted, query.flag("size"))
+    if not request.since("1.46"):
+        for each in found:
+            each["HostConfig"].pop("Annotations", None)
+    return Json(found)
+
+
+async def create(request: Request) -> Answer:
+    """Make a container."""
+    from compat_api.create_request import adapt, records
+    from compat_api.models.containers import CreateBody
+    from engine.containers.create import CreateRequest
+
+    body = await request.body(CreateBody, required=True)
+    if not body.model_fields_set - {"host_config", "networking_config"}:
+        raise BadRequest("config cannot be empty in order to create a container")
+    warnings = adapt(body, request.version)
+    config, host, endpoints = records(body)
+    platform = _platform(request.query.get("platform")) if request.since("1.41") else ""
+    wanted = CreateRequest(request.query.get("name"), config, host, endpoints, platform)
+    made = await request.call(request.engine.containers.create, wanted)
+    return Json({"Id": made.id, "Warnings": [*made.warnings, *warnings]}, status=201)
+
+
+async def inspect(request: Request) -> Answer:
+    """Show one container."""
+    return Json(await request.call(_inspect, request, request.query.flag("size")))
+
+
+async def remove(request: Request) -> Answer:
+    """Remove a container."""
+    query, containers = request.query, request.engine.containers
+    if query.flag("link"):
+        await request.call(containers.get, request.name)
+        raise Problem("Conflict, cannot remove the default link name of the container")
+    await request.call(containers.remove, request.name, force=query.flag("force"), volumes=query.flag("v"))
+    return Empty()
+
+
+async def rename(request: Request) -> Answer:
+    """Give a container another name."""
+    from engine.containers.remove import InvalidName
+    from engine.errors import NameInUse
+
+    new_name = request.query.get("name")
+    if not new_name:
+        raise BadRequest("Neither old nor new names may be empty")
+    with saying("Error when allocating new name", InvalidName, NameInUse):
+        await request.call(request.engine.containers.rename, request.name, "/" + new_name.removeprefix("/"))
+    return Empty()
+
+
+async def prune(request: Request) -> Answer:
+    """Remove the containers that do not run."""
+    pruned = await request.call(request.engine.containers.prune, request.query.filters())
+    return Json({"ContainersDeleted": pruned.ids or None, "SpaceReclaimed": pruned.bytes})
+
+
+def _summaries(engine: Engine, query: ListQuery, with_sizes: bool) -> list[shapes.Json]:
+    ids: dict[str, str | None] = {}
+    now = time.time_ns()
+    found = []
+    for each in engine.containers.list(query):
+        reference = each.config.image
+        if reference not in ids:
+            ids[reference] = _image_id(engine, reference)
+        image = reference if ids[reference] == each.image_id else f"sha256:{each.image_id}"
+        sizes = engine.containers.sizes(each) if with_sizes else None
+        found.append(shapes.summary(each, image, now, sizes))
+    return found
+
+
+def _image_id(engine: Engine, reference: str) -> str | None:
+    try:
+        return engine.images.resolve(reference).id
+    except NotFound:
+        return None
+
+
+def _inspect(request: Request, with_sizes: bool) -> shapes.Json:
+    engine = request.engine
+    container = engine.containers.get(request.name)
+    sizes = engine.containers.sizes(container) if with_sizes else None
+    folder = engine.settings.containers / container.id
+    found = shapes.inspect(container, folder, engine.containers.graph(container), sizes)
+    if not request.since("1.45"):
+        _add_old_aliases(container, found["NetworkSettings"]["Networks"])
+    return found
+
+
+def _add_old_aliases(container: Container, networks: shapes.Json) -> None:
+    """Name the container among its aliases, as versions before 1.45 did."""
+    for name, endpoint in networks.items():
+        if name not in ("default", "bridge", "host", "none"):
+            own = [container.id[:12], container.config.hostname]
+            endpoint["Aliases"] = list(dict.fromkeys([*(endpoint["Aliases"] or ()), *own]))
+
+
+def _platform(text: str) -> str:
+    parts = text.split("/")
+    if text and len(parts) > 3:
+        raise BadRequest(f'"{text}": cannot parse platform specifier: invalid argument')
+    for part in parts if text else ():
+        if not _PLATFORM.fullmatch(part):
+            raise BadRequest(
+                f'"{part}" is an invalid component of "{text}": platform specifier component must match '
+                '"^[A-Za-z0-9_.-]+$": invalid argument'
+            )
+    return text
