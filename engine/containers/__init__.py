@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from engine.containers.prune import Pruned
     from engine.containers.record import Container
     from engine.containers.wait import Waiter
-    from engine.storage.overlay import Graph
 
 
 class Containers:
@@ -51,7 +50,7 @@ class Containers:
         """Return the bytes that a container wrote itself and those of its whole root."""
         return self._engine.store.sizes(container.id)
 
-    def graph(self, container: Container) -> Graph:
+    def graph(self, container: Container) -> dict[str, str]:
         """Return where a container's layers lie."""
         return self._engine.store.graph(container.id)
 
