@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import threading
 
 MS_RDONLY = 1
 MS_NOSUID = 2
@@ -82,6 +83,11 @@ def setns(fd: int, kind: int = 0) -> None:
 def inotify_init1(flags: int = os.O_NONBLOCK | os.O_CLOEXEC) -> int:
     """Return a new inotify descriptor."""
     return _check(_libc.inotify_init1(flags), "inotify_init1")
+
+
+def inotify_close(fd: int) -> None:
+    """Close an inotify descriptor in a thread: the kernel waits for a grace period in it, 10 ms and more."""
+    threading.Thread(target=os.close, args=(fd,), name="inotify close").start()
 
 
 def inotify_add_watch(fd: int, path: str | os.PathLike[str], mask: int) -> int:

@@ -11,6 +11,7 @@ from engine import syscalls
 from engine.containers import folders, mounts, rows
 from engine.containers.working_directory import make_working_directory
 from engine.errors import Conflict
+from engine.network.record import NONE
 from engine.runtime import capabilities, devices, facts, init, propagation, shm, spec, users
 from engine.runtime.security import parse_security_options
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from engine.containers.config import MountPoint
     from engine.containers.execs import ExecConfig
     from engine.containers.record import Container
-    from engine.network import ContainerNetwork
+    from engine.network import NetworkRequest
+    from engine.network.connect import ContainerNetwork
 
 SHM = "shm"  # in the run folder
 
@@ -38,14 +40,16 @@ class JoinOfStopped(Conflict):
 def prepare(engine: Engine, container: Container, rootfs: Path, network: ContainerNetwork) -> dict[str, Any]:
     """Make everything that the container's mounts need, and return its runtime spec."""
     config, host = container.config, container.host
-    points = container.definition.mounts
     known = facts.gather()
-    mounts.prepare_sources(points)
+    points = mounts.prepare_sources(container.definition.mounts)
     engine.volumes.make_ready(points)
     propagation.check_propagation(points)
+    if any(point.subpath for point in points):
+        from engine.volumes.subpath import hold_subpaths
+
+        points = hold_subpaths(points, folders.run(engine.settings, container.id))
     if container.state.run == 0:
         mark_root(rootfs)
-    fill_volumes(mounts.needs_filling(points), rootfs)
     make_working_dir(container, rootfs)
     persistent = folders.persistent(engine.settings, container.id)
     names = network.write_files(persistent)
@@ -57,6 +61,7 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
         rootfs=str(rootfs),
         user=users.look_up(str(rootfs), config.user, host.group_add),
         mounts=points,
+        tmpfs_modes=mounts.tmpfs_modes(rootfs, host, points),
         hosts_path=names.hosts,
         hostname_path=names.hostname,
         resolv_conf_path=names.resolv_conf,
@@ -69,6 +74,27 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
         facts=known,
     )
     return spec.build_spec(request)
+
+
+def network_request(container: Container) -> NetworkRequest:
+    """Return how a container wants to be connected."""
+    from engine.network import NetworkRequest
+
+    config, host = container.config, container.host
+    return NetworkRequest(
+        name=container.name,
+        hostname=config.hostname,
+        domainname=config.domainname,
+        mode=NONE if config.network_disabled else host.network_mode,
+        endpoints=container.definition.endpoints,
+        ports=host.port_bindings,
+        exposed=config.exposed_ports or [],
+        publish_all=host.publish_all_ports,
+        dns=host.dns or [],
+        dns_search=host.dns_search or [],
+        dns_options=host.dns_options or [],
+        extra_hosts=host.extra_hosts or [],
+    )
 
 
 def exec_process(

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from engine.containers.settle import (
     settled,
 )
 from engine.errors import Conflict, EngineError, NotModified
+from engine.runtime import monitor_cgroup, seccomp_cache
 from engine.runtime.cgroups import explain_runtime_error
 from engine.runtime.failures import StartFailed, start_failed
 from engine.runtime.monitor import Launch, MonitorPlan, monitor_pid
@@ -100,21 +102,25 @@ def _start(engine: Engine, container: Container, restart_count: int) -> None:
     run_folder = folders.run(engine.settings, container.id)
     run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     clear_run_folder(engine, container)
+    engine.networks.ensure_built_in()
     with engine.database.transaction() as tx:
         rows.change(tx, container.id, intent=INTENT_START, boot_id=rows.boot_id(), stop_requested=0, keep=0)
-        plan = engine.networks.plan(tx, container.id, network_request(engine, container))
+        plan = engine.networks.plan(tx, container.id, network_request(container))
     rootfs = engine.store.mount(container.id, volatile=container.host.auto_remove)
     network = engine.networks.apply(plan)
     try:
         spec = prepare(engine, container, rootfs, network)
+        to_compile = seccomp_cache.bring(spec, runtime, engine.settings.run_root)
         (run_folder / "config.json").write_text(json.dumps(spec))
         pid = _create(engine, container, runtime, network.held)
+        if to_compile is not None:
+            seccomp_cache.keep(to_compile, runtime, container.id)
     finally:
         for fd in network.held:
             os.close(fd)
     await_attachers(folders.attachers(engine.settings, container.id))
     with engine.database.transaction() as tx:
-        engine.networks.connected(tx, container.id, plan)
+        engine.networks.connected(tx, plan)
         engine.volumes.mount_events(tx, container.id, container.definition.mounts)
         rows.change(
             tx,
@@ -136,6 +142,8 @@ def _start(engine: Engine, container: Container, restart_count: int) -> None:
         runtime.start(container.id)
     except RuntimeFailed as error:
         raise failure(container, error.text) from error
+    # Not on the way of the answer: the kernel takes several milliseconds to move a process.
+    threading.Thread(target=monitor_cgroup.move, args=(monitor_pid(run_folder),), name="move monitor").start()
 
 
 def _create(engine: Engine, container: Container, runtime: Runtime, held: list[int]) -> int:

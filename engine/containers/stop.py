@@ -235,7 +235,7 @@ def await_exit(engine: Engine, container: Container, seconds: float | None) -> b
             if monitor_fd is not None:
                 os.close(monitor_fd)
     finally:
-        os.close(watch)
+        syscalls.inotify_close(watch)
 
 
 def _signal(engine: Engine, container: Container, number: int, *, client_ends_it: bool) -> bool:

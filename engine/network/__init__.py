@@ -1,0 +1,161 @@
+"""Networks: which there are, and how a container is put into one and taken out again.
+
+Three always exist: `bridge` (a bridge device with NAT, the default), `host` and `none`. Rows are in the state
+database; what is on the machine (bridge, firewall table, namespaces) is looked at whenever a container is connected,
+and made again when somebody removed it.
+
+A start calls plan() in its transaction, then apply(), then connected() in the transaction that makes the container
+run; an end calls tear_down() and, in its transaction, forget().
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from typing import TYPE_CHECKING
+
+from engine.errors import AmbiguousId, NoSuchNetwork
+from engine.network.record import BRIDGE, HOST, NONE, Endpoint, Network, NetworkDefinition, NetworkRequest, Subnet
+from engine.settings import DEFAULT_ROOT
+from engine.state.codec import decode, encode
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from engine import Engine
+    from engine.network.connect import ContainerNetwork, Plan
+    from engine.state.database import Transaction
+
+__all__ = ["Endpoint", "Network", "NetworkRequest", "Networks"]
+
+NULL_DRIVER = "null"
+MTU = 1500
+
+
+class Networks:
+    """The networks of one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.database = engine.database
+        self.settings = engine.settings
+
+    def list(self) -> list[Network]:
+        """Return all networks, by name."""
+        self.ensure_built_in()
+        return [_network(row) for row in self.database.rows("SELECT * FROM networks ORDER BY name")]
+
+    def resolve(self, name: str) -> Network:
+        """Return the network with this name, id or unambiguous id prefix. Raises NoSuchNetwork, AmbiguousId."""
+        self.ensure_built_in()
+        wanted = BRIDGE if name == "default" else name
+        row = self.database.row("SELECT * FROM networks WHERE id = ?1 OR name = ?1 ORDER BY id = ?1 DESC", (wanted,))
+        if row is not None:
+            return _network(row)
+        found = self.database.rows("SELECT * FROM networks WHERE id GLOB ? LIMIT 2", (wanted + "*",))
+        if len(found) > 1:
+            raise AmbiguousId(name)
+        if not found or not wanted.isalnum():
+            raise NoSuchNetwork(name)
+        return _network(found[0])
+
+    def endpoints(self, network_id: str) -> list[tuple[str, Endpoint]]:
+        """Return (container name, endpoint) of the containers that are in a network now."""
+        rows = self.database.rows(
+            "SELECT containers.name AS name, endpoints.definition AS definition FROM endpoints "
+            "JOIN containers ON containers.id = container_id WHERE network_id = ? ORDER BY endpoints.rowid",
+            (network_id,),
+        )
+        return [(row["name"], decode(Endpoint, row["definition"])) for row in rows]
+
+    def plan(self, tx: Transaction, container_id: str, request: NetworkRequest) -> Plan:
+        """Claim addresses and ports for a container that starts; see engine.network.connect."""
+        from engine.network.connect import plan
+
+        return plan(self, tx, container_id, request)
+
+    def apply(self, plan: Plan) -> ContainerNetwork:
+        """Make what was planned on the machine."""
+        from engine.network.connect import apply
+
+        return apply(self, plan)
+
+    def connected(self, tx: Transaction, plan: Plan) -> None:
+        """Record that a container is connected, as its start does."""
+        for network, endpoint in plan.endpoints:
+            _event(tx, "connect", network, endpoint.container_id)
+
+    def tear_down(self, container_id: str) -> None:
+        """Take a container out of its networks on the machine; can be repeated."""
+        from engine.network.connect import tear_down
+
+        tear_down(self, container_id)
+
+    def forget(self, tx: Transaction, container_id: str) -> None:
+        """Give back what a container's plan claimed."""
+        found = tx.execute(
+            "SELECT networks.*, endpoints.id AS endpoint FROM endpoints JOIN networks ON networks.id = network_id "
+            "WHERE container_id = ?",
+            (container_id,),
+        ).fetchall()
+        for row in found:
+            _event(tx, "disconnect", _network(row), container_id)
+            tx.execute("DELETE FROM leases WHERE endpoint_id = ?", (row["endpoint"],))
+        tx.execute("DELETE FROM ports WHERE container_id = ?", (container_id,))
+        tx.execute("DELETE FROM endpoints WHERE container_id = ?", (container_id,))
+
+    @property
+    def suffix(self) -> str:
+        """What tells this engine's interfaces and table from those of engines with other folders."""
+        if self.settings.root == DEFAULT_ROOT:
+            return ""
+        return hashlib.sha256(os.fsencode(self.settings.root.absolute())).hexdigest()[:6]
+
+    @property
+    def table(self) -> str:
+        """The name of this engine's nftables table."""
+        return f"skiff_{self.suffix}" if self.suffix else "skiff"
+
+    def ensure_built_in(self) -> None:
+        """Make the rows of the networks that always exist."""
+        if self.database.row("SELECT 1 FROM networks WHERE name = ?", (BRIDGE,)) is not None:
+            return
+        with self.database.transaction() as tx:
+            if tx.execute("SELECT 1 FROM networks WHERE name = ?", (BRIDGE,)).fetchone() is None:
+                for name, definition in self._built_in().items():
+                    tx.execute(
+                        "INSERT INTO networks VALUES (?, ?, ?, ?)",
+                        (os.urandom(32).hex(), name, time.time_ns(), encode(definition)),
+                    )
+
+    def _built_in(self) -> dict[str, NetworkDefinition]:
+        from engine.network import ipam
+
+        with open("/proc/net/route", encoding="ascii") as file:
+            subnet = ipam.free_subnet(ipam.routed_subnets(file.read()))
+        bridge = f"skiff{self.suffix or 0}"
+        options = {
+            "com.docker.network.bridge.default_bridge": "true",
+            "com.docker.network.bridge.enable_icc": "true",
+            "com.docker.network.bridge.enable_ip_masquerade": "true",
+            "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
+            "com.docker.network.bridge.name": bridge,
+            "com.docker.network.driver.mtu": str(MTU),
+        }
+        return {
+            NONE: NetworkDefinition(driver=NULL_DRIVER),
+            HOST: NetworkDefinition(driver=HOST),
+            BRIDGE: NetworkDefinition(
+                driver=BRIDGE, bridge=bridge, subnets=[Subnet(subnet, ipam.gateway(subnet))], options=options
+            ),
+        }
+
+
+def _network(row: sqlite3.Row) -> Network:
+    return Network(row["id"], row["name"], row["created"], decode(NetworkDefinition, row["definition"]))
+
+
+def _event(tx: Transaction, action: str, network: Network, container_id: str) -> None:
+    attributes = {"container": container_id, "name": network.name, "type": network.driver}
+    tx.event("network", action, network.id, attributes)

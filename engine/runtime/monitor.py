@@ -111,8 +111,7 @@ class Launch:
                 cwd="/",
                 pass_fds=[sync_child, start_child, attach_child, *keep_open],
             ) as process:
-                # conmon forks: what was spawned ends at once when the start byte is there. The byte is written
-                # before conmon reads it, which is fine for a pipe.
+                # conmon waits for the start byte before it forks; what was spawned then ends at once.
                 os.write(self._start, b"\0")
                 process.wait()
         except BaseException:

@@ -63,7 +63,7 @@ class Changes:
         asyncio.get_running_loop().remove_reader(self._fd)
         if self._late is not None:
             self._late.cancel()
-        os.close(self._fd)
+        syscalls.inotify_close(self._fd)
 
     async def wait(self) -> None:
         """Return when something has changed since entering or since the last return."""
@@ -117,7 +117,7 @@ class FolderWatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         asyncio.get_running_loop().remove_reader(self._fd)
-        os.close(self._fd)
+        syscalls.inotify_close(self._fd)
 
     async def wait(self) -> None:
         """Return when an entry has changed since entering or since the last return."""

@@ -1,0 +1,55 @@
+"""The name files of a container: /etc/hosts, hostname and resolv.conf, written at each start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.network import names
+from engine.network.name_files import NameFiles, write
+from engine.network.record import BRIDGE, HOST
+
+if TYPE_CHECKING:
+    from engine.network.connect import ContainerNetwork
+
+
+def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
+    """Write the files into a container's folder; one that shares another's network shares its files.
+
+    Raises OSError.
+    """
+    plan = network.plan
+    if plan.donor:
+        donor = folder.parent / plan.donor
+        return NameFiles(str(donor / "hosts"), str(donor / "hostname"), str(donor / "resolv.conf"))
+    request = plan.request
+    joined, endpoint = plan.endpoints[0]
+    path, text = names.choose_resolv_conf(_read)
+    gateways = [endpoint.gateway] if endpoint.gateway else []
+    if joined.driver == HOST:
+        hosts = names.host_network_hosts_text(_read("/etc/hosts") or "", extra_hosts=request.extra_hosts)
+    else:
+        hosts = names.hosts_text(
+            hostname=request.hostname,
+            domainname=request.domainname,
+            addresses=[endpoint.ip_address] if endpoint.ip_address else [],
+            extra_hosts=request.extra_hosts,
+            host_gateways=gateways,
+            ipv6=False,
+        )
+    resolv_conf = names.resolv_conf_text(
+        path,
+        text,
+        dns=request.dns,
+        dns_search=request.dns_search,
+        dns_options=request.dns_options,
+        ipv6=joined.driver != BRIDGE,
+    )
+    return write(folder, hosts, names.hostname_text(request.hostname), resolv_conf)
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return None

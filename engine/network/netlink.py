@@ -1,0 +1,155 @@
+"""rtnetlink: the few link, address and route requests that a container's network takes, packed by hand.
+
+A Netlink is a socket of the network namespace that its thread was in when it was opened. Requests are sent
+together in one datagram and answered one by one (linux/netlink.h, linux/rtnetlink.h, linux/if_link.h).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Sequence
+from types import TracebackType
+
+from engine.errors import EngineError
+
+NETLINK_ROUTE = 0
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_NEWADDR, RTM_NEWROUTE = 16, 17, 18, 20, 24
+NLMSG_ERROR = 2
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE = 1, 4, 0x200, 0x400
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD = 1, 3, 4, 10, 18, 28
+IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
+IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
+RTA_OIF, RTA_GATEWAY = 4, 5
+RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST = 254, 3, 0, 1
+IFF_UP = 1
+LOOPBACK_INDEX = 1
+
+_HEADER = struct.Struct("=IHHII")
+_LINK = struct.Struct("=BxHiII")
+_ADDRESS = struct.Struct("=BBBBI")
+_ROUTE = struct.Struct("=BBBBBBBBI")
+
+
+class NetlinkFailed(EngineError):
+    """The kernel refused a request; code is its errno, what says which one."""
+
+    def __init__(self, what: str, code: int) -> None:
+        super().__init__(f"cannot {what}: {os.strerror(code)}")
+        self.what = what
+        self.code = code
+
+
+class Request:
+    """One message without its sequence number; what is for the error's text."""
+
+    def __init__(self, what: str, kind: int, flags: int, body: bytes, ignore: Sequence[int] = ()) -> None:
+        self.what = what
+        self.kind = kind
+        self.flags = NLM_F_REQUEST | NLM_F_ACK | flags
+        self.body = body
+        self.ignore = ignore
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """Pack one attribute, padded to four bytes."""
+    length = 4 + len(value)
+    return struct.pack("=HH", length, kind) + value + b"\0" * (-length % 4)
+
+
+def name_attribute(name: str) -> bytes:
+    """Pack an interface's name."""
+    return attribute(IFLA_IFNAME, name.encode() + b"\0")
+
+
+def _number(kind: int, value: int) -> bytes:
+    return attribute(kind, struct.pack("=I", value))
+
+
+def add_bridge(name: str, mtu: int = 0) -> Request:
+    """Make a bridge that is up; one that is there stays."""
+    info = attribute(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, b"bridge\0"))
+    body = _LINK.pack(0, 0, 0, IFF_UP, IFF_UP) + name_attribute(name) + (_number(IFLA_MTU, mtu) if mtu else b"") + info
+    return Request(f"make the bridge {name}", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body, (errno.EEXIST,))
+
+
+def add_veth(name: str, bridge: int, peer: str, peer_namespace: int, mac: bytes, mtu: int = 0) -> Request:
+    """Make a pair: name on the bridge with that index and up, peer in the namespace of that descriptor."""
+    size = _number(IFLA_MTU, mtu) if mtu else b""
+    inner = _LINK.pack(0, 0, 0, 0, 0) + name_attribute(peer) + attribute(IFLA_ADDRESS, mac) + size
+    inner += _number(IFLA_NET_NS_FD, peer_namespace)
+    data = attribute(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, inner))
+    info = attribute(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, b"veth\0") + data)
+    body = _LINK.pack(0, 0, 0, IFF_UP, IFF_UP) + name_attribute(name) + size + _number(IFLA_MASTER, bridge) + info
+    return Request(f"make the interface {name}", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
+
+
+def set_up(index: int) -> Request:
+    """Switch an interface on."""
+    return Request("switch an interface on", RTM_NEWLINK, 0, _LINK.pack(0, 0, index, IFF_UP, IFF_UP))
+
+
+def add_address(index: int, address: str, prefix: int, broadcast: str = "") -> Request:
+    """Give an interface an IPv4 address; one that it has stays."""
+    packed = socket.inet_aton(address)
+    body = _ADDRESS.pack(socket.AF_INET, prefix, 0, 0, index)
+    body += attribute(IFA_LOCAL, packed) + attribute(IFA_ADDRESS, packed)
+    if broadcast:
+        body += attribute(IFA_BROADCAST, socket.inet_aton(broadcast))
+    return Request(f"add the address {address}", RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, body, (errno.EEXIST,))
+
+
+def add_default_route(index: int, gateway: str) -> Request:
+    """Send everything else to a gateway."""
+    body = _ROUTE.pack(socket.AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0)
+    body += attribute(RTA_GATEWAY, socket.inet_aton(gateway)) + _number(RTA_OIF, index)
+    return Request(f"route to {gateway}", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, body)
+
+
+def delete_link(name: str) -> Request:
+    """Remove an interface; does nothing when it is not there."""
+    body = _LINK.pack(0, 0, 0, 0, 0) + name_attribute(name)
+    return Request(f"remove the interface {name}", RTM_DELLINK, 0, body, (errno.ENODEV,))
+
+
+class Netlink:
+    """A socket to the kernel's networking; use it as a context manager."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_ROUTE)
+        self._socket.bind((0, 0))
+
+    def __enter__(self) -> Netlink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+    def run(self, *requests: Request) -> None:
+        """Have the kernel carry out requests in order. Raises NetlinkFailed for the first that it refused."""
+        packed = b""
+        for sequence, request in enumerate(requests, 1):
+            length = _HEADER.size + len(request.body)
+            packed += _HEADER.pack(length, request.kind, request.flags, sequence, 0) + request.body
+            packed += b"\0" * (-length % 4)
+        self._socket.send(packed)
+        failed: NetlinkFailed | None = None
+        waiting = len(requests)
+        while waiting:
+            data = self._socket.recv(65536)
+            at = 0
+            while at < len(data):
+                length, kind, _, sequence, _ = _HEADER.unpack_from(data, at)
+                if kind == NLMSG_ERROR:
+                    waiting -= 1
+                    code = -struct.unpack_from("=i", data, at + _HEADER.size)[0]
+                    request = requests[sequence - 1]
+                    if code and code not in request.ignore and failed is None:
+                        failed = NetlinkFailed(request.what, code)
+                at += length + (-length % 4)
+        if failed is not None:
+            raise failed

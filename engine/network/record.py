@@ -1,0 +1,80 @@
+"""Networks and a container's place in them, as the state database keeps them (engine.state.codec)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.containers.config import EndpointRequest, PortBinding
+
+BRIDGE, HOST, NONE = "bridge", "host", "none"
+CONTAINER_PREFIX = "container:"
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """A range of addresses of a network."""
+
+    subnet: str
+    gateway: str = ""
+    ip_range: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkDefinition:
+    """What a network was made with."""
+
+    driver: str = BRIDGE
+    bridge: str = ""  # the interface's name
+    subnets: list[Subnet] = field(default_factory=list)
+    options: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    internal: bool = False
+    attachable: bool = False
+    enable_ipv4: bool = True
+    enable_ipv6: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network; created is nanoseconds since 1970."""
+
+    id: str
+    name: str
+    created: int
+    definition: NetworkDefinition
+
+    @property
+    def driver(self) -> str:
+        """The driver: bridge, host or null."""
+        return self.definition.driver
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A container's place in one network."""
+
+    id: str
+    network_id: str
+    container_id: str
+    ip_address: str = ""
+    prefix_length: int = 0
+    gateway: str = ""
+    mac_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRequest:
+    """How a container that starts wants to be connected."""
+
+    name: str
+    hostname: str = ""
+    domainname: str = ""
+    mode: str = BRIDGE
+    endpoints: dict[str, EndpointRequest] = field(default_factory=dict)
+    ports: dict[str, list[PortBinding]] = field(default_factory=dict)
+    exposed: list[str] = field(default_factory=list)
+    publish_all: bool = False
+    dns: list[str] = field(default_factory=list)
+    dns_search: list[str] = field(default_factory=list)
+    dns_options: list[str] = field(default_factory=list)
+    extra_hosts: list[str] = field(default_factory=list)
