@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import stat
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -197,6 +199,7 @@ def settle_exec(engine: Engine, container_id: str, exec_id: str, code: int | Non
         row = tx.execute("SELECT * FROM containers WHERE id = ?", (container_id,)).fetchone()
         if done.rowcount and row is not None:
             rows.event(tx, rows.from_row(row), "exec_die", execID=exec_id, exitCode=str(code))
+    shutil.rmtree(run_folder, ignore_errors=True)
 
 
 def _launch(
@@ -254,7 +257,9 @@ def _running(engine: Engine, session: ExecSession, launch: Launch) -> None:
     try:
         pid = launch.pid()
     except RuntimeFailed as error:
-        failure = exec_failed(error.text, program)
+        # With a terminal conmon keeps what the runtime said to itself, so the likeliest reasons are looked for.
+        text = find_fault(engine, session) if error.silent else error.text
+        failure = exec_failed(text or error.text, program)
         _record_failure(engine, session, failure)
         raise failure from error
     container = rows.get(engine.database, session.container_id)
@@ -265,6 +270,37 @@ def _running(engine: Engine, session: ExecSession, launch: Launch) -> None:
             (pid, monitor.monitor_pid(run_folder), session.id, RUNNING),
         )
         rows.event(tx, container, f"exec_start: {' '.join(session.config.cmd or [])}", execID=session.id)
+
+
+def find_fault(engine: Engine, session: ExecSession) -> str:
+    """Return what crun would say of a program that cannot be run, by a look into the container; empty if it can."""
+    from engine import syscalls
+    from engine.runtime.spec import DEFAULT_PATH
+
+    container = rows.get(engine.database, session.container_id)
+    program = (session.config.cmd or [""])[0]
+    variables = dict(entry.partition("=")[::2] for entry in [*(container.config.env or []), *(session.config.env or [])])
+    folders_to_try = [""] if "/" in program else variables.get("PATH", DEFAULT_PATH).split(":")
+    try:
+        root = os.open(f"/proc/{container.state.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        for folder in folders_to_try:
+            try:
+                fd = syscalls.openat2(root, f"{folder}/{program}" if folder else program, os.O_PATH | os.O_CLOEXEC)
+            except OSError:
+                continue
+            try:
+                mode = os.fstat(fd).st_mode
+            finally:
+                os.close(fd)
+            if stat.S_ISDIR(mode):
+                return "open executable: Operation not permitted"
+            return "" if mode & 0o111 else "open executable: Permission denied"
+    finally:
+        os.close(root)
+    return f"executable file `{program}` not found in $PATH"
 
 
 def _await_end(engine: Engine, session: ExecSession, launch: Launch) -> None:

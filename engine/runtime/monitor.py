@@ -161,7 +161,7 @@ class Launch:
         while b"\n" not in self._buffer:
             data = os.read(self._sync, 65536)
             if not data:
-                raise RuntimeFailed(verb, "the monitor ended without a report")
+                raise RuntimeFailed(verb, "the monitor ended without a report", silent=True)
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
         report = json.loads(line, strict=False)

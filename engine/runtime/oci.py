@@ -45,10 +45,11 @@ class RuntimeMissing(Unavailable):
 class RuntimeFailed(EngineError):
     """The runtime refused; text is what it wrote."""
 
-    def __init__(self, verb: str, text: str) -> None:
+    def __init__(self, verb: str, text: str, *, silent: bool = False) -> None:
         super().__init__(f"cannot {verb} the container: {text}")
         self.verb = verb
         self.text = text
+        self.silent = silent  # it did not say why
 
 
 @dataclass(frozen=True, slots=True)
