@@ -95,21 +95,29 @@ WORDS: dict[str, Words] = {
 # Errors that say in dockerd's words, or in the engine's where dockerd has none, what they are.
 OWN_WORDS = frozenset(
     """
-    AlreadyStopped BadArchive BadStorageConfiguration BlockDeviceUnusable ConflictingReadOnlyOptions
-    ConflictingSettings DeviceUnusable DuplicateMountPoint FirewallFailed FirewallMissing HybridCgroupRefused
-    IdOutOfRange ImageMountUnsupported InitMissing InvalidBind InvalidBindMode InvalidCapability
-    InvalidCgroupParent InvalidChange InvalidDeviceRule InvalidFilter InvalidLimit InvalidMount InvalidMountPath
-    InvalidNamespaceMode InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy
-    InvalidSecurityOption InvalidSetting InvalidSignal InvalidTmpfsOption InvalidVolumeName InvalidVolumeOption
-    InvalidVolumesFrom IpcNotShareable MalformedFilters MisplacedMountOptions MonitorMissing NetlinkFailed
-    NoCommand NoImage NoSuchLayer NoSuchVolumeDriver NoZstd NotPropagating NotRunning ProcessFailed
-    RecursiveReadOnlyUnsupported RuntimeFailed RuntimeMissing UnavailableCapability UnknownCapability
-    UnknownGroup UnknownUser VolumeInUse VolumeNotMounted VolumeOverFile WorkingDirectoryNotFolder
+    AlreadyStopped BadArchive BadStorageConfiguration BlockDeviceUnusable CdiDeviceUnknown
+    ConflictingReadOnlyOptions ConflictingSettings DeviceDriverMissing DeviceUnusable DuplicateMountPoint
+    FirewallFailed FirewallMissing HybridCgroupRefused IdOutOfRange ImageMountUnsupported InitMissing
+    InvalidBind InvalidBindMode InvalidCapability InvalidCgroupParent InvalidChange InvalidDeviceRule
+    InvalidFilter InvalidLimit InvalidMount InvalidMountPath InvalidNamespaceMode InvalidPlatform InvalidProfile
+    InvalidReference InvalidRestartPolicy InvalidSecurityOption InvalidSetting InvalidSignal InvalidTmpfsOption
+    InvalidVolumeName InvalidVolumeOption InvalidVolumesFrom IpcNotShareable MalformedFilters
+    MisplacedMountOptions MonitorMissing NetlinkFailed NoCommand NoImage NoSuchLayer NoSuchVolumeDriver NoZstd
+    NotPropagating NotRunning ProcessFailed ProfileNotLoaded RecursiveReadOnlyUnsupported RuntimeFailed
+    RuntimeMissing SubpathUnusable UnavailableCapability UnknownCapability UnknownGroup UnknownUser
+    UnsupportedStorageOption VolumeInUse VolumeNotMounted VolumeOverFile WorkingDirectoryNotFolder
     """.split()
 )
 
 # Where dockerd's status is not that of the error's family.
-STATUSES = {"NotPaused": 500}
+STATUSES = {
+    "NotPaused": 500,
+    # Found at start only.
+    **dict.fromkeys(
+        ("IdOutOfRange", "InvalidDeviceRule", "InvalidProfile", "InvalidTmpfsOption", "UnknownGroup", "UnknownUser"),
+        500,
+    ),
+}
 
 
 def status_and_words(error: Exception) -> tuple[int, str, bool]:

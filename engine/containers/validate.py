@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from engine.containers import mounts
 from engine.containers.config import ContainerConfig, Healthcheck, HostConfig, RestartPolicy
-from engine.errors import InvalidParameter
+from engine.errors import EngineError, InvalidParameter
 from engine.runtime import capabilities, facts
 from engine.runtime.cgroups import check_parent
 from engine.runtime.facts import HostFacts
@@ -57,6 +57,15 @@ class InvalidRestartPolicy(InvalidParameter):
     def __init__(self, cause: str) -> None:
         super().__init__(f"invalid restart policy: {cause}")
         self.cause = cause
+
+
+class UnsupportedStorageOption(EngineError):
+    """An option of the container's layer; dockerd takes this for a failure of its own."""
+
+    def __init__(self, option: str) -> None:
+        known = "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
+        super().__init__(known if option == "size" else f"Unknown option {option}")
+        self.option = option
 
 
 class InvalidCapability(InvalidParameter):
@@ -195,6 +204,8 @@ def check_platform(host: HostConfig, known: HostFacts) -> list[str]:
     if host.cgroupns_mode == "private" and not known.support.cgroup_namespaces:
         warnings.append("Your kernel does not support cgroup namespaces.  Cgroup namespace setting discarded.")
     parse_security_options(host.security_opt)
+    for option in host.storage_opt or ():
+        raise UnsupportedStorageOption(option.lower())
     return warnings
 
 

@@ -27,6 +27,24 @@ class DeviceUnusable(EngineError):
         self.cause = cause
 
 
+class DeviceDriverMissing(EngineError):
+    """A request for devices that a driver is to choose, where there is no such driver."""
+
+    def __init__(self, driver: str, capabilities: list[list[str]]) -> None:
+        asked = " ".join(f"[{' '.join(words)}]" for words in capabilities)
+        super().__init__(f'could not select device driver "{driver}" with capabilities: [{asked}]')
+        self.driver = driver
+        self.capabilities = capabilities
+
+
+class CdiDeviceUnknown(EngineError):
+    """A device of the Container Device Interface that nothing on this machine describes to the engine."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(f"CDI device injection failed: unresolvable CDI devices {', '.join(names)}")
+        self.names = names
+
+
 class BlockDeviceUnusable(EngineError):
     """A block device with a limit is not there."""
 
@@ -46,7 +64,14 @@ class HostDevices:
 
 
 def look_up(host: HostConfig) -> HostDevices:
-    """Find every device that the container needs. Raises DeviceUnusable and BlockDeviceUnusable."""
+    """Find every device that the container needs.
+
+    Raises DeviceUnusable, BlockDeviceUnusable, DeviceDriverMissing, CdiDeviceUnknown.
+    """
+    for request in host.device_requests or ():
+        if request.driver == "cdi":
+            raise CdiDeviceUnknown(request.device_ids or [])
+        raise DeviceDriverMissing(request.driver, request.capabilities or [])
     nodes: list[dict[str, Any]] = []
     rules: list[dict[str, Any]] = []
     if host.privileged:
@@ -71,7 +96,7 @@ def _asked_for(device: Device) -> list[dict[str, Any]]:
     try:
         node = _node(source, inside)
     except OSError as error:
-        raise DeviceUnusable(path, f"lstat {source}: {(error.strerror or '').lower()}") from error
+        raise DeviceUnusable(path, (error.strerror or "").lower()) from error
     found = [node] if node else []
     if not found and os.path.isdir(source):
         for folder, names, files in os.walk(source):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.containers.config import ContainerConfig, HostConfig, MountPoint
-from engine.runtime import capabilities, seccomp
+from engine.runtime import apparmor, capabilities, seccomp
 from engine.runtime.devices import HostDevices
 from engine.runtime.facts import HostFacts
 from engine.runtime.resources import resources
@@ -21,7 +21,6 @@ from engine.runtime.users import ProcessUser
 
 VERSION = "1.0.2"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-DEFAULT_APPARMOR = "docker-default"
 
 _MASKED_IN_PROC = "asound acpi interrupts kcore keys latency_stats timer_list timer_stats sched_debug scsi"
 MASKED_PATHS: tuple[str, ...] = (
@@ -133,7 +132,7 @@ def process(
     if security.no_new_privileges:
         made["noNewPrivileges"] = True
     if facts.apparmor:
-        made["apparmorProfile"] = security.apparmor or ("unconfined" if host.privileged else DEFAULT_APPARMOR)
+        made["apparmorProfile"] = security.apparmor or (apparmor.UNCONFINED if host.privileged else apparmor.NAME)
     return made
 
 

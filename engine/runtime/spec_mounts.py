@@ -61,8 +61,7 @@ class InvalidTmpfsOption(InvalidParameter):
     """An option that tmpfs does not have."""
 
     def __init__(self, option: str) -> None:
-        parts = " ".join(f'"{part}"' for part in option.split("=", 1))
-        super().__init__(f"invalid tmpfs option [{parts}]")
+        super().__init__(f'invalid tmpfs option "{option.partition("=")[0]}"')
         self.option = option
 
 

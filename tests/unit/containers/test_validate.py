@@ -17,7 +17,7 @@ from engine.containers.config import (
     WeightDevice,
 )
 from engine.containers.defaults import complete
-from engine.containers.validate import validate
+from engine.containers.validate import UnsupportedStorageOption, validate
 from engine.errors import InvalidParameter
 from engine.runtime import capabilities
 from engine.runtime.cgroups import HYBRID, SYSTEMD, V2, CgroupLayout
@@ -204,6 +204,19 @@ def test_what_the_machine_cannot_keep_is_warned_of_and_left_out() -> None:
     left = complete(host, nothing)
     assert (left.memory, left.memory_swap, left.cpu_shares, left.cpu_quota, left.cpuset_cpus) == (0, -1, 0, 0, "")
     assert (left.pids_limit, left.oom_kill_disable) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": "1G"}, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"),
+        ({"foo": "1"}, "Unknown option foo"),
+    ],
+)
+def test_options_of_the_layer_are_refused(options: dict[str, str], message: str) -> None:
+    with pytest.raises(UnsupportedStorageOption) as caught:
+        validate(ContainerConfig(), HostConfig(storage_opt=options), MACHINE)
+    assert str(caught.value) == message
 
 
 def test_systemd_wants_slices() -> None:
