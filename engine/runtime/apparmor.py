@@ -8,7 +8,6 @@ is once per boot.
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 from engine.errors import EngineError
@@ -49,7 +48,15 @@ def ensure_loaded(name: str = NAME, loaded: Path = LOADED, parser: str = PARSER)
     try:
         if name in loaded_profiles(loaded.read_text(encoding="utf-8")):
             return
-        text = profile(name, own_profile(), tunables=(MACROS / "tunables/global").exists(), base=_has_base())
+    except OSError as error:
+        raise ProfileNotLoaded(name, str(error)) from error
+    _load(name, profile(name, own_profile(), tunables=(MACROS / "tunables/global").exists(), base=_has_base()), parser)
+
+
+def _load(name: str, text: str, parser: str) -> None:
+    import subprocess  # slow to import, and needed once per boot
+
+    try:
         done = subprocess.run(
             [parser, "-Kr"], input=text, capture_output=True, text=True, timeout=_SECONDS, check=False
         )

@@ -9,7 +9,6 @@ Used by the container verbs and by the volume endpoints.
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -111,7 +110,9 @@ class Volumes:
 
     def users(self, name: str) -> Sequence[str]:
         """Return the ids of the containers that have the volume, running or not."""
-        rows = self._database.rows("SELECT container_id FROM volume_uses WHERE volume = ? ORDER BY container_id", (name,))
+        rows = self._database.rows(
+            "SELECT container_id FROM volume_uses WHERE volume = ? ORDER BY container_id", (name,)
+        )
         return [row[0] for row in rows]
 
     def remove(self, name: str, *, force: bool = False) -> None:
@@ -135,8 +136,10 @@ class Volumes:
             transaction.execute("DELETE FROM volumes WHERE name = ?", (name,))
             transaction.event("volume", "destroy", name, {"driver": found.driver})
         if doomed:
+            from shutil import rmtree
+
             with suppress(FileNotFoundError):  # another process clears what is left, too
-                shutil.rmtree(doomed)
+                rmtree(doomed)
 
     def remove_anonymous(self, points: Iterable[MountPoint]) -> None:
         """Remove the volumes that were made for one container alone, after its row is gone; those in use stay."""
@@ -239,8 +242,11 @@ class Volumes:
 
     def _clear(self, name: str) -> None:
         """Remove what a killed create or remove left; held by the writer of the database alone."""
-        if self._folder.is_dir():
-            self._set_aside(name)
-            for entry in os.scandir(self._folder):
-                if entry.name.startswith(_REMOVED):
-                    shutil.rmtree(entry.path, ignore_errors=True)
+        if not self._folder.is_dir():
+            return
+        self._set_aside(name)
+        for entry in os.scandir(self._folder):
+            if entry.name.startswith(_REMOVED):
+                from shutil import rmtree
+
+                rmtree(entry.path, ignore_errors=True)
