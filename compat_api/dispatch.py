@@ -32,6 +32,7 @@ from compat_api.query import unescape
 from compat_api.request import Request
 from compat_api.routes import ROUTES, Route
 from compat_api.stream import Finished, fill_headers
+from engine.off_loop import off_loop
 
 if TYPE_CHECKING:
     from compat_api.activity import Activity
@@ -102,6 +103,7 @@ class Dispatcher:
     def __init__(self, engine: Engine, activity: Activity, routes: tuple[Route, ...] = ROUTES) -> None:
         self._engine = engine
         self._activity = activity
+        self._reconciled: asyncio.Task[None] | None = None
         self._table = Table(routes)
 
     async def handle(self, http: BaseRequest) -> StreamResponse:
@@ -138,6 +140,8 @@ class Dispatcher:
         request = Request(http, connection, self._engine, *found, version)
         try:
             handler = cast(Handler, load(request.route.handler, "handlers"))
+            if request.route.path != "/_ping":
+                await self._reconcile()
             answer = await handler(request)
         except asyncio.CancelledError:
             log.logger.debug("%s %s: the client has gone", http.method, http.path_qs)
@@ -147,6 +151,13 @@ class Dispatcher:
                 raise
             return self._failed(request, connection, error)
         return _rendered(request, answer)
+
+    async def _reconcile(self) -> None:
+        """Have the engine mend what killed processes left, once in a server's life and before its first answer."""
+        if self._reconciled is None or (self._reconciled.done() and self._reconciled.exception() is not None):
+            reconciling = off_loop(self._engine.containers.reconcile)
+            self._reconciled = asyncio.create_task(reconciling, name="reconcile")
+        await asyncio.shield(self._reconciled)
 
     def _failed(self, request: Request, connection: Connection, error: Exception) -> StreamResponse:
         """Answer an exception that a handler raised."""

@@ -58,6 +58,7 @@ class ContainerNetwork:
     namespace: str | None
     state: NetworkState
     settings: Settings
+    host_gateway: str = ""  # the address under which containers reach this machine
 
     @property
     def stored(self) -> str:
@@ -219,7 +220,8 @@ def _apply(networks: Networks, made: Plan) -> ContainerNetwork:
         ports=made.bindings,
     )
     namespace = None if network.driver == HOST else str(path) if path else ""
-    return ContainerNetwork(made, namespace, state, settings)
+    default = networks.resolve(BRIDGE)
+    return ContainerNetwork(made, namespace, state, settings, default.definition.subnets[0].gateway)
 
 
 def _wire(network: Network, endpoint: Endpoint, path: Path) -> None:

@@ -24,10 +24,14 @@ def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
         return NameFiles(str(donor / "hosts"), str(donor / "hostname"), str(donor / "resolv.conf"))
     request = plan.request
     joined, endpoint = plan.endpoints[0]
-    path, text = names.choose_resolv_conf(_read)
-    gateways = [endpoint.gateway] if endpoint.gateway else []
-    if joined.driver == HOST:
-        hosts = names.host_network_hosts_text(_read("/etc/hosts") or "", extra_hosts=request.extra_hosts)
+    on_host = joined.driver == HOST
+    path, text = names.choose_resolv_conf(_read, direct=joined.driver == BRIDGE)
+    gateways = [network.host_gateway] if network.host_gateway else []
+    ipv6 = Path("/proc/sys/net/ipv6").exists()
+    if on_host:
+        hosts = names.host_network_hosts_text(
+            _read("/etc/hosts") or "", extra_hosts=request.extra_hosts, host_gateways=gateways, ipv6=ipv6
+        )
     else:
         hosts = names.hosts_text(
             hostname=request.hostname,
@@ -35,7 +39,7 @@ def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
             addresses=[endpoint.ip_address] if endpoint.ip_address else [],
             extra_hosts=request.extra_hosts,
             host_gateways=gateways,
-            ipv6=False,
+            ipv6=ipv6,
         )
     resolv_conf = names.resolv_conf_text(
         path,
@@ -43,7 +47,8 @@ def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
         dns=request.dns,
         dns_search=request.dns_search,
         dns_options=request.dns_options,
-        ipv6=joined.driver != BRIDGE,
+        ipv6=joined.definition.enable_ipv6,
+        host_network=on_host,
     )
     return write(folder, hosts, names.hostname_text(request.hostname), resolv_conf)
 
