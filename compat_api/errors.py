@@ -90,22 +90,24 @@ WORDS: dict[str, Words] = {
         f"conflict: unable to delete {short(e.image_id)} (must be forced) - "
         "image is referenced in multiple repositories"
     ),
+    "PortFailure": lambda e: e.whole,
 }
 
 # Errors that say in dockerd's words, or in the engine's where dockerd has none, what they are.
 OWN_WORDS = frozenset(
     """
-    AlreadyStopped BadArchive BadStorageConfiguration BlockDeviceUnusable CdiDeviceUnknown
-    ConflictingReadOnlyOptions ConflictingSettings DeviceDriverMissing DeviceUnusable DuplicateMountPoint
-    FirewallFailed FirewallMissing HybridCgroupRefused IdOutOfRange ImageMountUnsupported InitMissing
-    InvalidBind InvalidBindMode InvalidCapability InvalidCgroupParent InvalidChange InvalidDeviceRule
-    InvalidFilter InvalidLimit InvalidMount InvalidMountPath InvalidNamespaceMode InvalidPlatform InvalidProfile
-    InvalidReference InvalidRestartPolicy InvalidSecurityOption InvalidSetting InvalidSignal InvalidTmpfsOption
-    InvalidVolumeName InvalidVolumeOption InvalidVolumesFrom IpcNotShareable MalformedFilters
-    MisplacedMountOptions MonitorMissing NetlinkFailed NoCommand NoImage NoSuchLayer NoSuchVolumeDriver NoZstd
-    NotPropagating NotRunning ProcessFailed ProfileNotLoaded RecursiveReadOnlyUnsupported RuntimeFailed
-    RuntimeMissing SubpathUnusable UnavailableCapability UnknownCapability UnknownGroup UnknownUser
-    UnsupportedStorageOption VolumeInUse VolumeNotMounted VolumeOverFile WorkingDirectoryNotFolder
+    AlreadyStopped BadArchive BadExtraHost BadNameserver BadStorageConfiguration BlockDeviceUnusable
+    CdiDeviceUnknown ConflictingReadOnlyOptions ConflictingSettings DeviceDriverMissing DeviceUnusable
+    DuplicateMountPoint FirewallFailed FirewallMissing HybridCgroupRefused IdOutOfRange ImageMountUnsupported
+    InitMissing InvalidBind InvalidBindMode InvalidCapability InvalidCgroupParent InvalidChange
+    InvalidDeviceRule InvalidFilter InvalidHostPort InvalidLimit InvalidMount InvalidMountPath
+    InvalidNamespaceMode InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy
+    InvalidSecurityOption InvalidSetting InvalidSignal InvalidTmpfsOption InvalidVolumeName InvalidVolumeOption
+    InvalidVolumesFrom IpcNotShareable MalformedFilters MisplacedMountOptions MonitorMissing NetlinkFailed
+    NoCommand NoHostGateway NoImage NoSuchLayer NoSuchVolumeDriver NoZstd NotPropagating NotRunning
+    ProcessFailed ProfileNotLoaded RecursiveReadOnlyUnsupported RuntimeFailed RuntimeMissing SubpathUnusable
+    UnavailableCapability UnknownCapability UnknownGroup UnknownUser UnsupportedStorageOption VolumeInUse
+    VolumeNotMounted VolumeOverFile WorkingDirectoryNotFolder
     """.split()
 )
 
