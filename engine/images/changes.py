@@ -33,7 +33,7 @@ def apply(config: ContainerConfig, changes: list[str]) -> ContainerConfig:
             raise InvalidChange(f"{word} is not a valid change command")
         parsed.append((word.lower(), rest.strip()))
     for word, rest in parsed:
-        if not rest:
+        if not rest and word not in ("cmd", "entrypoint"):
             raise InvalidChange(_MISSING.get(word, f"{word.upper()} requires at least one argument"))
         config = _INSTRUCTIONS[word](config, rest)
     return config
@@ -75,14 +75,18 @@ def _json_words(text: str) -> list[str] | None:
 
 
 def _cmd(config: ContainerConfig, rest: str) -> ContainerConfig:
-    words = _json_words(rest)
-    return dataclasses.replace(config, cmd=[*(config.shell or _SHELL), rest] if words is None else words)
+    return dataclasses.replace(config, cmd=_command(config, rest))
 
 
 def _entrypoint(config: ContainerConfig, rest: str) -> ContainerConfig:
+    return dataclasses.replace(config, entrypoint=(_command(config, rest) or None) if rest else None)
+
+
+def _command(config: ContainerConfig, rest: str) -> list[str]:
     words = _json_words(rest)
-    entrypoint = [*(config.shell or _SHELL), rest] if words is None else words
-    return dataclasses.replace(config, entrypoint=entrypoint)
+    if words is not None:
+        return words
+    return [*(config.shell or _SHELL), *([rest] if rest else [])]
 
 
 def _env(config: ContainerConfig, rest: str) -> ContainerConfig:
@@ -122,13 +126,13 @@ def _expose(config: ContainerConfig, rest: str) -> ContainerConfig:
 def _ports(text: str) -> list[str]:
     found = _PORT.fullmatch(text)
     if found is None:
-        raise InvalidChange(f"invalid containerPort: {text}")
+        raise InvalidChange(f"Invalid containerPort: {text}")
     protocol = (found[3] or "tcp").lower()
     if protocol not in ("tcp", "udp", "sctp"):
-        raise InvalidChange(f"invalid proto: {protocol}")
+        raise InvalidChange(f"Invalid proto: {protocol}")
     first, last = int(found[1]), int(found[2] or found[1])
     if not first <= last <= 65535:
-        raise InvalidChange(f"invalid containerPort: {text}")
+        raise InvalidChange(f"Invalid containerPort: {text}")
     return [f"{port}/{protocol}" for port in range(first, last + 1)]
 
 
@@ -138,7 +142,7 @@ def _healthcheck(config: ContainerConfig, rest: str) -> ContainerConfig:
         flag, _, rest = rest.partition(" ")
         name, _, value = flag[2:].partition("=")
         if name not in ("interval", "timeout", "start-period", "start-interval", "retries"):
-            raise InvalidChange(f"Unknown flag: {name}")
+            raise InvalidChange(f"unknown flag: --{name}")
         options[name], rest = value, rest.strip()
     kind, _, command = rest.partition(" ")
     command = command.strip()
@@ -194,7 +198,7 @@ def _on_build(config: ContainerConfig, rest: str) -> ContainerConfig:
 
 
 def _stop_signal(config: ContainerConfig, rest: str) -> ContainerConfig:
-    name = _single("STOPSIGNAL", rest, config)
+    name = _single(rest, config)
     known = {each.name for each in signal.Signals} | {each.name[3:] for each in signal.Signals}
     if not (name.upper() in known or (name.isdigit() and 0 < int(name) <= signal.SIGRTMAX)):
         raise InvalidChange(f"invalid signal: {name}")
@@ -202,11 +206,13 @@ def _stop_signal(config: ContainerConfig, rest: str) -> ContainerConfig:
 
 
 def _user(config: ContainerConfig, rest: str) -> ContainerConfig:
-    return dataclasses.replace(config, user=_single("USER", rest, config))
+    return dataclasses.replace(config, user=_single(rest, config))
 
 
 def _volume(config: ContainerConfig, rest: str) -> ContainerConfig:
     words = _json_words(rest)
+    if words == []:
+        raise InvalidChange("VOLUME requires at least one argument")
     volumes = list(config.volumes or [])
     for word in rest.split() if words is None else words:
         path = _word(word, config.env or []).strip()
@@ -225,11 +231,8 @@ def _workdir(config: ContainerConfig, rest: str) -> ContainerConfig:
     return dataclasses.replace(config, working_dir=re.sub("^//+", "/", whole))
 
 
-def _single(name: str, rest: str, config: ContainerConfig) -> str:
-    words = _split(rest)
-    if len(words) != 1:
-        raise InvalidChange(f"{name} requires exactly one argument")
-    return _word(words[0], config.env or [])
+def _single(rest: str, config: ContainerConfig) -> str:
+    return _word(rest, config.env or [])
 
 
 def _pairs(rest: str, name: str) -> list[tuple[str, str]]:
@@ -295,7 +298,10 @@ def _word(text: str, env: list[str]) -> str:
         at += 1
     if quote:
         kind = "single" if quote == "'" else "double"
-        raise InvalidChange(f"unexpected end of statement while looking for matching {kind}-quote")
+        problem = json.dumps(text, ensure_ascii=False)
+        raise InvalidChange(
+            f"failed to process {problem}: unexpected end of statement while looking for matching {kind}-quote"
+        )
     return found
 
 

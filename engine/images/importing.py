@@ -62,14 +62,14 @@ def import_image(
         check_name(name)
     system, architecture, variant = parse_platform(platform)
     config = instructions.apply(ContainerConfig(), changes)
+    created = text_of(time.time_ns())
     with engine.store.staging() as stage:
         staged = engine.store.extract_layer(unpacked(Source(stream)), stage / "layer")
         layer = engine.store.record_layers(stage, None, [staged])
-    created = text_of(time.time_ns())
-    document = encode(import_document(config, staged.diff_id, created, message, system, architecture, variant))
-    manifest = manifest_for(document, [(staged.diff_id, staged.archive_size)])
-    names = [name.full] if name is not None else []
-    image = to_image(engine, engine.store.add_image(document, manifest, layer, names, created))
+        document = encode(import_document(config, staged.diff_id, created, message, system, architecture, variant))
+        manifest = manifest_for(document, [(staged.diff_id, staged.archive_size)])
+        names = [name.full] if name is not None else []
+        image = to_image(engine, engine.store.add_image(document, manifest, layer, names, created))
     if name is not None:
         event(engine, image, "tag", name.familiar)
     event(engine, image, "import")

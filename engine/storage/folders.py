@@ -49,6 +49,18 @@ def recover(root: Path) -> None:
             os.close(fd)
 
 
+def in_use(folder: Path) -> bool:
+    """Whether a living process has this temporary folder."""
+    try:
+        fd = os.open(folder.parent / (_LOCK + folder.name[len(_FOLDER) :]), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return not try_write_lock(fd)
+    finally:
+        os.close(fd)
+
+
 def _new(root: Path) -> tuple[int, Path]:
     """Make and lock a temporary folder; returns the lock's descriptor and the folder."""
     while True:

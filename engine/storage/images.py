@@ -13,17 +13,21 @@ import hashlib
 import os
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.durable import sync_folder, write_file
 from engine.errors import NoSuchImage
+from engine.storage.folders import remove_tree
 from engine.storage.records import Draft, Record, RecordFiles
 from engine.storage.times import ZERO, now_text
 
 LAST_TAG_TIME = "skiff.last-tag-time"
 _PLAIN = re.compile(r"[0-9a-z.]+")
+_IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class ImageRecords:
         self.records = RecordFiles(self.folder / "images.lock", self.folder / "images.json")
         self._configs: dict[str, bytes] = {}
         self._mutex = threading.Lock()
+        self._swept = False
 
     def all(self) -> list[StoredImage]:
         """Return all images in the order they were added."""
@@ -75,6 +80,17 @@ class ImageRecords:
             with self._mutex:
                 self._configs[image_id] = known
         return known
+
+    @contextmanager
+    def writing(self) -> Iterator[Draft]:
+        """Hold the images' write lock; documents that a crash left without an image are gone when the block begins."""
+        with self.records.writing() as draft:
+            if not self._swept:
+                for name in os.listdir(self.folder):
+                    if _IMAGE_ID.fullmatch(name) and name not in draft:
+                        remove_tree(self.folder / name)
+                self._swept = True
+            yield draft
 
     def add(self, draft: Draft, config: bytes, manifest: bytes, layer: str | None, created: str) -> str:
         """Record an image, put on disk with its documents; one that is there already stays as it is. Returns its id."""

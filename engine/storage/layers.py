@@ -3,8 +3,9 @@
 Format: overlay-layers/layers.json, volatile-layers.json for --rm containers, <layer>.tar-split.gz. An image's layer is
 named as podman names it, by what it is made of: the hex of its diff id, or for one with a parent the sha256 of
 "<parent>+<that hex>"; a container's has a random id. A record with the flag "incomplete" is being written or removed:
-readers do not see it and the next writer removes it. Our own flag "skiff.content-size" keeps the layer's size as
-dockerd counts it. Only engine.storage uses this.
+readers do not see it and the next writer removes it. Two flags are our own: "skiff.content-size", the layer's size as
+dockerd counts it, and "skiff.stage", the temporary folder that lives until the layer's image is recorded: once it is
+gone and nothing needs the layer, its load was killed and the next writer removes it. Only engine.storage uses this.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine import syscalls
 from engine.errors import NoSuchLayer
-from engine.storage.folders import content_size, recover, remove_tree, temporary_folder
+from engine.storage.folders import content_size, in_use, recover, remove_tree, temporary_folder
 from engine.storage.overlay import ROOT_MODE, Overlay
 from engine.storage.records import Draft, Record, RecordFiles, Snapshot
 from engine.storage.source import Readable
@@ -27,6 +28,7 @@ from engine.storage.times import now_text
 
 INCOMPLETE = "incomplete"
 CONTENT_SIZE = "skiff.content-size"
+STAGE = "skiff.stage"
 TAR_SPLIT = ".tar-split.gz"
 
 
@@ -134,10 +136,17 @@ class Layers:
 
     @contextmanager
     def writing(self) -> Iterator[Draft]:
-        """Hold the layers' write lock; what a crash left behind is gone when the block begins."""
+        """Hold the layers' write lock; what a crash left half done is gone when the block begins."""
         with self.records.writing() as draft:
             self._clean(draft)
             yield draft
+
+    def drop_abandoned(self, draft: Draft, needed: set[str]) -> None:
+        """Remove the layers of loads that were killed before their images were recorded."""
+        gone = abandoned(draft, needed, lambda stage: in_use(self.staging / stage))
+        if gone:
+            with temporary_folder(self.staging) as stage:
+                self.drop(draft, gone, stage)
 
     def extract(self, stream: Readable, folder: Path) -> StagedLayer:
         """Extract a plain tar stream into a new folder, to be recorded on any parent later. Raises BadArchive, OSError.
@@ -155,10 +164,11 @@ class Layers:
             made = extract(stream, diff, file)
         return StagedLayer(diff, split, made.diff_id, made.archive_size, made.content_size, made.uids, made.gids)
 
-    def record(self, parent: str | None, staged: StagedLayer) -> Layer:
+    def record(self, parent: str | None, staged: StagedLayer, stage: Path | None = None) -> Layer:
         """Make an extracted layer part of the store; returns it, or the one that is the same.
 
-        What it consists of must be on disk already (put_on_disk). Raises NoSuchLayer for the parent.
+        What it consists of must be on disk already (put_on_disk). With stage the layer counts only once something
+        needs it, or as long as that temporary folder lives. Raises NoSuchLayer for the parent.
         """
         record: Record = {
             "id": layer_id(parent, staged.diff_id),
@@ -167,7 +177,7 @@ class Layers:
             "compressed-size": staged.archive_size,
             "diff-digest": staged.diff_id,
             "diff-size": staged.archive_size,
-            "flags": {CONTENT_SIZE: staged.content_size},
+            "flags": {CONTENT_SIZE: staged.content_size, **({STAGE: stage.name} if stage else {})},
         }
         if parent is not None:
             record["parent"] = parent
@@ -238,6 +248,26 @@ def to_layer(record: Record) -> Layer:
         compressed_digest=record.get("compressed-diff-digest", ""),
         created=record.get("created", ""),
     )
+
+
+def abandoned(layers: Snapshot, needed: set[str], lives: Callable[[str], bool]) -> list[str]:
+    """Return the layers that a killed load recorded and nothing needs, the upper ones first.
+
+    needed are the layers of images and containers; lives tells whether a stage is still in use.
+    """
+    above = children(layers)
+    gone: list[str] = []
+    # A layer is recorded after its parent, so that going backwards sees children before parents.
+    for record in reversed([*layers]):
+        stage = (record.get("flags") or {}).get(STAGE)
+        if (
+            stage
+            and record["id"] not in needed
+            and not set(above.get(record["id"], [])) - set(gone)
+            and not lives(stage)
+        ):
+            gone.append(record["id"])
+    return gone
 
 
 def children(layers: Snapshot) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from engine.errors import BadArchive, NoSuchContainer, NoSuchImage, NoSuchLayer, StoredImageInUse
@@ -46,6 +46,7 @@ class Store:
         self.image_records = ImageRecords(graph_root)
         self.container_records = ContainerRecords(graph_root)
         self.mounts = MountRecords(run_root)
+        self._collected = False
 
     # Images
 
@@ -73,7 +74,7 @@ class Store:
         An image with the same configuration is the same image: it keeps its names and gains these. Raises
         NoSuchLayer when somebody removed the layers meanwhile.
         """
-        with self.layers.records.reading() as layers, self.image_records.records.writing() as images:
+        with self.layers.records.reading() as layers, self.image_records.writing() as images:
             if top_layer is not None and top_layer not in layers:
                 raise NoSuchLayer(top_layer)
             image_id = self.image_records.add(images, config, manifest, top_layer, created)
@@ -88,7 +89,7 @@ class Store:
 
         Raises NoSuchImage.
         """
-        with self.image_records.records.writing() as images:
+        with self.image_records.writing() as images:
             record = images.get(image_id)
             if record is None:
                 raise NoSuchImage(image_id)
@@ -103,8 +104,8 @@ class Store:
         The containers in despite do not hold it: they keep the layers, which go with the last of them. Raises
         NoSuchImage, StoredImageInUse.
         """
-        with temporary_folder(self.layers.staging) as stage, self.layers.writing() as layers:
-            with self.image_records.records.writing() as images:
+        with temporary_folder(self.layers.staging) as stage, self._writing_layers() as layers:
+            with self.image_records.writing() as images:
                 record = images.get(image_id)
                 if record is None:
                     raise NoSuchImage(image_id)
@@ -156,12 +157,13 @@ class Store:
     def record_layers(self, stage: Path, parent: str | None, staged: list[StagedLayer]) -> str | None:
         """Make extracted layers part of the store, each on the one before; returns the last one's id.
 
-        They are put on disk first. Raises NoSuchLayer for the parent.
+        They are put on disk first. The image must be added before the staging folder goes: a later writer removes
+        layers that nothing needs by then. Raises NoSuchLayer for the parent.
         """
         if staged:
             put_on_disk(stage)
         for each in staged:
-            parent = self.layers.record(parent, each).id
+            parent = self.layers.record(parent, each, stage).id
         return parent
 
     def add_layer(self, parent: str | None, stream: Readable, expected: str | None = None) -> Layer:
@@ -174,8 +176,8 @@ class Store:
             staged = self.extract_layer(stream, stage / "layer")
             if expected is not None and staged.diff_id != expected:
                 raise BadArchive(f"invalid diffID for layer: expected {expected!r}, got {staged.diff_id!r}")
-            made = self.record_layers(stage, parent, [staged])
-            return self.layers.get(str(made))
+            put_on_disk(stage)
+            return self.layers.record(parent, staged)
 
     def all_layers(self) -> list[Layer]:
         """Return all whole layers, those of containers included."""
@@ -215,7 +217,7 @@ class Store:
         image_id "" makes one on nothing. A volatile container's records and content are never waited for to be
         on disk. Raises NoSuchImage.
         """
-        with self.layers.writing() as layers:
+        with self._writing_layers() as layers:
             parent, image_name = None, ""
             if image_id:
                 image = self.image_records.get(image_id)
@@ -242,7 +244,7 @@ class Store:
 
     def delete_container(self, container_id: str) -> None:
         """Unmount and remove a container's layer and records; one that is gone already is no error."""
-        with self.layers.writing() as layers:
+        with self._writing_layers() as layers:
             with self.container_records.records.writing() as containers:
                 record = containers.get(container_id)
                 if record is None:
@@ -305,6 +307,19 @@ class Store:
         if record is None:
             raise NoSuchContainer(container_id)
         return str(record["layer"])
+
+    @contextmanager
+    def _writing_layers(self) -> Iterator[Draft]:
+        """Hold the layers' write lock; once per process, remove what killed loads left."""
+        with self.layers.writing() as layers:
+            if not self._collected:
+                images = self.image_records.records.snapshot()
+                needed = {image.get("layer", "") for image in images}
+                needed.update(layer for image in images for layer in image.get("mapped-layers") or [])
+                needed.update(container["layer"] for container in self.container_records.records.snapshot())
+                self.layers.drop_abandoned(layers, needed)
+                self._collected = True
+            yield layers
 
     def _drop_unused(self, layers: Draft, images: Snapshot, top_layer: str) -> None:
         """Remove the layers of an image that was deleted while a container still needed them."""
