@@ -73,7 +73,6 @@ def create(engine: Engine, request: CreateRequest) -> Created:
     host = defaults.complete(request.host, facts.gather())
     config = _with_hostname(engine, merge(request.config, image.config), host, container_id)
     path, arguments = command(config)
-    points = mounts.resolve(engine.volumes, config, host, lambda name: _mounts_of(engine, name))
     container = Container(
         id=container_id,
         name="",
@@ -83,7 +82,6 @@ def create(engine: Engine, request: CreateRequest) -> Created:
             config=config,
             host=dataclasses.replace(host, runtime=runtime.name),
             endpoints=request.endpoints,
-            mounts=points,
             path=path,
             args=arguments,
             runtime=runtime.name,
@@ -92,11 +90,12 @@ def create(engine: Engine, request: CreateRequest) -> Created:
         network=NetworkState(),
     )
     with locks.locked(settings.locks, folders.lock_name(container_id)):
-        container = _claim_name(engine, container, request.name.removeprefix("/"), points)
+        container = _claim_name(engine, container, request.name.removeprefix("/"))
         try:
             engine.store.create_container(container_id, image.id, container.name, volatile=host.auto_remove)
             folders.persistent(settings, container_id).mkdir(parents=True, mode=0o710)
             folders.run(settings, container_id).mkdir(parents=True, mode=0o700)
+            engine.volumes.make_folders(container.definition.mounts)
             _prepare_root(engine, container)
         except BaseException:
             demolish(engine, container, volumes=True)
@@ -132,20 +131,23 @@ def _mounts_of(engine: Engine, name: str) -> Sequence[MountPoint]:
     return engine.containers.get(name).definition.mounts
 
 
-def _claim_name(engine: Engine, container: Container, name: str, points: list[MountPoint]) -> Container:
-    """Write the container's row under its name, or the first free one that we can think of."""
+def _claim_name(engine: Engine, container: Container, name: str) -> Container:
+    """Write the container's row under its name, or the first free one that we can think of, with its volumes."""
     for candidate in [name] if name else names.candidates(os.urandom(6)):
-        named = dataclasses.replace(container, name=candidate)
         try:
             with engine.database.transaction() as tx:
+                points = mounts.resolve(
+                    engine.volumes, tx, container.config, container.host, lambda other: _mounts_of(engine, other)
+                )
+                definition = dataclasses.replace(container.definition, mounts=points)
+                named = dataclasses.replace(container, name=candidate, definition=definition)
                 rows.insert(tx, named)
                 engine.volumes.use(tx, container.id, points)
             return named
         except NameInUse:
             if name:
-                engine.volumes.remove_anonymous(points)
                 raise
-    return _claim_name(engine, container, f"container_{container.id[:12]}", points)
+    return _claim_name(engine, container, f"container_{container.id[:12]}")
 
 
 def _prepare_root(engine: Engine, container: Container) -> None:

@@ -33,6 +33,7 @@ from engine.errors import EngineError, InvalidParameter, NotImplementedHere
 from engine.runtime.spec_mounts import READ_ONLY_FORCE_RECURSIVE, READ_ONLY_NON_RECURSIVE
 
 if TYPE_CHECKING:
+    from engine.state.database import Transaction
     from engine.volumes import Volumes
 
 
@@ -80,6 +81,7 @@ def check(host: HostConfig) -> None:
 
 def resolve(
     volumes: Volumes,
+    transaction: Transaction,
     config: ContainerConfig,
     host: HostConfig,
     mounts_of: Callable[[str], Sequence[MountPoint]],
@@ -88,49 +90,41 @@ def resolve(
 ) -> list[MountPoint]:
     """Return the container's mounts, but for HostConfig.Tmpfs, making the volumes that do not exist.
 
-    mounts_of returns the mounts of the container that VolumesFrom names, or raises NoSuchContainer. A volume that
-    was made stays when a later entry is refused, but for anonymous ones.
+    The volumes come true with the transaction, which is to be the one that writes the container. mounts_of returns the
+    mounts of the container that VolumesFrom names, or raises NoSuchContainer. Raises the errors of mount_syntax and of
+    volumes, DuplicateMountPoint.
     """
     points: dict[str, MountPoint] = {}
     for text in host.volumes_from or ():
         container, writable = parse_volumes_from(text)
         for point in mounts_of(container):
             points[point.destination] = replace(point, read_write=point.read_write and writable, mode="", no_copy=True)
-    inherited = list(points.values())
-    try:
-        _add_asked_for(volumes, host, points, read_only_non_recursive)
-        tmpfs = {clean(path) for path in host.tmpfs or ()}
-        for path in config.volumes or ():
-            destination = clean(path)
-            if destination not in points and destination not in tmpfs:
-                wanted = MountPoint(VOLUME, "", destination, anonymous=True, driver=host.volume_driver)
-                points[destination] = _with_volume(volumes, WantedMount(wanted))
-    except BaseException:
-        volumes.remove_anonymous([point for point in points.values() if point not in inherited])
-        raise
+    for wanted in _asked_for(host, read_only_non_recursive):
+        points[wanted.point.destination] = _shared(_with_volume(volumes, transaction, wanted))
+    tmpfs = {clean(path) for path in host.tmpfs or ()}
+    for path in config.volumes or ():
+        destination = clean(path)
+        if destination not in points and destination not in tmpfs:
+            wanted = WantedMount(MountPoint(VOLUME, "", destination, anonymous=True, driver=host.volume_driver))
+            points[destination] = _with_volume(volumes, transaction, wanted)
     return list(points.values())
 
 
-def _add_asked_for(
-    volumes: Volumes, host: HostConfig, points: dict[str, MountPoint], read_only_non_recursive: bool
-) -> None:
-    """Add Binds and Mounts, which take the place of what VolumesFrom brought, but not of each other."""
-    taken: set[str] = set()
+def _asked_for(host: HostConfig, read_only_non_recursive: bool) -> list[WantedMount]:
+    """Read Binds and Mounts, which take the place of what VolumesFrom brought, but not of each other."""
+    wanted: dict[str, WantedMount] = {}
     tmpfs = set(host.tmpfs or ())
     for text in host.binds or ():
-        wanted = parse_bind(text, host.volume_driver, read_only_non_recursive=read_only_non_recursive)
-        destination = wanted.point.destination
-        if destination in taken or destination in tmpfs:
-            raise DuplicateMountPoint(destination)
-        taken.add(destination)
-        points[destination] = _shared(_with_volume(volumes, wanted))
+        bind = parse_bind(text, host.volume_driver, read_only_non_recursive=read_only_non_recursive)
+        if bind.point.destination in wanted or bind.point.destination in tmpfs:
+            raise DuplicateMountPoint(bind.point.destination)
+        wanted[bind.point.destination] = bind
     for request in host.mounts or ():
-        wanted = parse_mount(request, read_only_non_recursive=read_only_non_recursive)
-        destination = wanted.point.destination
-        if destination in taken:
+        mount = parse_mount(request, read_only_non_recursive=read_only_non_recursive)
+        if mount.point.destination in wanted:
             raise DuplicateMountPoint(request.target)
-        taken.add(destination)
-        points[destination] = _shared(_with_volume(volumes, wanted))
+        wanted[mount.point.destination] = mount
+    return list(wanted.values())
 
 
 def _shared(point: MountPoint) -> MountPoint:
@@ -138,13 +132,17 @@ def _shared(point: MountPoint) -> MountPoint:
     return replace(point, mode="z") if point.type == VOLUME and not point.mode else point
 
 
-def _with_volume(volumes: Volumes, wanted: WantedMount) -> MountPoint:
+def _with_volume(volumes: Volumes, transaction: Transaction, wanted: WantedMount) -> MountPoint:
     """Find or make the volume of a mount that has one."""
     point = wanted.point
     if point.type != VOLUME:
         return point
     volume = volumes.create(
-        point.name or None, driver=point.driver, labels=wanted.volume_labels, options=wanted.volume_options
+        point.name or None,
+        driver=point.driver,
+        labels=wanted.volume_labels,
+        options=wanted.volume_options,
+        transaction=transaction,
     )
     return replace(point, name=volume.name, driver=volume.driver, source=str(volume.path))
 

@@ -54,7 +54,7 @@ def settled(engine: Engine, container_id: str) -> Container:
     container = rows.get(engine.database, container_id)
     state = container.state
     if state.intent in (INTENT_CREATE, INTENT_REMOVE):
-        demolish(engine, container)
+        demolish(engine, container, volumes=state.intent == INTENT_CREATE)
         raise NoSuchContainer(container_id)
     if state.intent == INTENT_START:
         log.info("Container %s: its start was cut off; undoing it", container_id)
@@ -113,7 +113,7 @@ def finish(engine: Engine, container: Container, code: int) -> Container:
         rows.event(tx, container, "die", execDuration=str(duration), exitCode=str(code))
         _end_exec_sessions(tx, container)
         if remove:
-            forget(engine, tx, container)
+            forget(engine, tx, container, volumes=True)
         else:
             rows.change(
                 tx,
@@ -128,7 +128,7 @@ def finish(engine: Engine, container: Container, code: int) -> Container:
                 intent="",
             )
     if remove:
-        sweep(engine, container, volumes=True)
+        sweep(engine, container)
         return container
     engine.volumes.settle(container.definition.mounts)
     # Last, so that until the transaction holds the code, its file does.
@@ -177,23 +177,25 @@ def demolish(engine: Engine, container: Container, *, volumes: bool = False) -> 
     dismantle(engine, container)
     engine.store.delete_container(container.id)
     with engine.database.transaction() as tx:
-        forget(engine, tx, container)
-    sweep(engine, container, volumes=volumes)
+        forget(engine, tx, container, volumes=volumes)
+    sweep(engine, container)
 
 
-def forget(engine: Engine, tx: Transaction, container: Container) -> None:
-    """Delete a container's rows and tell of it."""
+def forget(engine: Engine, tx: Transaction, container: Container, *, volumes: bool) -> None:
+    """Delete a container's rows, with volumes those of its anonymous volumes too, and tell of it."""
     engine.networks.forget(tx, container.id)
+    tx.execute("DELETE FROM containers WHERE id = ?", (container.id,))
+    if volumes:
+        engine.volumes.forget_anonymous(tx, container.definition.mounts)
     if container.state.intent != INTENT_CREATE:
         rows.event(tx, container, "destroy")
-    tx.execute("DELETE FROM containers WHERE id = ?", (container.id,))
 
 
-def sweep(engine: Engine, container: Container, *, volumes: bool) -> None:
-    """Delete the folders and the lock of a container whose rows are gone; with volumes, its anonymous volumes."""
-    engine.volumes.settle(container.definition.mounts)
-    if volumes:
-        engine.volumes.remove_anonymous(container.definition.mounts)
+def sweep(engine: Engine, container: Container) -> None:
+    """Delete the folders and the lock of a container whose rows are gone, and what its volumes left."""
+    if container.definition.mounts:
+        engine.volumes.settle(container.definition.mounts)
+        engine.volumes.clear_removed()
     shutil.rmtree(folders.persistent(engine.settings, container.id), ignore_errors=True)
     shutil.rmtree(folders.run(engine.settings, container.id), ignore_errors=True)
     locks.forget(engine.settings.locks, folders.lock_name(container.id))

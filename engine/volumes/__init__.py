@@ -72,10 +72,12 @@ class Volumes:
         driver: str = "",
         labels: Mapping[str, str] | None = None,
         options: Mapping[str, str] | None = None,
+        transaction: Transaction | None = None,
     ) -> Volume:
         """Return the volume of this name, made if it is not there; without a name, always a new anonymous one.
 
-        Raises InvalidVolumeName, NoSuchVolumeDriver, InvalidVolumeOption.
+        With a transaction the volume comes true with it, and its folder by make_folders afterwards. Raises
+        InvalidVolumeName, NoSuchVolumeDriver, InvalidVolumeOption.
         """
         check_driver(name or "", driver)
         if name is None:
@@ -87,15 +89,22 @@ class Volumes:
             check_name(name)
         check_options(name, options or {})
         definition = VolumeDefinition(LOCAL, dict(labels or {}), dict(options or {}), anonymous)
-        with self._database.transaction() as transaction:
-            if found := self._find(name):
-                return found
-            created = time.time_ns()
-            self._clear(name)
+        if transaction is not None:
+            return self._insert(transaction, name, definition)
+        with self._database.transaction() as own:
+            made = self._insert(own, name, definition)
             self._make_folder(name)
-            transaction.execute("INSERT INTO volumes VALUES (?, ?, ?)", (name, created, encode(definition)))
-            transaction.event("volume", "create", name, {"driver": LOCAL})
-        return Volume(name, created, definition, self._path(name))
+        return made
+
+    def _insert(self, transaction: Transaction, name: str, definition: VolumeDefinition) -> Volume:
+        """Write a volume's row, unless another process has just done so; what a killed one left makes room."""
+        if found := self._find(name):
+            return found
+        made = Volume(name, time.time_ns(), definition, self._path(name))
+        self._set_aside(name)
+        transaction.execute("INSERT INTO volumes VALUES (?, ?, ?)", (name, made.created, encode(definition)))
+        transaction.event("volume", "create", name, {"driver": LOCAL})
+        return made
 
     def get(self, name: str) -> Volume:
         """Return one volume. Raises NoSuchVolume."""
@@ -128,25 +137,37 @@ class Volumes:
                 raise NoSuchVolume(name)
             if users := self.users(name):
                 raise VolumeInUse(name, list(users))
-            if found.definition.options:
-                from engine.volumes.local_mount import unmount
+            self._delete(transaction, found)
+        self.clear_removed()
 
-                unmount(found.path)
-            doomed = self._set_aside(name)
-            transaction.execute("DELETE FROM volumes WHERE name = ?", (name,))
-            transaction.event("volume", "destroy", name, {"driver": found.driver})
-        if doomed:
-            from shutil import rmtree
+    def forget_anonymous(self, transaction: Transaction, points: Iterable[MountPoint]) -> None:
+        """Remove the volumes that were made for one container alone, in the transaction that deletes its row.
 
-            with suppress(FileNotFoundError):  # another process clears what is left, too
-                rmtree(doomed)
+        Those that another container has stay. clear_removed is due after the commit.
+        """
+        for name in {point.name for point in points if point.type == "volume" and point.anonymous}:
+            found = self._find(name)
+            if found is not None and not self.users(name):
+                self._delete(transaction, found)
 
-    def remove_anonymous(self, points: Iterable[MountPoint]) -> None:
-        """Remove the volumes that were made for one container alone, after its row is gone; those in use stay."""
-        for point in points:
-            if point.type == "volume" and point.anonymous:
-                with suppress(NoSuchVolume, VolumeInUse):
-                    self.remove(point.name)
+    def clear_removed(self) -> None:
+        """Delete the content of removed volumes: what was set aside just now, and what killed processes left."""
+        with suppress(FileNotFoundError):
+            for entry in os.scandir(self._folder):
+                if entry.name.startswith(_REMOVED):
+                    from shutil import rmtree
+
+                    with suppress(FileNotFoundError):  # another process clears, too
+                        rmtree(entry.path)
+
+    def _delete(self, transaction: Transaction, volume: Volume) -> None:
+        if volume.definition.options:
+            from engine.volumes.local_mount import unmount
+
+            unmount(volume.path)
+        self._set_aside(volume.name)
+        transaction.execute("DELETE FROM volumes WHERE name = ?", (volume.name,))
+        transaction.event("volume", "destroy", volume.name, {"driver": volume.driver})
 
     def use(self, transaction: Transaction, container_id: str, points: Iterable[MountPoint]) -> None:
         """Note that a container has these volumes, until its row goes. Raises NoSuchVolume when one has just gone."""
@@ -154,6 +175,12 @@ class Volumes:
             if self._find(name) is None:
                 raise NoSuchVolume(name)
             transaction.execute("INSERT OR IGNORE INTO volume_uses VALUES (?, ?)", (name, container_id))
+
+    def make_folders(self, points: Iterable[MountPoint]) -> None:
+        """Make the folders of volumes that have none yet."""
+        for point in points:
+            if point.type == "volume":
+                self._make_folder(point.name)
 
     def make_ready(self, points: Iterable[MountPoint]) -> None:
         """See to it that each volume's folder is there, and mounted where its options say so, before a start.
@@ -231,22 +258,8 @@ class Volumes:
                 path.mkdir()
                 path.chmod(mode)
 
-    def _set_aside(self, name: str) -> Path | None:
-        """Give a volume's folder a name that no volume has, so that the name is free at once."""
+    def _set_aside(self, name: str) -> None:
+        """Give a volume's folder, if there is one, a name that no volume has, so that the name is free at once."""
         doomed = self._folder / f"{_REMOVED}{name}-{os.urandom(4).hex()}"
-        try:
+        with suppress(FileNotFoundError):
             (self._folder / name).rename(doomed)
-        except FileNotFoundError:
-            return None
-        return doomed
-
-    def _clear(self, name: str) -> None:
-        """Remove what a killed create or remove left; held by the writer of the database alone."""
-        if not self._folder.is_dir():
-            return
-        self._set_aside(name)
-        for entry in os.scandir(self._folder):
-            if entry.name.startswith(_REMOVED):
-                from shutil import rmtree
-
-                rmtree(entry.path, ignore_errors=True)

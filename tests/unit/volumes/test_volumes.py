@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine import Engine, Settings
 from engine.containers.config import ContainerConfig, HostConfig, MountPoint, MountRequest
-from engine.containers.mount_syntax import InvalidMount
+from engine.containers.mount_syntax import InvalidBind, InvalidMount
 from engine.containers.mounts import DuplicateMountPoint, needs_filling, prepare_sources, resolve
 from engine.errors import NoSuchContainer, NoSuchVolume
 from engine.volumes import Volumes
@@ -42,6 +43,13 @@ def add_container(engine: Engine, container_id: str, points: list[MountPoint], s
 def events(engine: Engine) -> list[tuple[str, str, str, dict[str, str]]]:
     rows = engine.database.rows("SELECT type, action, actor, attributes FROM events ORDER BY id")
     return [(row[0], row[1], row[2], json.loads(row[3])) for row in rows]
+
+
+def resolved(
+    engine: Engine, config: ContainerConfig, host: HostConfig, mounts_of: Callable[[str], list[MountPoint]]
+) -> list[MountPoint]:
+    with engine.database.transaction() as tx:
+        return resolve(engine.volumes, tx, config, host, mounts_of)
 
 
 def nobody(name: str) -> list[MountPoint]:
@@ -133,19 +141,26 @@ def test_force_takes_a_missing_volume_for_removed(volumes: Volumes) -> None:
 def test_leftovers_of_killed_processes_do_not_show_in_a_new_volume(engine: Engine, volumes: Volumes) -> None:
     folder = engine.settings.volumes
     (folder / "data/_data").mkdir(parents=True)
-    (folder / "data/_data/old").write_text("of a create that never became true")
+    (folder / "data/_data/old").write_text("of a volume that is no more")
     (folder / ".removed-other-00").mkdir()
     assert list(volumes.create("data").path.iterdir()) == []
+    volumes.clear_removed()
     assert [entry.name for entry in folder.iterdir()] == ["data"]
 
 
 def test_only_anonymous_volumes_go_with_their_container(engine: Engine, volumes: Volumes) -> None:
-    points = resolve(volumes, ContainerConfig(volumes=["/anon"]), HostConfig(binds=["kept:/kept", "/a"]), nobody)
+    points = resolved(engine, ContainerConfig(volumes=["/anon"]), HostConfig(binds=["kept:/kept", "/a"]), nobody)
     shared = volumes.create()
     add_container(engine, "other", [MountPoint("volume", "", "/s", name=shared.name)])
     points.append(MountPoint("volume", "", "/s", name=shared.name, anonymous=True))
-    volumes.remove_anonymous(points)
+    add_container(engine, "ours", points)
+    volumes.make_folders(points)
+    with engine.database.transaction() as tx:
+        tx.execute("DELETE FROM containers WHERE id = 'ours'")
+        volumes.forget_anonymous(tx, points)
+    volumes.clear_removed()
     assert {volume.name for volume in volumes.list()} == {"kept", shared.name}
+    assert {entry.name for entry in engine.settings.volumes.iterdir()} == {"kept", shared.name}
 
 
 def test_many_writers_make_one_volume(engine: Engine) -> None:
@@ -177,7 +192,7 @@ def test_mounts_resolve_to_what_inspect_shows(engine: Engine, volumes: Volumes) 
         mounts=[MountRequest("tmpfs", "", "/t"), MountRequest("volume", "", "/over")],
         tmpfs={"/tmpfs": ""},
     )
-    points = {point.destination: point for point in resolve(volumes, config, host, lambda name: donor)}
+    points = {point.destination: point for point in resolved(engine, config, host, lambda name: donor)}
     assert set(points) == {"/from", "/over", "/bound", "/vol", "/t", "/anon"}
     assert points["/from"] == MountPoint("bind", "/d", "/from", read_write=False, propagation="rprivate", no_copy=True)
     named = points["/vol"]
@@ -200,17 +215,34 @@ def test_mounts_resolve_to_what_inspect_shows(engine: Engine, volumes: Volumes) 
         HostConfig(binds=["/a:/b"], mounts=[MountRequest("bind", "/c", "/b")]),
     ],
 )
-def test_two_mounts_at_one_place_are_refused(volumes: Volumes, host: HostConfig) -> None:
+def test_two_mounts_at_one_place_are_refused(engine: Engine, host: HostConfig) -> None:
     with pytest.raises(DuplicateMountPoint) as caught:
-        resolve(volumes, ContainerConfig(), host, nobody)
+        resolved(engine, ContainerConfig(), host, nobody)
     assert str(caught.value) == "Duplicate mount point: /b"
 
 
-def test_a_refused_mount_leaves_no_anonymous_volume(volumes: Volumes) -> None:
-    host = HostConfig(binds=["/anon", "named:/x"], mounts=[MountRequest("bind", "", "/y")])
-    with pytest.raises(InvalidMount):
-        resolve(volumes, ContainerConfig(), host, nobody)
-    assert [volume.name for volume in volumes.list()] == ["named"]
+def test_a_container_that_is_not_written_leaves_no_volume(engine: Engine, volumes: Volumes) -> None:
+    def fail_after_resolving() -> None:
+        with engine.database.transaction() as tx:
+            resolve(volumes, tx, ContainerConfig(volumes=["/a"]), HostConfig(binds=["named:/x"]), nobody)
+            raise NoSuchContainer("x")
+
+    with pytest.raises(NoSuchContainer):
+        fail_after_resolving()
+    assert volumes.list() == []
+    assert events(engine) == []
+    assert not engine.settings.volumes.exists()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [HostConfig(mounts=[MountRequest("bind", "", "/y")]), HostConfig(binds=["rel/x:/y"]), HostConfig(binds=["x"])],
+)
+def test_refused_mounts_leave_no_volume(engine: Engine, volumes: Volumes, host: HostConfig) -> None:
+    before = HostConfig(binds=["named:/x", *(host.binds or [])], mounts=host.mounts)
+    with pytest.raises((InvalidMount, InvalidVolumeName, InvalidBind)):
+        resolved(engine, ContainerConfig(), before, nobody)
+    assert volumes.list() == []
 
 
 def test_binds_make_their_source_and_mounts_do_not(tmp_path: Path) -> None:
