@@ -147,6 +147,8 @@ class Connection(RequestHandler):
         try:
             sock.shutdown(socket.SHUT_RD)
             waiting = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.FIONREAD, b"\0" * 4))[0]
+            if not waiting:
+                sock.shutdown(socket.SHUT_WR)  # at once: a client that looks before it writes sees the end
         except OSError:
             return True
         return not waiting
@@ -189,7 +191,8 @@ class Connection(RequestHandler):
 
     def _idle(self) -> bool:
         """Tell whether no request is in progress; the beginning of one does not count."""
-        return self._current_request is None and not self._messages and self._held is None
+        waiter = self._waiter  # there while aiohttp waits for the next request, and then only
+        return waiter is not None and not waiter.done() and not self._messages and self._held is None
 
     def _parse(self, data: bytes) -> None:
         before = self._request_count
@@ -201,9 +204,8 @@ class Connection(RequestHandler):
 
     def _takes_over(self, data: bytes) -> bool:
         """Tell whether data begins a request whose handler may want the raw connection."""
-        if self._mid_request or not self._idle() or not (self._request_count == 0 or self._waiter is not None):
-            return False
-        return may_take_over(data)
+        first = self._request_count == 0 and not self._messages
+        return not self._mid_request and (first or self._idle()) and may_take_over(data)
 
     def _begin_taking_over(self) -> None:
         """Give aiohttp exactly the request, once all of it is here, and hold back what follows."""

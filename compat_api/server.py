@@ -25,6 +25,8 @@ from engine.settings import DEFAULT_ROOT, DEFAULT_RUN_ROOT, Settings
 
 FINISH_SECONDS = 5.0  # what requests in progress get after SIGTERM
 ACCEPT_AT_ONCE = 64
+KEPT_SECONDS = 1.3  # more idle time for a client that keeps its connection, so that one which asks again after
+# just the idle time, or a multiple, does not meet the moment in which its connection is closed
 ACCEPT_PAUSE_SECONDS = 0.5  # when no descriptor is left for another connection
 
 
@@ -83,7 +85,7 @@ class Front:
             if not self._sockets.listeners and not (activity.connections or self._arriving):
                 return  # isolated, and its connection has ended
             activity.changed.clear()
-            left = self._idle_timeout - activity.idle_for() if self._idle_timeout and not activity.busy else None
+            left = self._seconds_left()
             if left is not None and left <= 0:
                 if self._leave():
                     return
@@ -113,6 +115,13 @@ class Front:
         await self._server.shutdown(1.0)
         for listener in self._sockets.listeners:
             listener.close()
+
+    def _seconds_left(self) -> float | None:
+        """Return after how many seconds without use the server is idle; None while it is in use, or never."""
+        if not self._idle_timeout or self._activity.busy:
+            return None
+        kept = KEPT_SECONDS if self._activity.connections else 0.0
+        return self._idle_timeout + kept - self._activity.idle_for()
 
     def _end(self) -> None:
         self._told_to_end = True
