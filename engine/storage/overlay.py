@@ -82,8 +82,8 @@ class Overlay:
         else:
             os.rename(diff, f"{folder}/diff")
         link = new_link()
+        _write_text(f"{folder}/link", link)  # first: whoever removes a half-made folder finds the link by it
         self._link(layer_id, link)
-        _write_text(f"{folder}/link", link)
         os.mkdir(f"{folder}/work", 0o700)
         os.mkdir(f"{folder}/merged", 0o700)
         if lowers:

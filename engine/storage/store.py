@@ -251,11 +251,12 @@ class Store:
                     return
                 layer_id = record["layer"]
                 self._unmount(layer_id, all_users=True)
+                parent = (layers.get(layer_id) or {}).get("parent")
+                # The layer first: a crash between must not leave one that no container leads to.
+                layers.remove(layer_id)
+                layers.save()
                 containers.remove(container_id)
                 containers.save()
-            parent = (layers.get(layer_id) or {}).get("parent")
-            layers.remove(layer_id)
-            layers.save()
             images = self.image_records.records.snapshot()
             if parent and record.get("image", "") not in images:
                 self._drop_unused(layers, images, parent)
