@@ -12,7 +12,7 @@ from engine.containers import folders, mounts, rows
 from engine.containers.working_directory import make_working_directory
 from engine.errors import Conflict
 from engine.network.record import NONE
-from engine.runtime import capabilities, devices, facts, init, propagation, shm, spec, users
+from engine.runtime import apparmor, capabilities, devices, facts, init, propagation, shm, spec, users
 from engine.runtime.security import parse_security_options
 
 if TYPE_CHECKING:
@@ -73,7 +73,10 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
         devices=devices.look_up(host),
         facts=known,
     )
-    return spec.build_spec(request)
+    made = spec.build_spec(request)
+    if made["process"].get("apparmorProfile") == apparmor.NAME:
+        apparmor.ensure_loaded()
+    return made
 
 
 def network_request(container: Container) -> NetworkRequest:

@@ -274,12 +274,13 @@ def _running(engine: Engine, session: ExecSession, launch: Launch) -> None:
 
 def find_fault(engine: Engine, session: ExecSession) -> str:
     """Return what crun would say of a program that cannot be run, by a look into the container; empty if it can."""
-    from engine import syscalls
     from engine.runtime.spec import DEFAULT_PATH
 
     container = rows.get(engine.database, session.container_id)
     program = (session.config.cmd or [""])[0]
-    variables = dict(entry.partition("=")[::2] for entry in [*(container.config.env or []), *(session.config.env or [])])
+    variables = dict(
+        entry.partition("=")[::2] for entry in [*(container.config.env or []), *(session.config.env or [])]
+    )
     folders_to_try = [""] if "/" in program else variables.get("PATH", DEFAULT_PATH).split(":")
     try:
         root = os.open(f"/proc/{container.state.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -287,20 +288,30 @@ def find_fault(engine: Engine, session: ExecSession) -> str:
         return ""
     try:
         for folder in folders_to_try:
-            try:
-                fd = syscalls.openat2(root, f"{folder}/{program}" if folder else program, os.O_PATH | os.O_CLOEXEC)
-            except OSError:
+            path = f"{folder}/{program}" if folder else program
+            mode = _mode_inside(root, path)
+            if mode is None:
                 continue
-            try:
-                mode = os.fstat(fd).st_mode
-            finally:
-                os.close(fd)
             if stat.S_ISDIR(mode):
                 return "open executable: Operation not permitted"
             return "" if mode & 0o111 else "open executable: Permission denied"
     finally:
         os.close(root)
     return f"executable file `{program}` not found in $PATH"
+
+
+def _mode_inside(root: int, path: str) -> int | None:
+    """Return the mode of a file below the folder that root is open on, None when there is none."""
+    from engine import syscalls
+
+    try:
+        fd = syscalls.openat2(root, path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return os.fstat(fd).st_mode
+    finally:
+        os.close(fd)
 
 
 def _await_end(engine: Engine, session: ExecSession, launch: Launch) -> None:

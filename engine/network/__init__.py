@@ -10,7 +10,6 @@ run; an end calls tear_down() and, in its transaction, forget().
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from typing import TYPE_CHECKING
@@ -40,11 +39,6 @@ class Networks:
         self.engine = engine
         self.database = engine.database
         self.settings = engine.settings
-
-    def list(self) -> list[Network]:
-        """Return all networks, by name."""
-        self.ensure_built_in()
-        return [_network(row) for row in self.database.rows("SELECT * FROM networks ORDER BY name")]
 
     def resolve(self, name: str) -> Network:
         """Return the network with this name, id or unambiguous id prefix. Raises NoSuchNetwork, AmbiguousId."""
@@ -105,11 +99,18 @@ class Networks:
         tx.execute("DELETE FROM ports WHERE container_id = ?", (container_id,))
         tx.execute("DELETE FROM endpoints WHERE container_id = ?", (container_id,))
 
+    def list(self) -> list[Network]:
+        """Return all networks, by name."""
+        self.ensure_built_in()
+        return [_network(row) for row in self.database.rows("SELECT * FROM networks ORDER BY name")]
+
     @property
     def suffix(self) -> str:
         """What tells this engine's interfaces and table from those of engines with other folders."""
         if self.settings.root == DEFAULT_ROOT:
             return ""
+        import hashlib  # not on the way of the default engine
+
         return hashlib.sha256(os.fsencode(self.settings.root.absolute())).hexdigest()[:6]
 
     @property

@@ -165,18 +165,22 @@ def _lease(tx: Transaction, network: Network, container_id: str) -> Endpoint:
 
 
 def _claim_ports(tx: Transaction, made: Plan, endpoint: Endpoint) -> None:
-    from engine.network.ports import reserve, wanted_ports
+    from engine.network.port_errors import PortFailure
+    from engine.network.ports import reserve, shown_key, wanted_ports
 
     request = made.request
 
-    def taken(protocol: str, host_ip: str, port: int) -> bool:
+    def taken(protocol: str, host_ip: str, port: int) -> str | None:
         rows = tx.execute("SELECT host_ip FROM ports WHERE protocol = ? AND host_port = ?", (protocol, port))
-        return any(_overlap(row["host_ip"], host_ip) for row in rows)
+        return next((row["host_ip"] for row in rows if _overlap(row["host_ip"], host_ip)), None)
 
-    for key in request.exposed:
-        made.bindings[key] = None
+    for exposed in request.exposed:
+        made.bindings[shown_key(exposed)] = None
     for wanted in wanted_ports(request.exposed, request.ports, request.publish_all):
-        reserved = reserve(wanted, taken, container_ip=endpoint.ip_address)
+        try:
+            reserved = reserve(wanted, taken, container_ip=endpoint.ip_address)
+        except PortFailure as error:
+            raise error.at(request.name, endpoint.id) from error
         made.held += reserved.fds
         key = f"{wanted.container_port}/{wanted.protocol}"
         bound = made.bindings[key] = made.bindings.get(key) or []
@@ -240,6 +244,8 @@ def _wire(network: Network, endpoint: Endpoint, path: Path) -> None:
                 if error.code != errno.EEXIST:
                     raise
                 host.run(nl.delete_link(outside), pair)
+        # Where br_netfilter is loaded, a container that calls its own published port is answered within the bridge.
+        Path(f"/sys/class/net/{outside}/brport/hairpin_mode").write_text("1")
     finally:
         os.close(namespace)
 

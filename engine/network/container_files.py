@@ -25,7 +25,7 @@ def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
     request = plan.request
     joined, endpoint = plan.endpoints[0]
     on_host = joined.driver == HOST
-    path, text = names.choose_resolv_conf(_read, direct=joined.driver == BRIDGE)
+    path, text = names.choose_resolv_conf(_read, direct=not on_host)
     gateways = [network.host_gateway] if network.host_gateway else []
     ipv6 = Path("/proc/sys/net/ipv6").exists()
     if on_host:
@@ -47,7 +47,7 @@ def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
         dns=request.dns,
         dns_search=request.dns_search,
         dns_options=request.dns_options,
-        ipv6=joined.definition.enable_ipv6,
+        ipv6=joined.driver == BRIDGE and joined.definition.enable_ipv6,
         host_network=on_host,
     )
     return write(folder, hosts, names.hostname_text(request.hostname), resolv_conf)
