@@ -29,7 +29,7 @@ from engine.containers.mount_syntax import (
     parse_mount,
     parse_volumes_from,
 )
-from engine.errors import EngineError, InvalidParameter, NotImplementedHere
+from engine.errors import EngineError, InvalidParameter, NoSuchContainer, NotImplementedHere
 from engine.runtime.spec_mounts import READ_ONLY_FORCE_RECURSIVE, READ_ONLY_NON_RECURSIVE
 
 if TYPE_CHECKING:
@@ -43,6 +43,14 @@ class DuplicateMountPoint(InvalidParameter):
     def __init__(self, destination: str) -> None:
         super().__init__(f"Duplicate mount point: {destination}")
         self.destination = destination
+
+
+class VolumesFromMissing(InvalidParameter):
+    """The container whose mounts are wanted is not there."""
+
+    def __init__(self, container: str) -> None:
+        super().__init__(f"No such container: {container}")
+        self.container = container
 
 
 class ImageMountUnsupported(NotImplementedHere):
@@ -92,12 +100,16 @@ def resolve(
 
     The volumes come true with the transaction, which is to be the one that writes the container. mounts_of returns the
     mounts of the container that VolumesFrom names, or raises NoSuchContainer. Raises the errors of mount_syntax and of
-    volumes, DuplicateMountPoint.
+    volumes, DuplicateMountPoint, VolumesFromMissing.
     """
     points: dict[str, MountPoint] = {}
     for text in host.volumes_from or ():
         container, writable = parse_volumes_from(text)
-        for point in mounts_of(container):
+        try:
+            inherited = mounts_of(container)
+        except NoSuchContainer as error:
+            raise VolumesFromMissing(container) from error
+        for point in inherited:
             points[point.destination] = replace(point, read_write=point.read_write and writable, mode="", no_copy=True)
     for wanted in _asked_for(host, read_only_non_recursive):
         points[wanted.point.destination] = _shared(_with_volume(volumes, transaction, wanted))

@@ -12,7 +12,7 @@ import pytest
 from engine import Engine, Settings
 from engine.containers.config import ContainerConfig, HostConfig, MountPoint, MountRequest
 from engine.containers.mount_syntax import InvalidBind, InvalidMount
-from engine.containers.mounts import DuplicateMountPoint, needs_filling, prepare_sources, resolve
+from engine.containers.mounts import DuplicateMountPoint, VolumesFromMissing, needs_filling, prepare_sources, resolve
 from engine.errors import NoSuchContainer, NoSuchVolume
 from engine.volumes import Volumes
 from engine.volumes.local_mount import mount_points
@@ -219,6 +219,12 @@ def test_two_mounts_at_one_place_are_refused(engine: Engine, host: HostConfig) -
     with pytest.raises(DuplicateMountPoint) as caught:
         resolved(engine, ContainerConfig(), host, nobody)
     assert str(caught.value) == "Duplicate mount point: /b"
+
+
+def test_volumes_from_nobody(engine: Engine) -> None:
+    with pytest.raises(VolumesFromMissing) as caught:
+        resolved(engine, ContainerConfig(), HostConfig(volumes_from=["gone:ro"]), nobody)
+    assert str(caught.value) == "No such container: gone"
 
 
 def test_a_container_that_is_not_written_leaves_no_volume(engine: Engine, volumes: Volumes) -> None:
