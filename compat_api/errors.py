@@ -107,7 +107,7 @@ OWN_WORDS = frozenset(
     NoCommand NoHostGateway NoImage NoSuchLayer NoSuchVolumeDriver NoZstd NotPropagating NotRunning
     ProcessFailed ProfileNotLoaded RecursiveReadOnlyUnsupported RuntimeFailed RuntimeMissing SubpathUnusable
     UnavailableCapability UnknownCapability UnknownGroup UnknownUser UnsupportedStorageOption VolumeInUse
-    VolumeNotMounted VolumeOverFile WorkingDirectoryNotFolder
+    VolumeNotMounted VolumeOverFile VolumesFromMissing WorkingDirectoryNotFolder
     """.split()
 )
 
