@@ -23,6 +23,7 @@ from engine.storage.folders import remove_tree
 LINKS = "l"
 ROOT_MODE = 0o755  # of "/" in a container, as dockerd's own overlay driver makes it
 MAX_DEPTH = 500
+_LINK_SIZE = 26
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _SPECIAL = set(",:\\")  # of which overlayfs's options are made
 
@@ -99,8 +100,9 @@ class Overlay:
 
     def unlink(self, layer_id: str) -> None:
         """Remove a layer's link in l/."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{self._home}/{LINKS}/{_read_text(f'{self._home}/{layer_id}/link')}")
+        if link := self._link_of(layer_id):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self._home}/{LINKS}/{link}")
 
     def layer_folders(self) -> list[str]:
         """Return the names of the folders that look like a layer's."""
@@ -118,11 +120,8 @@ class Overlay:
             if not os.path.exists(f"{links}/{link}"):
                 os.unlink(f"{links}/{link}")
         for layer_id in self.layer_folders():
-            try:
-                link = _read_text(f"{self._home}/{layer_id}/link")
-            except FileNotFoundError:
-                continue
-            if not os.path.lexists(f"{links}/{link}"):
+            link = self._link_of(layer_id)
+            if link and not os.path.lexists(f"{links}/{link}"):
                 self._link(layer_id, link)
 
     def graph(self, layer_id: str) -> Graph:
@@ -171,6 +170,14 @@ class Overlay:
         short = mount_options("", lowers, layer_id, label, volatile=volatile)
         _in_folder(self._home, lambda: syscalls.mount("overlay", f"{layer_id}/merged", "overlay", 0, short))
 
+    def _link_of(self, layer_id: str) -> str:
+        """Return the name of a layer's link; "" where a kill left none, or a part of one."""
+        try:
+            link = _read_text(f"{self._home}/{layer_id}/link").strip()
+        except FileNotFoundError:
+            return ""
+        return link if link.isalnum() and len(link) == _LINK_SIZE else ""
+
     def _link(self, layer_id: str, link: str) -> None:
         target, path = f"../{layer_id}/diff", f"{self._home}/{LINKS}/{link}"
         try:
@@ -191,7 +198,7 @@ def mount_options(prefix: str, lowers: list[str], layer_id: str, label: str, *, 
 
 def new_link() -> str:
     """Return a random name for l/: 26 characters A-Z and 2-7."""
-    return base64.b32encode(os.urandom(17)).decode()[:26]
+    return base64.b32encode(os.urandom(17)).decode()[:_LINK_SIZE]
 
 
 def _in_folder(folder: str, call: Callable[[], None]) -> None:
