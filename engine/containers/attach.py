@@ -255,12 +255,18 @@ class Registration:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder = folder
         self._path = folder / os.urandom(8).hex()
         # Locked before it is visible under its name, so that a start never finds it unlocked and alive.
         hidden = self._path.with_name("." + self._path.name)
         self._fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX)
         os.rename(hidden, self._path)
+
+    @property
+    def stands(self) -> bool:
+        """Whether nobody has struck us off."""
+        return self._path.exists()
 
     def close(self) -> None:
         """Leave the queue."""
@@ -286,6 +292,13 @@ def await_attachers(folder: Path) -> None:
         finally:
             os.close(fd)
         path.unlink(missing_ok=True)
+
+
+def strike_off_attachers(folder: Path) -> None:
+    """Tell those who wait for a start that none comes of it; called when it has failed."""
+    if folder.exists():
+        for path in folder.iterdir():
+            path.unlink(missing_ok=True)
 
 
 async def attach(engine: Engine, name: str, options: AttachOptions) -> Attachment:
@@ -337,12 +350,18 @@ def _try(run_folder: Path, attachment: Attachment) -> bool:
 
 
 async def _connect_on_start(run_folder: Path, attachment: Attachment, registration: Registration) -> None:
-    """Connect as soon as a monitor listens in the run folder, then leave the queue."""
+    """Connect as soon as a monitor listens in the run folder, then leave the queue.
+
+    Returns without a connection when somebody struck us off: the start failed, or the container is gone.
+    """
     from engine.state.changes import FolderWatch
 
     try:
-        async with FolderWatch(run_folder, syscalls.IN_CREATE | syscalls.IN_MOVED_TO) as watch:
-            while not _try(run_folder, attachment):
+        mask = syscalls.IN_CREATE | syscalls.IN_MOVED_TO | syscalls.IN_DELETE
+        async with FolderWatch(mask, run_folder, registration.folder) as watch:
+            while registration.stands and not _try(run_folder, attachment):
                 await watch.wait()
+    except FileNotFoundError:
+        pass  # the container was removed meanwhile
     finally:
         registration.close()

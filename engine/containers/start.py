@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.containers import folders, rows
-from engine.containers.attach import await_attachers
+from engine.containers.attach import await_attachers, strike_off_attachers
 from engine.containers.record import DEAD, PAUSED, REMOVING, Container
 from engine.containers.settle import (
     INTENT_START,
@@ -199,6 +199,7 @@ def _script(package_folder: str) -> str:
 def _record_failure(engine: Engine, container: Container, error: EngineError) -> None:
     """Undo what a failed start did, and keep its reason where inspect shows it."""
     dismantle(engine, container)
+    strike_off_attachers(folders.attachers(engine.settings, container.id))
     if container.host.auto_remove:
         demolish(engine, container, volumes=True)
         return

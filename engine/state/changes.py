@@ -95,10 +95,10 @@ class Changes:
 
 
 class FolderWatch:
-    """An open watch on the entries of one folder: enter it, look, wait, look again."""
+    """An open watch on the entries of folders: enter it, look, wait, look again."""
 
-    def __init__(self, folder: Path, mask: int) -> None:
-        self._folder = folder
+    def __init__(self, mask: int, *folders: Path) -> None:
+        self._folders = folders
         self._mask = mask
         self._event = asyncio.Event()
         self._fd = -1
@@ -106,7 +106,8 @@ class FolderWatch:
     async def __aenter__(self) -> FolderWatch:
         self._fd = syscalls.inotify_init1()
         try:
-            syscalls.inotify_add_watch(self._fd, self._folder, self._mask)
+            for folder in self._folders:
+                syscalls.inotify_add_watch(self._fd, folder, self._mask)
         except BaseException:
             os.close(self._fd)
             raise
