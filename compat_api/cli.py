@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     uninstall.set_defaults(run=_uninstall)
     check = commands.add_parser("check", help="tell what this machine lacks for running containers")
     check.set_defaults(run=_check)
+    check.add_argument("--repair", action="store_true", help="mend what killed processes left")
     for command in (install, uninstall):
         command.add_argument("--user", action="store_true", help="units of your own, not the machine's")
         command.add_argument("--isolated", action="store_true", help="a server per connection, on isolated.sock")
@@ -116,10 +117,10 @@ def _check(options: argparse.Namespace) -> int:
     from engine import Engine, Settings
 
     given = {name: Path(value) for name in ("root", "run_root") if (value := getattr(options, name))}
-    findings = Engine(Settings(default_runtime=options.runtime, **given)).check()
+    findings = Engine(Settings(default_runtime=options.runtime, **given)).check(repair=options.repair)
     for finding in findings:
-        print(finding)
-    return 1 if findings else 0
+        print(finding.text)
+    return 1 if any(finding.serious for finding in findings) else 0
 
 
 def _version(_: argparse.Namespace) -> int:

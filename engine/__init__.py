@@ -11,6 +11,7 @@ from functools import cached_property
 
 TYPE_CHECKING = False  # typing's own, without importing typing: this is on the way to a server's first answer
 if TYPE_CHECKING:
+    from engine.check import Finding
     from engine.containers import Containers
     from engine.events import Events
     from engine.images import Images
@@ -81,6 +82,12 @@ class Engine:
         from engine.events import Events
 
         return Events(self)
+
+    def check(self, *, repair: bool = False) -> list[Finding]:
+        """Return what is wrong with this machine and this engine, in words; with repair, mend what can be."""
+        from engine.check import check
+
+        return check(self, repair=repair)
 
     @cached_property
     def system(self) -> System:

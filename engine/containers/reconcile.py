@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine import locks
@@ -25,12 +26,7 @@ log = logging.getLogger(__name__)
 
 def reconcile(engine: Engine) -> None:
     """Settle every container whose row does not agree with the machine; cheap when all do."""
-    for row in engine.database.rows(
-        "SELECT * FROM containers WHERE intent != '' OR status IN ('running', 'paused', 'restarting')"
-    ):
-        container = rows.from_row(row)
-        if not _is_doubtful(engine, container):
-            continue
+    for container, _ in _doubtful(engine):
         with locks.try_locked(engine.settings.locks, folders.lock_name(container.id)) as free:
             if not free:
                 continue
@@ -43,18 +39,36 @@ def reconcile(engine: Engine) -> None:
     _sweep_orphans(engine)
 
 
-def _is_doubtful(engine: Engine, container: Container) -> bool:
-    if container.state.intent:
-        return True
-    if not container.state.alive:
-        return False
+def doubtful(engine: Engine) -> list[str]:
+    """Return, in words, what reconcile would mend."""
+    return [f"container {container.name} ({container.id[:12]}): {doubt}" for container, doubt in _doubtful(engine)]
+
+
+def _doubtful(engine: Engine) -> Iterator[tuple[Container, str]]:
+    for row in engine.database.rows(
+        "SELECT * FROM containers WHERE intent != '' OR status IN ('running', 'paused', 'restarting')"
+    ):
+        container = rows.from_row(row)
+        if doubt := _doubt(engine, container):
+            yield container, doubt
+
+
+def _doubt(engine: Engine, container: Container) -> str:
+    state = container.state
+    if state.intent:
+        return f"its {state.intent} was cut off, or is under way"
+    if not state.alive:
+        return ""
     run_folder = folders.run(engine.settings, container.id)
-    return (
-        container.state.boot_id != rows.boot_id()
-        or monitor.exit_code(run_folder) is not None
-        or not monitor.alive(run_folder)
-        or (engine.settings.run_root / "runtime" / container.id / "exec.fifo").exists()
-    )
+    if state.boot_id != rows.boot_id():
+        return "it ran when the machine went down"
+    if monitor.exit_code(run_folder) is not None:
+        return "it has ended, and nobody has recorded that"
+    if not monitor.alive(run_folder):
+        return "its monitor is gone"
+    if (engine.settings.run_root / "runtime" / container.id / "exec.fifo").exists():
+        return "it was created, and nobody let it run"
+    return ""
 
 
 def _sweep_orphans(engine: Engine) -> None:
