@@ -104,9 +104,9 @@ OWN_WORDS = frozenset(
     InvalidNamespaceMode InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy
     InvalidSecurityOption InvalidSetting InvalidSignal InvalidTmpfsOption InvalidVolumeName InvalidVolumeOption
     InvalidVolumesFrom IpcNotShareable MalformedFilters MisplacedMountOptions MonitorMissing NetlinkFailed
-    NoCommand NoHostGateway NoImage NoSuchLayer NoSuchVolumeDriver NoZstd NotPropagating NotRunning
+    NoCommand NoDonor NoHostGateway NoImage NoSuchLayer NoSuchVolumeDriver NoZstd NotPropagating NotRunning
     ProcessFailed ProfileNotLoaded RecursiveReadOnlyUnsupported RuntimeFailed RuntimeMissing SubpathUnusable
-    UnavailableCapability UnknownCapability UnknownGroup UnknownUser UnsupportedStorageOption VolumeInUse
+    UnavailableCapability UnknownCapability UnknownExecUser UnknownGroup UnknownUser UnsupportedStorageOption VolumeInUse
     VolumeNotMounted VolumeOverFile VolumesFromMissing WorkingDirectoryNotFolder
     """.split()
 )

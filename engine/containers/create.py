@@ -20,7 +20,7 @@ from engine.containers.merge import command, merge
 from engine.containers.record import Container, Definition, NetworkState, State
 from engine.containers.remove import check_name
 from engine.containers.settle import INTENT_CREATE, demolish
-from engine.containers.validate import validate
+from engine.containers.validate import normalise_config, validate
 from engine.errors import InvalidParameter, NameInUse, NoSuchContainer
 from engine.runtime import facts, oci
 
@@ -35,6 +35,14 @@ class NoImage(InvalidParameter):
 
     def __init__(self) -> None:
         super().__init__("a container needs an image")
+
+
+class NoDonor(InvalidParameter):
+    """The container whose namespace is to be shared does not exist."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No such container: {name}")
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,9 @@ def create(engine: Engine, request: CreateRequest) -> Created:
     image = engine.images.resolve(request.config.image)
     container_id = new_id()
     host = defaults.complete(request.host, facts.gather())
-    config = _with_hostname(engine, merge(request.config, image.config), host, container_id)
+    _check_donors(engine, host)
+    config = normalise_config(merge(request.config, image.config))
+    config = _with_hostname(engine, config, host, container_id)
     path, arguments = command(config)
     container = Container(
         id=container_id,
@@ -112,6 +122,17 @@ def new_id() -> str:
         found = os.urandom(32).hex()
         if not found[:12].isdigit():
             return found
+
+
+def _check_donors(engine: Engine, host: HostConfig) -> None:
+    """Refuse to share the processes or the IPC of a container that does not exist; its network, start looks for."""
+    for mode in (host.ipc_mode, host.pid_mode):
+        kind, _, name = mode.partition(":")
+        if kind == "container":
+            try:
+                rows.find_id(engine.database, name)
+            except NoSuchContainer as error:
+                raise NoDonor(name) from error
 
 
 def _with_hostname(engine: Engine, config: ContainerConfig, host: HostConfig, container_id: str) -> ContainerConfig:

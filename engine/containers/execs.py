@@ -50,6 +50,13 @@ class ExecIsRunning(Conflict):
         self.exec_id = exec_id
 
 
+class UnknownExecUser(InvalidParameter):
+    """An exec session's user is not known in the container; cause is what the look-up says."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+
+
 class NoExecCommand(InvalidParameter):
     """An exec session without a command."""
 
@@ -103,6 +110,7 @@ def exec_create(engine: Engine, name: str, config: ExecConfig) -> str:
         raise NoExecCommand
     parse(config.detach_keys)
     _check_runs(container)
+    _check_user(container, config)
     exec_id = os.urandom(32).hex()
     with engine.database.transaction() as tx:
         tx.execute(
@@ -333,6 +341,16 @@ def _check_runs(container: Container) -> None:
         raise ContainerPaused(container.id, "exec")
     if not container.state.alive:
         raise NotRunning(container.id)
+
+
+def _check_user(container: Container, config: ExecConfig) -> None:
+    from engine.runtime.users import IdOutOfRange, UnknownGroup, UnknownUser, look_up
+
+    if config.user:
+        try:
+            look_up(f"/proc/{container.state.pid}/root", config.user)
+        except (IdOutOfRange, UnknownGroup, UnknownUser) as error:
+            raise UnknownExecUser(str(error)) from error
 
 
 def _from_row(row: sqlite3.Row) -> ExecSession:
