@@ -15,6 +15,8 @@ SOCKET_MODE = 0o660
 SOCKET_GROUP = "docker"
 BACKLOG = 4096
 
+_notify_address: str | None = None  # None until it is taken from the environment
+
 
 class CannotListen(Exception):
     """There is no socket to serve; the text says why."""
@@ -120,8 +122,14 @@ def _own(path: str) -> None:
 
 
 def notify(state: str) -> None:
-    """Tell systemd of a state such as READY=1; does nothing where nobody asked for it."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
+    """Tell systemd of a state such as READY=1; does nothing where nobody asked for it.
+
+    The address leaves the environment: a runtime that found it there would take it for its container's.
+    """
+    global _notify_address
+    if _notify_address is None:
+        _notify_address = os.environ.pop("NOTIFY_SOCKET", "")
+    address = _notify_address
     if not address:
         return
     if address.startswith("@"):

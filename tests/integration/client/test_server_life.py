@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.harness import processes
+from tests.harness.raw_http import send
 from tests.integration.conftest import Skiff
 
 MakeSkiff = Callable[..., Skiff]
@@ -48,19 +50,39 @@ def test_calls_around_the_idle_exit_never_fail(own_skiff: MakeSkiff) -> None:
 
 def test_a_killed_server_loses_no_container_and_no_exit_code(own_skiff: MakeSkiff) -> None:
     skiff = own_skiff()
-    run = skiff.docker.start(
-        "run", "-i", "--name", "survives", "busybox", "sh", "-c", "echo up; read word; echo $word; exit 17"
-    )
+    script = "echo up; until [ -e /go ]; do usleep 10000; done; echo on; exit 17"
+    run = skiff.docker.start("run", "--name", "survives", "busybox", "sh", "-c", script)
     assert run.stdout is not None
     assert run.stdout.readline() == "up\n"
     assert skiff.server.kill_servers() == 1
     run.kill()
     run.communicate()
     assert skiff.docker.ok("inspect", "-f", "{{.State.Running}}", "survives") == "true\n"
-    done = skiff.docker("attach", "survives", stdin="again\n")
-    assert (done.stdout, done.returncode) == ("again\n", 17)
-    assert skiff.docker.ok("logs", "survives") == "up\nagain\n"
+    attached = skiff.docker.start("attach", "survives")
+    skiff.docker.ok("exec", "survives", "touch", "/go")
+    attached.communicate(timeout=20)
+    assert skiff.docker.ok("wait", "survives") == "17\n"
+    assert skiff.docker.ok("logs", "survives") == "up\non\n"
     assert skiff.docker.ok("inspect", "-f", "{{.State.ExitCode}}", "survives") == "17\n"
+
+
+def test_an_exit_while_no_server_can_see_it(own_skiff: MakeSkiff) -> None:
+    skiff = own_skiff()
+    skiff.docker.ok("run", "-d", "-i", "--rm", "--name", "gone", "busybox", "cat")
+    skiff.docker.ok("run", "-d", "--name", "kept", "busybox", "sh", "-c", "until [ -e /go ]; do usleep 10000; done")
+    waiter = skiff.docker.start("wait", "kept")
+    pid = int(skiff.docker.ok("inspect", "-f", "{{.State.Pid}}", "kept"))
+    Path(f"/proc/{pid}/root/go").touch()
+    skiff.server.kill_servers()
+    waiter.communicate(timeout=20)
+    assert processes.wait_for_end(pid, 20)
+    assert skiff.docker.ok("wait", "kept") == "0\n"
+    pid = int(skiff.docker.ok("inspect", "-f", "{{.State.Pid}}", "gone"))
+    skiff.server.kill_servers()
+    os.kill(pid, signal.SIGKILL)
+    assert processes.wait_for_end(pid, 20)
+    assert send(skiff.server.url, "POST", "/containers/gone/wait?condition=removed").status in (200, 404)
+    assert skiff.docker.ok("ps", "-a", "--format", "{{.Names}}") == "kept\n"
 
 
 def test_a_server_killed_at_any_moment_of_run_leaves_a_usable_engine(own_skiff: MakeSkiff) -> None:
