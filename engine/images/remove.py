@@ -42,7 +42,7 @@ def remove(engine: Engine, text: str, *, force: bool, prune: bool) -> list[Remov
         quiet = True
     elif _is_single(image.names):
         _check(image, containers, force=force, names=[])
-        for name in image.names:
+        for name in sorted(image.names):
             _take(engine, image, name, done)
     try:
         _delete(engine, image, containers, force=force, done=done)
@@ -78,7 +78,7 @@ def _take(engine: Engine, image: Image, name: str, done: list[Removed]) -> None:
 def _delete(
     engine: Engine, image: Image, containers: list[tuple[str, str]], *, force: bool, done: list[Removed]
 ) -> None:
-    names = engine.store.image(image.id).names
+    names = sorted(engine.store.image(image.id).names)
     _check(image, containers, force=force, names=[] if force else names)
     for name in names:
         _take(engine, image, name, done)
