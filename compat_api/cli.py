@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="tell what this machine lacks for running containers")
     check.set_defaults(run=_check)
     check.add_argument("--repair", action="store_true", help="mend what killed processes left")
+    check.add_argument("--repair", action="store_true", help="also mend what killed processes have left")
     for command in (install, uninstall):
         command.add_argument("--user", action="store_true", help="units of your own, not the machine's")
         command.add_argument("--isolated", action="store_true", help="a server per connection, on isolated.sock")

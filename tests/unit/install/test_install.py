@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from compat_api import cli, install
+from engine import Engine
+from engine.check import Finding
 
 
 def layout(folder: Path) -> install.Layout:
@@ -123,3 +125,18 @@ def test_a_unit_that_cannot_be_written_is_one_clear_line(tmp_path: Path, capsys:
     (tmp_path / "units").write_text("a file, not a folder")
     assert cli.main(["install", "--units", str(tmp_path / "units")]) == 1
     assert capsys.readouterr().err.startswith(f"skiff: cannot write {tmp_path}/units/skiff.socket: ")
+
+
+def test_check_fails_for_what_no_container_can_run_without(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ["check", "--root", str(tmp_path / "root"), "--run-root", str(tmp_path / "run")]
+    found = [Finding("conmon is missing", serious=True), Finding("a mount is left")]
+    monkeypatch.setattr(Engine, "check", lambda self, *, repair=False: found)
+    assert cli.main(words) == 1
+    assert capsys.readouterr().out == "error: conmon is missing\nwarning: a mount is left\n"
+    del found[0]
+    assert cli.main(words) == 0
+    found.clear()
+    assert cli.main([*words, "--repair"]) == 0
+    assert capsys.readouterr().out == "warning: a mount is left\nnothing is missing\n"
