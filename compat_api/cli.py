@@ -40,7 +40,6 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="tell what this machine lacks for running containers")
     check.set_defaults(run=_check)
     check.add_argument("--repair", action="store_true", help="mend what killed processes left")
-    check.add_argument("--repair", action="store_true", help="also mend what killed processes have left")
     for command in (install, uninstall):
         command.add_argument("--user", action="store_true", help="units of your own, not the machine's")
         command.add_argument("--isolated", action="store_true", help="a server per connection, on isolated.sock")
@@ -120,7 +119,9 @@ def _check(options: argparse.Namespace) -> int:
     given = {name: Path(value) for name in ("root", "run_root") if (value := getattr(options, name))}
     findings = Engine(Settings(default_runtime=options.runtime, **given)).check(repair=options.repair)
     for finding in findings:
-        print(finding.text)
+        print(f"{'error' if finding.serious else 'warning'}: {finding.text}")
+    if not findings:
+        print("nothing is missing")
     return 1 if any(finding.serious for finding in findings) else 0
 
 
