@@ -46,16 +46,15 @@ WORDS: dict[str, Words] = {
     "StartOfPaused": lambda e: "cannot start a paused container, try unpause instead",
     "StartOfRemoved": lambda e: "container is marked for removal and cannot be started",
     "ContainerPaused": lambda e: (
-        f"{'Container' if e.verb == 'exec' else 'container'} {e.container_id} is paused, "
-        f"unpause the container before {e.verb}"
+        f"{'Container' if e.verb == 'exec' else 'container'} {e.name} is paused, unpause the container before {e.verb}"
     ),
     "ContainerRestarting": lambda e: (
-        f"Container {e.container_id} is restarting, wait until the container is running"
+        f"Container {e.name} is restarting, wait until the container is running"
         if e.verb == "exec"
-        else f"container {e.container_id} is restarting, wait until the container is running"
+        else f"container {e.name} is restarting, wait until the container is running"
     ),
     "RemoveOfRunning": lambda e: (
-        f'cannot remove container "/{e.name.lstrip("/")}": '
+        f'cannot remove container "{e.name}": '
         + (
             "container is paused and must be unpaused first"
             if e.status == "paused"
@@ -104,10 +103,11 @@ OWN_WORDS = frozenset(
     InvalidNamespaceMode InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy
     InvalidSecurityOption InvalidSetting InvalidSignal InvalidTmpfsOption InvalidVolumeName InvalidVolumeOption
     InvalidVolumesFrom IpcNotShareable MalformedFilters MisplacedMountOptions MonitorMissing NetlinkFailed
-    NoCommand NoDonor NoHostGateway NoImage NoSuchLayer NoSuchVolumeDriver NoZstd NotPropagating NotRunning
+    NoCommand NoDonor InvalidDangling InvalidNetworkType NoHostGateway NoImage NoSuchLayer NoSuchVolumeDriver NoZstd NotPropagating NotRunning
     ProcessFailed ProfileNotLoaded RecursiveReadOnlyUnsupported RuntimeFailed RuntimeMissing SubpathUnusable
-    UnavailableCapability UnknownCapability UnknownExecUser UnknownGroup UnknownUser UnsupportedStorageOption VolumeInUse
-    VolumeNotMounted VolumeOverFile VolumesFromMissing WorkingDirectoryNotFolder
+    UnavailableCapability UnknownCapability UnknownExecUser UnknownGroup UnknownLogDriver UnknownLogOption
+    UnknownUser UnsupportedStorageOption UnusableExecProgram UnusableProgram VolumeInUse VolumeNotMounted
+    VolumeOverFile VolumesFromMissing WorkingDirectoryNotFolder
     """.split()
 )
 

@@ -214,4 +214,61 @@ EXECS = (
     Route("GET", "/exec/{id:.*}/json", "execs:inspect", "Inspect an exec instance", answer="execs:ExecInspectAnswer"),
 )
 
-ROUTES: tuple[Route, ...] = (*SYSTEM, *CONTAINERS, *EXECS)
+NETWORKS = (
+    Route(
+        "GET",
+        "/networks",
+        "networks:list_",
+        "List networks",
+        answer="networks:NetworkAnswer[]",
+        query={"filters": "filters"},
+    ),
+    Route(
+        "GET",
+        "/networks/",
+        "networks:list_",
+        "List networks",
+        answer="networks:NetworkAnswer[]",
+        query={"filters": "filters"},
+    ),
+    Route(
+        "GET",
+        "/networks/{name:.*}",
+        "networks:inspect",
+        "Inspect a network",
+        answer="networks:NetworkAnswer",
+        query={"verbose": "boolean", "scope": "string"},
+    ),
+    Route("DELETE", "/networks/{name:.*}", "networks:remove", "Remove a network", statuses={204: "it is gone"}),
+)
+
+VOLUMES = (
+    Route(
+        "GET",
+        "/volumes",
+        "volumes:list_",
+        "List volumes",
+        answer="volumes:VolumeListAnswer",
+        query={"filters": "filters"},
+    ),
+    Route(
+        "POST",
+        "/volumes/create",
+        "volumes:create",
+        "Create a volume",
+        body="volumes:VolumeCreateBody",
+        answer="volumes:VolumeAnswer",
+        statuses={201: "the volume is there"},
+    ),
+    Route("GET", "/volumes/{name:.*}", "volumes:inspect", "Inspect a volume", answer="volumes:VolumeAnswer"),
+    Route(
+        "DELETE",
+        "/volumes/{name:.*}",
+        "volumes:remove",
+        "Remove a volume",
+        query={"force": "boolean"},
+        statuses={204: "the volume is gone"},
+    ),
+)
+
+ROUTES: tuple[Route, ...] = (*SYSTEM, *CONTAINERS, *EXECS, *NETWORKS, *VOLUMES)

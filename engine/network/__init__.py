@@ -21,6 +21,7 @@ from engine.state.codec import decode, encode
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from engine import Engine
     from engine.network.connect import ContainerNetwork, Plan
@@ -53,6 +54,13 @@ class Networks:
         if not found or not wanted.isalnum():
             raise NoSuchNetwork(name)
         return _network(found[0])
+
+    def select(self, filters: dict[str, list[str]]) -> Sequence[Network]:
+        """Return the networks that filters name, the oldest first. Raises as engine.network.listing.select."""
+        from engine.network.listing import select
+
+        used = {row[0] for row in self.database.rows("SELECT DISTINCT network_id FROM endpoints")}
+        return select(sorted(self.list(), key=lambda each: each.created), used, filters)
 
     def endpoints(self, network_id: str) -> list[tuple[str, Endpoint]]:
         """Return (container name, endpoint) of the containers that are in a network now."""

@@ -117,6 +117,13 @@ class Volumes:
         """Return all volumes, by name."""
         return [self._volume(row) for row in self._database.rows("SELECT * FROM volumes ORDER BY name")]
 
+    def select(self, filters: dict[str, list[str]]) -> Sequence[Volume]:
+        """Return the volumes that filters name. Raises InvalidFilter."""
+        from engine.volumes.listing import select
+
+        used = {row[0] for row in self._database.rows("SELECT DISTINCT volume FROM volume_uses")}
+        return select(self.list(), used, filters)
+
     def users(self, name: str) -> Sequence[str]:
         """Return the ids of the containers that have the volume, running or not."""
         rows = self._database.rows(

@@ -1,0 +1,60 @@
+"""The bodies that the network endpoints give."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from compat_api.models.go import DockerModel
+
+
+class IpamConfig(DockerModel):
+    """A range of a network's addresses."""
+
+    subnet: str = Field(default="", alias="Subnet")
+    ip_range: str = Field(default="", alias="IPRange")
+    gateway: str = Field(default="", alias="Gateway")
+
+
+class Ipam(DockerModel):
+    """How a network gives addresses away."""
+
+    driver: str = Field(alias="Driver")
+    options: dict[str, str] | None = Field(alias="Options")
+    config: list[IpamConfig] | None = Field(alias="Config")
+
+
+class NetworkContainer(DockerModel):
+    """A container's place in a network."""
+
+    name: str = Field(alias="Name")
+    endpoint_id: str = Field(alias="EndpointID")
+    mac_address: str = Field(alias="MacAddress")
+    ipv4_address: str = Field(alias="IPv4Address")
+    ipv6_address: str = Field(alias="IPv6Address")
+
+
+class ConfigFrom(DockerModel):
+    """The network whose configuration this one takes."""
+
+    network: str = Field(alias="Network")
+
+
+class NetworkAnswer(DockerModel):
+    """A network, and with inspect the containers in it."""
+
+    name: str = Field(alias="Name")
+    id: str = Field(alias="Id")
+    created: str = Field(alias="Created")
+    scope: str = Field(alias="Scope")
+    driver: str = Field(alias="Driver")
+    enable_ipv4: bool = Field(alias="EnableIPv4")
+    enable_ipv6: bool = Field(alias="EnableIPv6")
+    ipam: Ipam = Field(alias="IPAM")
+    internal: bool = Field(alias="Internal")
+    attachable: bool = Field(alias="Attachable")
+    ingress: bool = Field(alias="Ingress")
+    config_from: ConfigFrom = Field(alias="ConfigFrom")
+    config_only: bool = Field(alias="ConfigOnly")
+    containers: dict[str, NetworkContainer] = Field(alias="Containers")
+    options: dict[str, str] = Field(alias="Options")
+    labels: dict[str, str] = Field(alias="Labels")

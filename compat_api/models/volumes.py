@@ -1,0 +1,36 @@
+"""The bodies that the volume endpoints take and give."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from compat_api.models.go import DockerModel, TextMap
+
+
+class VolumeCreateBody(DockerModel):
+    """What volume to make."""
+
+    go_type: ClassVar[str] = "volume.CreateOptions"
+    name: str = ""
+    driver: str = ""
+    driver_opts: TextMap | None = None
+    labels: TextMap | None = None
+
+
+class VolumeAnswer(DockerModel):
+    """A volume."""
+
+    created_at: str
+    driver: str
+    labels: dict[str, str] | None
+    mountpoint: str
+    name: str
+    options: dict[str, str] | None
+    scope: str
+
+
+class VolumeListAnswer(DockerModel):
+    """All volumes that were asked for."""
+
+    volumes: list[VolumeAnswer]
+    warnings: list[str] | None

@@ -1,0 +1,86 @@
+"""Which networks a list request names: the filters, pure. The words of the errors are dockerd's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+
+from engine.errors import EngineError, InvalidFilter, InvalidParameter
+from engine.network.record import BRIDGE, HOST, NONE, Network
+
+FILTERS = frozenset(("dangling", "driver", "id", "label", "name", "scope", "type"))
+BUILT_IN = (BRIDGE, HOST, NONE)
+
+
+class InvalidNetworkType(EngineError):
+    """A value of the filter type that does not exist; dockerd calls this its own failure."""
+
+    def __init__(self, value: str) -> None:
+        super().__init__(f"invalid filter: 'type'='{value}'")
+        self.value = value
+
+
+class InvalidDangling(InvalidParameter):
+    """The filter dangling is neither true nor false."""
+
+    def __init__(self) -> None:
+        super().__init__('invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")')
+
+
+def select(networks: Sequence[Network], used: Collection[str], filters: dict[str, list[str]]) -> list[Network]:
+    """Return the networks that the filters name; used are the ids of those that have containers.
+
+    Raises InvalidFilter, InvalidNetworkType, InvalidDangling.
+    """
+    for name in filters:
+        if name not in FILTERS:
+            raise InvalidFilter(name)
+    wanted_type = filters.get("type", [])
+    for value in wanted_type:
+        if value not in ("builtin", "custom"):
+            raise InvalidNetworkType(value)
+    dangling = _dangling(filters.get("dangling"))
+    return [
+        network
+        for network in networks
+        if _matches(network, filters)
+        and (not wanted_type or ("builtin" if network.name in BUILT_IN else "custom") in wanted_type)
+        and (dangling is None or dangling == (network.name not in BUILT_IN and network.id not in used))
+    ]
+
+
+def _matches(network: Network, filters: dict[str, list[str]]) -> bool:
+    definition = network.definition
+    return (
+        _any(filters.get("driver"), lambda value: value == definition.driver)
+        and _any(filters.get("scope"), lambda value: value == "local")
+        and _any(filters.get("name"), lambda value: _found(value, network.name))
+        and _any(filters.get("id"), lambda value: network.id.startswith(value) or _found(value, network.id))
+        and all(_labelled(definition.labels, value) for value in filters.get("label") or ())
+    )
+
+
+def _any(values: list[str] | None, test: Callable[[str], bool]) -> bool:
+    return not values or any(test(value) for value in values)
+
+
+def _found(pattern: str, text: str) -> bool:
+    """Whether a value is in a text, as itself or as a regular expression."""
+    try:
+        return pattern in text or re.search(pattern, text) is not None
+    except re.error:
+        return False
+
+
+def _labelled(labels: dict[str, str], wanted: str) -> bool:
+    key, given, value = wanted.partition("=")
+    return key in labels and (not given or labels[key] == value)
+
+
+def _dangling(values: list[str] | None) -> bool | None:
+    if values is None:
+        return None
+    is_true, is_false = bool({"1", "true"} & set(values)), bool({"0", "false"} & set(values))
+    if is_true == is_false:
+        raise InvalidDangling
+    return is_true
