@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 def network(found: Network, endpoints: list[tuple[str, Endpoint]]) -> Json:
-    """Return a network as inspect shows it; endpoints are (container name, endpoint). The list shows it without them."""
+    """Return a network as inspect shows it, with its (container name, endpoint) pairs; the list has it without."""
     definition = found.definition
     return {
         "Name": found.name,

@@ -113,10 +113,6 @@ class Volumes:
             raise NoSuchVolume(name)
         return found
 
-    def list(self) -> list[Volume]:
-        """Return all volumes, by name."""
-        return [self._volume(row) for row in self._database.rows("SELECT * FROM volumes ORDER BY name")]
-
     def select(self, filters: dict[str, list[str]]) -> Sequence[Volume]:
         """Return the volumes that filters name. Raises InvalidFilter."""
         from engine.volumes.listing import select
@@ -237,6 +233,10 @@ class Volumes:
         for point in points:
             if point.type == "volume":
                 transaction.event("volume", "unmount", point.name, {"container": container_id, "driver": point.driver})
+
+    def list(self) -> list[Volume]:
+        """Return all volumes, by name."""
+        return [self._volume(row) for row in self._database.rows("SELECT * FROM volumes ORDER BY name")]
 
     def _alive_users(self, name: str) -> bool:
         return (
