@@ -85,7 +85,8 @@ def records(body: CreateBody) -> tuple[ContainerConfig, HostConfig, dict[str, En
 
 def _host_record(host: HostBody) -> HostConfig:
     plain = host.model_dump(exclude={"mounts"})
-    plain["port_bindings"] = {port: sides or [] for port, sides in (plain["port_bindings"] or {}).items()}
+    if host.port_bindings is not None:
+        plain["port_bindings"] = {port: sides or [] for port, sides in plain["port_bindings"].items()}
     plain["console_size"] = [*host.console_size, 0, 0][:2]
     if host.mounts is not None:
         plain["mounts"] = [each.model_dump() | _options(each) for each in host.mounts]

@@ -14,6 +14,7 @@ from compat_api.pump import pump
 from compat_api.query import go_integer
 from compat_api.shapes.times import SECOND, rfc3339_nano_fixed
 from engine.containers.attach import AttachOptions
+from engine.containers.detach_keys import parse
 from engine.containers.logs import LogOptions
 from engine.errors import EngineError
 
@@ -38,6 +39,7 @@ async def attach(request: Request) -> Answer:
         detach_keys=query.get("detachKeys"),
     )
     try:
+        parse(options.detach_keys)
         attachment = await containers.attach(request.name, options)
     except EngineError as error:
         return await _refuse(request, error)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from compat_api.answers import Answer, Empty, Json
 from compat_api.framing import RAW_STREAM, content_type
 from compat_api.headers import COMMON
+from compat_api.problems import Problem
 from compat_api.pump import encode, pump
 from compat_api.saying import uint32
+from engine.containers.detach_keys import InvalidDetachKeys
 from engine.containers.execs import ExecConfig, NoExecCommand
 from engine.errors import EngineError
 
@@ -28,7 +30,10 @@ async def create(request: Request) -> Answer:
     plain = body.model_dump()
     if not request.since("1.42"):
         plain["console_size"] = None
-    exec_id = await request.call(request.engine.containers.exec_create, request.name, ExecConfig(**plain))
+    try:
+        exec_id = await request.call(request.engine.containers.exec_create, request.name, ExecConfig(**plain))
+    except InvalidDetachKeys as error:
+        raise Problem(f"Invalid escape keys ({error.keys}) provided") from None
     return Json({"Id": exec_id}, status=201)
 
 

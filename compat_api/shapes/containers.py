@@ -24,7 +24,8 @@ def inspect(container: Container, folder: Path, layers: dict[str, str], sizes: t
     of the whole root file system.
     """
     definition, state = container.definition, container.state
-    started = bool(state.run)
+    tried = bool(state.run or state.error)
+    logged = bool(state.run or state.exit_code in (126, 127))  # a start that gets as far as the program makes a log
     found: Json = {
         "Id": container.id,
         "Created": rfc3339_nano(container.created),
@@ -32,10 +33,10 @@ def inspect(container: Container, folder: Path, layers: dict[str, str], sizes: t
         "Args": definition.args,
         "State": state_of(state),
         "Image": f"sha256:{container.image_id}" if container.image_id else "",
-        "ResolvConfPath": str(folder / "resolv.conf") if started else "",
-        "HostnamePath": str(folder / "hostname") if started else "",
-        "HostsPath": str(folder / "hosts") if started else "",
-        "LogPath": str(folder / "container.log") if started else "",
+        "ResolvConfPath": str(folder / "resolv.conf") if tried else "",
+        "HostnamePath": str(folder / "hostname") if tried else "",
+        "HostsPath": str(folder / "hosts") if tried else "",
+        "LogPath": str(folder / "container.log") if logged else "",
         "Name": f"/{container.name}",
         "RestartCount": state.restart_count,
         "Driver": DRIVER,

@@ -34,18 +34,18 @@ BATCH_MESSAGES = 64
 class ContainerPaused(Conflict):
     """The container is paused and the verb needs it to run."""
 
-    def __init__(self, container_id: str, verb: str) -> None:
-        super().__init__(f"container {container_id} is paused, so it cannot {verb}")
-        self.container_id = container_id
+    def __init__(self, name: str, verb: str) -> None:
+        super().__init__(f"container {name} is paused: cannot {verb}")
+        self.name = name
         self.verb = verb
 
 
 class ContainerRestarting(Conflict):
     """The container is between two runs."""
 
-    def __init__(self, container_id: str, verb: str) -> None:
-        super().__init__(f"container {container_id} is restarting, so it cannot {verb}")
-        self.container_id = container_id
+    def __init__(self, name: str, verb: str) -> None:
+        super().__init__(f"container {name} is restarting: cannot {verb}")
+        self.name = name
         self.verb = verb
 
 
@@ -308,7 +308,7 @@ async def attach(engine: Engine, name: str, options: AttachOptions) -> Attachmen
     """
     container_id = await off_loop(rows.find_id, engine.database, name)
     container = await off_loop(rows.get, engine.database, container_id)
-    _refuse(container)
+    _refuse(container, name)
     attachment = Attachment(tty=container.config.tty, options=options)
     if options.logs:
         from engine.containers.logs import history
@@ -329,11 +329,11 @@ async def attach(engine: Engine, name: str, options: AttachOptions) -> Attachmen
     return attachment
 
 
-def _refuse(container: Container) -> None:
+def _refuse(container: Container, name: str) -> None:
     if container.state.status == "paused":
-        raise ContainerPaused(container.id, "be attached to")
+        raise ContainerPaused(name, "attach")
     if container.state.status == "restarting":
-        raise ContainerRestarting(container.id, "be attached to")
+        raise ContainerRestarting(name, "attach")
 
 
 def _record(engine: Engine, container: Container) -> None:

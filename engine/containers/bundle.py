@@ -90,7 +90,7 @@ def network_request(container: Container) -> NetworkRequest:
         domainname=config.domainname,
         mode=NONE if config.network_disabled else host.network_mode,
         endpoints=container.definition.endpoints,
-        ports=host.port_bindings,
+        ports=host.port_bindings or {},
         exposed=config.exposed_ports or [],
         publish_all=host.publish_all_ports,
         dns=host.dns or [],

@@ -144,7 +144,7 @@ class HostConfig:
     container_id_file: str = ""
     log_config: LogConfig = field(default_factory=LogConfig)
     network_mode: str = ""
-    port_bindings: dict[str, list[PortBinding]] = field(default_factory=dict)
+    port_bindings: dict[str, list[PortBinding]] | None = None
     restart_policy: RestartPolicy = field(default_factory=RestartPolicy)
     auto_remove: bool = False
     volume_driver: str = ""

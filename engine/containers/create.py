@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from engine import locks
 from engine.containers import defaults, folders, mounts, names, rows
 from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig, MountPoint
-from engine.containers.merge import command, merge
+from engine.containers.merge import NoCommand, command, merge
 from engine.containers.record import Container, Definition, NetworkState, State
 from engine.containers.remove import check_name
 from engine.containers.settle import INTENT_CREATE, demolish
@@ -75,7 +75,7 @@ def create(engine: Engine, request: CreateRequest) -> Created:
     warnings = validate(request.config, request.host)
     runtime = oci.find(request.host.runtime, default=settings.default_runtime, run_root=settings.run_root)
     if not request.config.image:
-        raise NoImage
+        raise NoImage if request.config.cmd or request.config.entrypoint else NoCommand
     image = engine.images.resolve(request.config.image)
     container_id = new_id()
     host = defaults.complete(request.host, facts.gather())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.containers import log_drivers
 from engine.containers.config import HostConfig
 from engine.runtime.cgroups import V2
 from engine.runtime.facts import HostFacts
@@ -27,6 +28,7 @@ def complete(host: HostConfig, facts: HostFacts) -> HostConfig:
         security.append(LABEL_DISABLE)
     return replace(
         host,
+        log_config=log_drivers.complete(host.log_config),
         memory_swap=host.memory * 2 if host.memory > 0 and host.memory_swap == 0 else host.memory_swap,
         shm_size=host.shm_size or SHM_SIZE,
         ipc_mode=host.ipc_mode or "private",

@@ -109,7 +109,7 @@ def exec_create(engine: Engine, name: str, config: ExecConfig) -> str:
     if not config.cmd:
         raise NoExecCommand
     parse(config.detach_keys)
-    _check_runs(container)
+    _check_runs(container, name)
     _check_user(container, config)
     exec_id = os.urandom(32).hex()
     with engine.database.transaction() as tx:
@@ -130,9 +130,9 @@ def exec_get(engine: Engine, exec_id: str) -> ExecSession:
 
 
 def exec_ids(engine: Engine, container_id: str) -> list[str]:
-    """Return the ids of a container's running exec sessions, oldest first."""
+    """Return the ids of a container's exec sessions that run or have not run yet, oldest first."""
     found = engine.database.rows(
-        "SELECT id FROM exec_sessions WHERE container_id = ? AND status = ? ORDER BY created", (container_id, RUNNING)
+        "SELECT id FROM exec_sessions WHERE container_id = ? AND status != ? ORDER BY created", (container_id, EXITED)
     )
     return [row["id"] for row in found]
 
@@ -201,7 +201,7 @@ def settle_exec(engine: Engine, container_id: str, exec_id: str, code: int | Non
             code = LOST
     with engine.database.transaction() as tx:
         done = tx.execute(
-            "UPDATE exec_sessions SET status = ?, exit_code = ?, pid = 0 WHERE id = ? AND status = ?",
+            "UPDATE exec_sessions SET status = ?, exit_code = ? WHERE id = ? AND status = ?",
             (EXITED, code, exec_id, RUNNING),
         )
         row = tx.execute("SELECT * FROM containers WHERE id = ?", (container_id,)).fetchone()
@@ -218,7 +218,7 @@ def _launch(
 
     with locks.locked(engine.settings.locks, folders.lock_name(session.container_id)):
         container = settled(engine, session.container_id)
-        _check_runs(container)
+        _check_runs(container, container.id)
         config = session.config
         terminal = config.tty if tty is None else tty
         with engine.database.transaction() as tx:
@@ -336,9 +336,9 @@ def _record_failure(engine: Engine, session: ExecSession, error: EngineError) ->
         )
 
 
-def _check_runs(container: Container) -> None:
+def _check_runs(container: Container, name: str) -> None:
     if container.state.status == PAUSED:
-        raise ContainerPaused(container.id, "exec")
+        raise ContainerPaused(name, "exec")
     if not container.state.alive:
         raise NotRunning(container.id)
 

@@ -83,6 +83,10 @@ class NetworkState:
     endpoints: dict[str, ConnectedEndpoint] = field(default_factory=dict)  # by network name
     ports: dict[str, list[tuple[str, str]] | None] = field(default_factory=dict)  # "80/tcp": [(host ip, host port)]
 
+    def disconnected(self) -> NetworkState:
+        """Return what is left to be told of it when the container has ended: which networks they were."""
+        return NetworkState(endpoints={name: ConnectedEndpoint(end.network_id) for name, end in self.endpoints.items()})
+
 
 @dataclass(frozen=True, slots=True)
 class Container:

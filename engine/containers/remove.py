@@ -52,7 +52,7 @@ def remove(engine: Engine, name: str, *, force: bool = False, volumes: bool = Fa
     container = rows.get(engine.database, container_id)
     if container.state.status in (RUNNING, PAUSED, RESTARTING):
         if not force:
-            raise RemoveOfRunning(container.name, container.state.status)
+            raise RemoveOfRunning(name, container.state.status)
         if container.state.alive:
             try:
                 kill(engine, container_id)
@@ -66,7 +66,7 @@ def remove(engine: Engine, name: str, *, force: bool = False, volumes: bool = Fa
         except NoSuchContainer:
             return
         if container.state.alive:
-            raise RemoveOfRunning(container.name, container.state.status)
+            raise RemoveOfRunning(name, container.state.status)
         with engine.database.transaction() as tx:
             rows.change(tx, container_id, intent=INTENT_REMOVE, status=REMOVING)
         demolish(engine, container, volumes=volumes)

@@ -17,6 +17,7 @@ from engine.containers import folders, rows
 from engine.containers.record import EXITED, RESTARTING, Container
 from engine.errors import NoSuchContainer
 from engine.runtime import monitor, oci
+from engine.state.codec import encode
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -124,7 +125,7 @@ def finish(engine: Engine, container: Container, code: int) -> Container:
                 exit_code=code,
                 oom_killed=int(oom_killed),
                 finished=finished,
-                network="{}",
+                network=encode(container.network.disconnected()),
                 intent="",
             )
     if remove:

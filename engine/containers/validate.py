@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 from dataclasses import replace
 
-from engine.containers import mounts
+from engine.containers import log_drivers, mounts
 from engine.containers.config import ContainerConfig, Healthcheck, HostConfig, RestartPolicy
 from engine.errors import EngineError, InvalidParameter
 from engine.runtime import capabilities, facts
@@ -90,7 +90,7 @@ def validate(config: ContainerConfig, host: HostConfig, known: HostFacts | None 
     _check_bandwidth(host)
     check_config(config)
     warnings = check_host(host, known)
-    return [*warnings, *check_platform(host, known)]
+    return [*warnings, *check_platform(host, known), *log_drivers.check(host.log_config)]
 
 
 def check_config(config: ContainerConfig) -> None:
@@ -254,7 +254,7 @@ def _check_bandwidth(host: HostConfig) -> None:
 
 
 def _check_ports(host: HostConfig) -> None:
-    for port, bindings in host.port_bindings.items():
+    for port, bindings in (host.port_bindings or {}).items():
         _check_port(port.partition("/")[0], ranges=False)
         for binding in bindings or ():
             _check_port(binding.host_port.partition("/")[0], ranges=True)

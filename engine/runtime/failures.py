@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from engine.errors import EngineError
+from engine.errors import EngineError, InvalidParameter
 
 CREATE_PREFIX = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
 RUNC_CREATE = "runc create failed: unable to start container process: "
@@ -33,14 +33,17 @@ class ProcessFailed(EngineError):
 class StartFailed(ProcessFailed):
     """A container's process could not be made."""
 
-    @property
-    def callers_fault(self) -> bool:
-        """Whether the container names a program that cannot be run."""
-        return self.exit_code in (NOT_FOUND, NOT_EXECUTABLE)
+
+class UnusableProgram(StartFailed, InvalidParameter):
+    """A container names a program that is missing or cannot be run."""
 
 
 class ExecFailed(ProcessFailed):
     """An exec session's process could not be made."""
+
+
+class UnusableExecProgram(ExecFailed, InvalidParameter):
+    """An exec session names a program that is missing or cannot be run."""
 
 
 def start_failed(text: str, program: str) -> StartFailed:
@@ -48,13 +51,17 @@ def start_failed(text: str, program: str) -> StartFailed:
     cause, code = explain(text, program)
     if cause is None:
         return StartFailed(CREATE_PREFIX + text, OTHER)
-    return StartFailed(CREATE_PREFIX + RUNC_CREATE + IN_INIT + cause, code)
+    kind = UnusableProgram if code in (NOT_FOUND, NOT_EXECUTABLE) else StartFailed
+    return kind(CREATE_PREFIX + RUNC_CREATE + IN_INIT + cause, code)
 
 
 def exec_failed(text: str, program: str) -> ExecFailed:
     """Return the error for what the runtime wrote when it was to run program in a container."""
     cause, code = explain(text, program)
-    return ExecFailed(EXEC_PREFIX + (cause or text), code if cause else NOT_EXECUTABLE)
+    if cause is None:
+        return ExecFailed(EXEC_PREFIX + text, NOT_EXECUTABLE)
+    kind = UnusableExecProgram if code in (NOT_FOUND, NOT_EXECUTABLE) else ExecFailed
+    return kind(EXEC_PREFIX + cause, code)
 
 
 def explain(text: str, program: str) -> tuple[str | None, int]:

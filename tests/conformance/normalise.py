@@ -41,9 +41,11 @@ def value(found: Any, ids: dict[str, str], key: str = "") -> Any:
     if isinstance(found, list):
         items = [value(each, ids, key) for each in found]
         # dockerd walks a map for these, in an order that is another one each time.
-        return sorted(items, key=repr) if key in ("Mounts", "Ports", "ContainersDeleted") else items
-    if key in ("Pid", "Created", "SizeRootFs", "SpaceReclaimed") and isinstance(found, int):
+        return sorted(items, key=repr) if key in ("Mounts", "Ports", "ContainersDeleted", "ExecIDs") else items
+    if key in ("Pid", "Created", "SizeRootFs") and isinstance(found, int):
         return "<number>" if found else 0
+    if key in ("SizeRw", "SpaceReclaimed"):  # what the engine itself put into the layer counts with some
+        return "<number>"
     if not isinstance(found, str):
         return found
     if key in OPAQUE:

@@ -177,10 +177,10 @@ def a_life(s: Session) -> None:
     s.call("POST", "/containers/conf-a/kill?signal=NOPE")
     s.call("POST", "/containers/conf-a/kill?signal=0")
     s.call("POST", "/containers/conf-a/restart?t=0")
+    s.call("POST", "/containers/conf-a/kill")
+    s.wait("conf-a")
+    s.call("GET", "/containers/conf-a/json")
     s.call("POST", "/containers/conf-a/rename?name=conf-b")
-    s.call("GET", "/containers/json", query={"filters": {"name": ["^/conf-b$"]}})
-    s.call("POST", "/containers/conf-b/kill")
-    s.wait("conf-b")
     s.call("GET", "/containers/conf-b/json")
     s.call("GET", "/containers/json", query={"all": "1", "filters": {"name": ["^/conf-b$"]}})
     for verb in ("kill", "stop", "pause", "unpause", "resize?h=1&w=1", "wait"):

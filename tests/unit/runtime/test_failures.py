@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.errors import InvalidParameter
 from engine.runtime.failures import exec_failed, start_failed
 
 START = (
@@ -25,7 +26,7 @@ START = (
 )  # fmt: skip
 def test_start(said: str, program: str, words: str, code: int) -> None:
     error = start_failed(said, program)
-    assert (str(error), error.exit_code, error.callers_fault) == (START + words, code, code != 128)
+    assert (str(error), error.exit_code, isinstance(error, InvalidParameter)) == (START + words, code, code != 128)
 
 
 def test_an_unknown_cause_is_passed_on() -> None:
