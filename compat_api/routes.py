@@ -34,6 +34,112 @@ class Route:
 SYSTEM = (
     Route("GET", "/_ping", "system:ping", "Tell that the server is there", stream="text/plain"),
     Route("HEAD", "/_ping", "system:ping", "Tell that the server is there", stream="text/plain"),
+    Route("GET", "/version", "system:version", "Get version", answer="system:VersionAnswer"),
+    Route("GET", "/info", "system:info", "Get system information", answer="system:InfoAnswer"),
+    Route("POST", "/auth", "system:auth", "Check credentials", body="system:AuthBody", answer="system:AuthAnswer"),
+    Route(
+        "GET",
+        "/events",
+        "events:events",
+        "Monitor events",
+        answer="system:EventMessage",
+        query={"since": "string", "until": "string", "filters": "filters"},
+        stream="application/json",
+    ),
+    Route(
+        "GET",
+        "/system/df",
+        "disk_usage:usage",
+        "Get data usage information",
+        answer="system:DiskUsageAnswer",
+        query={"type": "strings"},
+        since="1.25",
+    ),
+)
+
+IMAGES = (
+    Route(
+        "GET",
+        "/images/json",
+        "images:list_",
+        "List images",
+        answer="images:ImageSummaryAnswer[]",
+        query={"all": "boolean", "filters": "filters", "shared-size": "boolean", "manifests": "boolean"},
+    ),
+    Route(
+        "GET",
+        "/images/get",
+        "images:save",
+        "Export several images",
+        query={"names": "strings", "platform": "string"},
+        stream="application/x-tar",
+    ),
+    Route(
+        "GET",
+        "/images/{name:.*}/get",
+        "images:save",
+        "Export an image",
+        query={"platform": "string"},
+        stream="application/x-tar",
+    ),
+    Route(
+        "GET",
+        "/images/{name:.*}/history",
+        "images:history",
+        "Get the history of an image",
+        answer="images:HistoryAnswer[]",
+        query={"platform": "string"},
+    ),
+    Route(
+        "GET",
+        "/images/{name:.*}/json",
+        "images:inspect",
+        "Inspect an image",
+        answer="images:ImageInspectAnswer",
+        query={"manifests": "boolean", "platform": "string"},
+    ),
+    Route(
+        "POST",
+        "/images/load",
+        "images:load",
+        "Import images",
+        answer="images:ProgressAnswer",
+        query={"quiet": "boolean", "platform": "string"},
+        stream="application/json",
+    ),
+    Route(
+        "POST",
+        "/images/create",
+        "images:create",
+        "Create an image",
+        answer="images:ProgressAnswer",
+        query={
+            "fromImage": "string",
+            "fromSrc": "string",
+            "repo": "string",
+            "tag": "string",
+            "message": "string",
+            "changes": "strings",
+            "platform": "string",
+        },
+        stream="application/json",
+    ),
+    Route(
+        "POST",
+        "/images/{name:.*}/tag",
+        "images:tag",
+        "Tag an image",
+        query={"repo": "string", "tag": "string"},
+        statuses={201: "the image has the name"},
+    ),
+    Route(
+        "DELETE",
+        "/images/{name:.*}",
+        "images:remove",
+        "Remove an image",
+        answer="images:RemovedAnswer[]",
+        query={"force": "boolean", "noprune": "boolean", "platforms": "strings"},
+    ),
 )
 
 CONTAINERS = (
@@ -271,4 +377,4 @@ VOLUMES = (
     ),
 )
 
-ROUTES: tuple[Route, ...] = (*SYSTEM, *CONTAINERS, *EXECS, *NETWORKS, *VOLUMES)
+ROUTES: tuple[Route, ...] = (*SYSTEM, *CONTAINERS, *EXECS, *IMAGES, *NETWORKS, *VOLUMES)

@@ -2,14 +2,55 @@
 
 from __future__ import annotations
 
-from time import time
+import time
+from typing import TYPE_CHECKING
 
-from compat_api.answers import Answer, Plain
+from compat_api.answers import Answer, Json, Plain
 from compat_api.headers import ping as ping_answer
-from compat_api.request import Request
+from compat_api.problems import Problem
+
+if TYPE_CHECKING:
+    from compat_api.request import Request
 
 
 async def ping(request: Request) -> Answer:
     """Answer GET and HEAD /_ping, with the bytes that the front door sends."""
-    headers, body = ping_answer(request.method, time())
+    headers, body = ping_answer(request.method, time.time())
     return Plain(headers, body, complete=True)
+
+
+async def version(request: Request) -> Answer:
+    """Say which versions work here."""
+    from compat_api.shapes.system import version as shape
+
+    return Json(shape(await request.call(request.engine.system.versions)))
+
+
+async def info(request: Request) -> Answer:
+    """Describe the machine and the engine."""
+    from compat_api.shapes.system import info as shape
+
+    facts = await request.call(request.engine.system.facts)
+    return Json(shape(facts, time.time_ns(), request.version))
+
+
+async def auth(request: Request) -> Answer:
+    """Try a user's credentials at a registry."""
+    from compat_api.decode import decode_value
+    from compat_api.go_json import SyntaxProblem, TrailingContent, loads
+    from compat_api.models.system import AuthBody
+    from compat_api.problems import BadRequest
+    from engine.registry.login import Credentials, login
+
+    text = (await request.raw_body()).decode(errors="replace")
+    try:
+        given = decode_value(AuthBody, loads(text))
+    except SyntaxProblem as problem:  # dockerd takes these for failures of its own
+        raise Problem(str(problem)) from None
+    except TrailingContent:
+        raise Problem("unexpected content after JSON") from None
+    except BadRequest as problem:
+        raise Problem(problem.message.removeprefix("invalid JSON: ")) from None
+    credentials = Credentials(given.username, given.password, given.identitytoken)
+    token = await request.call(login, given.serveraddress, credentials)
+    return Json({"IdentityToken": token, "Status": "Login Succeeded"})

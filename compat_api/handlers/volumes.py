@@ -27,7 +27,7 @@ async def create(request: Request) -> Answer:
     """Make a volume, or find the one of this name."""
     from compat_api.models.volumes import VolumeCreateBody
 
-    body = await request.body(VolumeCreateBody, required=True)
+    body = await request.body(VolumeCreateBody)
     made = await request.call(
         request.engine.volumes.create,
         body.name or None,

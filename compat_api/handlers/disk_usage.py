@@ -1,0 +1,91 @@
+"""What images, containers and volumes take on disk."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from compat_api.answers import Answer, Json
+from compat_api.problems import BadRequest
+from compat_api.shapes import containers, images, volumes
+from engine.containers.listing import ListQuery
+from engine.errors import NotFound
+
+if TYPE_CHECKING:
+    from compat_api.request import Request
+    from engine import Engine
+
+KINDS = ("container", "image", "volume", "build-cache")
+
+
+async def usage(request: Request) -> Answer:
+    """Sum up what takes room, or only the kinds that are asked for."""
+    kinds = request.query.all("type") if request.since("1.42") else []
+    for kind in kinds:
+        if kind not in KINDS:
+            raise BadRequest(f"unknown object type: {kind}")
+    return Json(await request.call(_usage, request.engine, set(kinds or KINDS), request.version))
+
+
+def _usage(engine: Engine, kinds: set[str], api: tuple[int, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {"LayersSize": 0, "Images": None, "Containers": None, "Volumes": None, "BuildCache": None}
+    if "image" in kinds:
+        found["LayersSize"] = sum(engine.store.layer_size(layer) for layer in engine.store.all_layers())
+        found["Images"] = _images(engine, api)
+    if "container" in kinds:
+        found["Containers"] = _containers(engine)
+    if "volume" in kinds:
+        found["Volumes"] = _volumes(engine)
+    if "build-cache" in kinds:
+        found["BuildCache"] = []
+    if api < (1, 42):
+        found["BuilderSize"] = 0
+    return found
+
+
+def _images(engine: Engine, api: tuple[int, ...]) -> list[dict[str, Any]]:
+    from engine.images.listing import ImageQuery
+
+    shown = []
+    for each in engine.images.list(ImageQuery(shared_size=True)):
+        summary = images.summary(each, (1, 51))
+        summary |= {"RepoTags": each.repo_tags or None, "RepoDigests": each.repo_digests or None}
+        shown.append({**summary, "VirtualSize": each.size} if api < (1, 44) else summary)
+    return shown
+
+
+def _containers(engine: Engine) -> list[dict[str, Any]]:
+    now = time.time_ns()
+    shown = []
+    for each in engine.containers.list(ListQuery(all=True)):
+        try:
+            same = engine.images.resolve(each.config.image).id == each.image_id
+        except NotFound:
+            same = False
+        name = each.config.image if same else f"sha256:{each.image_id}"
+        shown.append(containers.summary(each, name, now, engine.containers.sizes(each)))
+    return shown
+
+
+def _volumes(engine: Engine) -> list[dict[str, Any]]:
+    return [
+        volumes.volume(each)
+        | {"UsageData": {"RefCount": len(engine.volumes.users(each.name)), "Size": folder_size(each.path)}}
+        for each in engine.volumes.list()
+    ]
+
+
+def folder_size(path: os.PathLike[str] | str) -> int:
+    """Return the bytes of all files below a folder, those with several names once."""
+    total, seen = 0, set()
+    for folder, _, names in os.walk(path):
+        for name in names:
+            try:
+                found = os.lstat(os.path.join(folder, name))
+            except FileNotFoundError:
+                continue
+            if (found.st_dev, found.st_ino) not in seen:
+                seen.add((found.st_dev, found.st_ino))
+                total += found.st_size
+    return total

@@ -1,0 +1,111 @@
+"""What the image endpoints answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from compat_api.models.go import DockerModel
+
+
+class ImageSummaryAnswer(DockerModel):
+    """An image in the list."""
+
+    containers: int
+    created: int
+    id: str = Field(alias="Id")
+    labels: dict[str, str] | None
+    parent_id: str = Field(alias="ParentId")
+    repo_digests: list[str] | None
+    repo_tags: list[str] | None
+    shared_size: int
+    size: int
+    virtual_size: int | None = None
+
+
+class GraphDriver(DockerModel):
+    """Where the layers lie."""
+
+    data: dict[str, str] | None
+    name: str
+
+
+class RootFs(DockerModel):
+    """The layers' digests."""
+
+    type: str
+    layers: list[str] | None = None
+
+
+class Metadata(DockerModel):
+    """What this machine knows of an image."""
+
+    last_tag_time: str
+
+
+class ImageInspectAnswer(DockerModel):
+    """Everything about an image."""
+
+    id: str = Field(alias="Id")
+    repo_tags: list[str]
+    repo_digests: list[str]
+    parent: str
+    comment: str
+    created: str | None = None
+    container_config: dict[str, Any] | None = None
+    docker_version: str
+    author: str
+    architecture: str
+    variant: str | None = None
+    os: str
+    os_version: str | None = None
+    size: int
+    virtual_size: int | None = None
+    graph_driver: GraphDriver
+    root_fs: RootFs = Field(alias="RootFS")
+    metadata: Metadata
+    config: dict[str, Any]
+
+
+class HistoryAnswer(DockerModel):
+    """A step of an image's making."""
+
+    comment: str
+    created: int
+    created_by: str
+    id: str = Field(alias="Id")
+    size: int
+    tags: list[str] | None
+
+
+class RemovedAnswer(DockerModel):
+    """One thing that a removal did."""
+
+    untagged: str | None = None
+    deleted: str | None = None
+
+
+class ProgressDetail(DockerModel):
+    """How far something is."""
+
+    current: int = Field(alias="current")
+    total: int = Field(alias="total")
+
+
+class ErrorDetail(DockerModel):
+    """What went wrong."""
+
+    message: str = Field(alias="message")
+
+
+class ProgressAnswer(DockerModel):
+    """A line of a stream that tells of progress."""
+
+    status: str | None = Field(default=None, alias="status")
+    stream: str | None = Field(default=None, alias="stream")
+    id: str | None = Field(default=None, alias="id")
+    progress: str | None = Field(default=None, alias="progress")
+    progress_detail: ProgressDetail | None = Field(default=None, alias="progressDetail")
+    error: str | None = Field(default=None, alias="error")
+    error_detail: ErrorDetail | None = Field(default=None, alias="errorDetail")

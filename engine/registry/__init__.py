@@ -1,0 +1,1 @@
+"""Talking to image registries (the distribution specification's API, version 2)."""
