@@ -11,7 +11,6 @@ from compat_api.body_reader import BodyReader, iterate_off_loop
 from compat_api.errors import status_and_words
 from compat_api.problems import BadRequest, Problem
 from compat_api.shapes import images as shapes
-from compat_api.shapes import progress
 from engine.images.listing import ImageQuery
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ async def history(request: Request) -> Answer:
     platform = platforms.wanted(request, "1.48")
     if platform:
         _check_platform(request.name, await request.call(request.engine.images.inspect, request.name), platform)
-    return Json([shapes.history_entry(each) for each in await request.call(_history, request.engine, request.name)])
+    return Json([shapes.history(each) for each in await request.call(_history, request.engine, request.name)])
 
 
 async def tag(request: Request) -> Answer:
@@ -106,7 +105,8 @@ async def load(request: Request) -> Answer:
     loaded = iterate_off_loop(partial(request.engine.images.load, body))
     try:
         async for event in loaded:
-            for line in progress.loaded(event, quiet=quiet):
+            line = shapes.loaded(event, quiet=quiet)
+            if line is not None:
                 await stream.progress(line)
     except Exception as error:
         _, words, expected = status_and_words(error)
