@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from compat_api.request import Request
     from engine import Engine
     from engine.containers.record import Container
-
-_PLATFORM = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 async def list_(request: Request) -> Answer:
@@ -44,7 +41,7 @@ async def create(request: Request) -> Answer:
         raise BadRequest("config cannot be empty in order to create a container")
     warnings = adapt(body, request.version)
     config, host, endpoints = records(body)
-    platform = _platform(request.query.get("platform")) if request.since("1.41") else ""
+    platform = request.query.get("platform") if request.since("1.41") else ""
     wanted = CreateRequest(request.query.get("name"), config, host, endpoints, platform)
     made = await request.call(request.engine.containers.create, wanted)
     return Json({"Id": made.id, "Warnings": [*made.warnings, *warnings]}, status=201)
@@ -122,16 +119,3 @@ def _add_old_aliases(container: Container, networks: shapes.Json) -> None:
         if name not in ("default", "bridge", "host", "none"):
             own = [container.id[:12], container.config.hostname]
             endpoint["Aliases"] = list(dict.fromkeys([*(endpoint["Aliases"] or ()), *own]))
-
-
-def _platform(text: str) -> str:
-    parts = text.split("/")
-    if text and len(parts) > 3:
-        raise BadRequest(f'"{text}": cannot parse platform specifier: invalid argument')
-    for part in parts if text else ():
-        if not _PLATFORM.fullmatch(part):
-            raise BadRequest(
-                f'"{part}" is an invalid component of "{text}": platform specifier component must match '
-                '"^[A-Za-z0-9_.-]+$": invalid argument'
-            )
-    return text

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.containers import defaults, folders, mounts, names, rows
+from engine.containers import defaults, folders, mounts, names, platform, rows
 from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig, MountPoint
 from engine.containers.merge import NoCommand, command, merge
 from engine.containers.record import Container, Definition, NetworkState, State
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine import Engine
+    from engine.images.record import Image
 
 
 class NoImage(InvalidParameter):
@@ -77,6 +78,7 @@ def create(engine: Engine, request: CreateRequest) -> Created:
     if not request.config.image:
         raise NoImage if request.config.cmd or request.config.entrypoint else NoCommand
     image = engine.images.resolve(request.config.image)
+    warnings += _check_platform(request, image)
     container_id = new_id()
     host = defaults.complete(request.host, facts.gather())
     _check_donors(engine, host)
@@ -114,6 +116,13 @@ def create(engine: Engine, request: CreateRequest) -> Created:
             rows.change(tx, container_id, intent="")
             rows.event(tx, container, "create")
     return Created(container_id, warnings)
+
+
+def _check_platform(request: CreateRequest, image: Image) -> list[str]:
+    from engine.images.importing import own_platform, parse_platform
+
+    wanted = parse_platform(request.platform) if request.platform else None
+    return platform.check(request.config.image, platform.of_image(image.document), wanted, own_platform())
 
 
 def new_id() -> str:

@@ -115,7 +115,7 @@ def parse_platform(text: str) -> tuple[str, str, str]:
         return own
     parts = text.lower().split("/")
     if len(parts) > 3:
-        raise InvalidPlatform(f"{json.dumps(text)}: invalid platform specifier: invalid argument")
+        raise InvalidPlatform(f"{json.dumps(text)}: cannot parse platform specifier: invalid argument")
     for part in parts:
         if not _PART.fullmatch(part):
             raise InvalidPlatform(
