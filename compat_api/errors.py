@@ -95,19 +95,19 @@ WORDS: dict[str, Words] = {
 # Errors that say in dockerd's words, or in the engine's where dockerd has none, what they are.
 OWN_WORDS = frozenset(
     """
-    AlreadyStopped BadArchive BadExtraHost BadNameserver BadStorageConfiguration BlockDeviceUnusable
-    CdiDeviceUnknown ConflictingReadOnlyOptions ConflictingSettings DeviceDriverMissing DeviceUnusable
-    DuplicateMountPoint FirewallFailed FirewallMissing HybridCgroupRefused IdOutOfRange ImageMountUnsupported
-    InitMissing InvalidBind InvalidBindMode InvalidCapability InvalidCgroupParent InvalidChange InvalidDangling
-    InvalidDeviceRule InvalidFilter InvalidHostPort InvalidLimit InvalidMount InvalidMountPath
-    InvalidNamespaceMode InvalidNetworkType InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy
-    InvalidSecurityOption InvalidSetting InvalidSignal InvalidTmpfsOption InvalidVolumeName InvalidVolumeOption
-    InvalidVolumesFrom IpcNotShareable MalformedFilters MisplacedMountOptions MonitorMissing NetlinkFailed
-    NoCommand NoDonor NoExportTarget NoHostGateway NoImage NoSuchLayer NoSuchVolumeDriver NoZstd NotPropagating NotRunning
-    OtherPlatform ProcessFailed ProfileNotLoaded RecursiveReadOnlyUnsupported RuntimeFailed RuntimeMissing
-    SubpathUnusable UnavailableCapability UnknownCapability UnknownExecUser UnknownGroup UnknownLogDriver
-    UnknownLogOption UnknownUser UnsupportedStorageOption UnusableExecProgram UnusableProgram VolumeInUse
-    VolumeNotMounted VolumeOverFile VolumesFromMissing WorkingDirectoryNotFolder
+    AlreadyStopped BadArchive BadExtraHost BadNameserver BadStorageConfiguration BlockDeviceUnusable CdiDeviceUnknown
+    ConflictingReadOnlyOptions ConflictingSettings DeviceDriverMissing DeviceUnusable DuplicateMountPoint
+    FirewallFailed FirewallMissing HybridCgroupRefused IdOutOfRange ImageMountUnsupported InitMissing InvalidBind
+    InvalidBindMode InvalidCapability InvalidCgroupParent InvalidChange InvalidDangling InvalidDeviceRule
+    InvalidFilter InvalidHostPort InvalidLimit InvalidMount InvalidMountPath InvalidNamespaceMode InvalidNetworkType
+    InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy InvalidSecurityOption InvalidSetting
+    InvalidSignal InvalidTmpfsOption InvalidVolumeName InvalidVolumeOption InvalidVolumesFrom IpcNotShareable
+    MalformedFilters MisplacedMountOptions MonitorMissing NetlinkFailed NoCommand NoDonor NoExportTarget NoHostGateway
+    NoImage NoSuchLayer NoSuchVolumeDriver NotPropagating NotRunning NoZstd OtherPlatform ProcessFailed
+    ProfileNotLoaded RecursiveReadOnlyUnsupported RuntimeFailed RuntimeMissing SubpathUnusable UnavailableCapability
+    UnknownCapability UnknownExecUser UnknownGroup UnknownLogDriver UnknownLogOption UnknownUser
+    UnsupportedStorageOption UnusableExecProgram UnusableProgram VolumeInUse VolumeNotMounted VolumeOverFile
+    VolumesFromMissing WorkingDirectoryNotFolder WrongPlatform
     """.split()
 )
 

@@ -69,7 +69,7 @@ IMAGES = (
     Route(
         "GET",
         "/images/get",
-        "images:save",
+        "image_streams:save",
         "Export several images",
         query={"names": "strings", "platform": "string"},
         stream="application/x-tar",
@@ -77,7 +77,7 @@ IMAGES = (
     Route(
         "GET",
         "/images/{name:.*}/get",
-        "images:save",
+        "image_streams:save",
         "Export an image",
         query={"platform": "string"},
         stream="application/x-tar",
@@ -101,7 +101,7 @@ IMAGES = (
     Route(
         "POST",
         "/images/load",
-        "images:load",
+        "image_streams:load",
         "Import images",
         answer="images:ProgressAnswer",
         query={"quiet": "boolean", "platform": "string"},
@@ -110,7 +110,7 @@ IMAGES = (
     Route(
         "POST",
         "/images/create",
-        "images:create",
+        "image_streams:create",
         "Create an image",
         answer="images:ProgressAnswer",
         query={

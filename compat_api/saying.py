@@ -24,6 +24,15 @@ def saying(what: str, *errors: type[EngineError], status: int | None = None) -> 
         raise Problem(f"{what}: {words}", status=status or found) from error
 
 
+@contextmanager
+def answering(status: int, *errors: type[EngineError]) -> Iterator[None]:
+    """Answer these errors with another status than elsewhere."""
+    try:
+        yield
+    except errors as error:
+        raise Problem(status_and_words(error)[1], status=status) from error
+
+
 def atoi(query: Query, name: str) -> int | None:
     """Return a whole number, None when it is missing; dockerd calls a bad one its own failure."""
     if not query.get(name):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from compat_api.models.go import DockerModel
+from compat_api.models.go import DockerModel, Texts
 
 
 class ImageSummaryAnswer(DockerModel):
@@ -109,3 +109,14 @@ class ProgressAnswer(DockerModel):
     progress_detail: ProgressDetail | None = Field(default=None, alias="progressDetail")
     error: str | None = Field(default=None, alias="error")
     error_detail: ErrorDetail | None = Field(default=None, alias="errorDetail")
+
+
+class PlatformObject(DockerModel):
+    """An OCI platform."""
+
+    go_type: ClassVar[str] = "v1.Platform"
+    architecture: str = Field(default="", alias="architecture")
+    os: str = Field(default="", alias="os")
+    os_version: str = Field(default="", alias="os.version")
+    os_features: Texts | None = Field(default=None, alias="os.features")
+    variant: str = Field(default="", alias="variant")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from engine import Engine
     from engine.images.listing import ImageQuery
     from engine.images.load import LoadEvent
+    from engine.images.platform import Platform
     from engine.images.record import HistoryEntry, Image, ImageDetails, ImageSummary, Removed
     from engine.storage.source import Readable
 
@@ -35,23 +36,23 @@ class Images:
 
         return list_images(self._engine, query or ImageQuery())
 
-    def inspect(self, reference: str) -> ImageDetails:
-        """Return everything about an image. Raises NoSuchImage, InvalidReference."""
+    def inspect(self, reference: str, platform: Platform | None = None) -> ImageDetails:
+        """Return everything about an image. Raises NoSuchImage, InvalidReference, WrongPlatform."""
         from engine.images.inspect import inspect
 
-        return inspect(self._engine, reference)
+        return inspect(self._engine, reference, platform)
 
-    def history(self, reference: str) -> Iterable[HistoryEntry]:
-        """Return the steps of an image's making, newest first. Raises NoSuchImage, InvalidReference."""
+    def history(self, reference: str, platform: Platform | None = None) -> Iterable[HistoryEntry]:
+        """Return the steps of an image's making, newest first. Raises NoSuchImage, InvalidReference, WrongPlatform."""
         from engine.images.inspect import history
 
-        return history(self._engine, reference)
+        return history(self._engine, reference, platform)
 
-    def load(self, stream: Readable) -> Iterator[LoadEvent]:
+    def load(self, stream: Readable, platform: Platform | None = None) -> Iterator[LoadEvent]:
         """Load the images of an archive as it streams in; see engine.images.load."""
         from engine.images.load import load
 
-        return load(self._engine, stream)
+        return load(self._engine, stream, platform)
 
     def import_image(
         self,
@@ -73,14 +74,16 @@ class Images:
 
         tag_image(self._engine, reference, repository, tag)
 
-    def remove(self, reference: str, *, force: bool = False, no_prune: bool = False) -> Iterable[Removed]:
+    def remove(
+        self, reference: str, *, force: bool = False, no_prune: bool = False, platform: Platform | None = None
+    ) -> Iterable[Removed]:
         """Take a name from an image, and the image away with its last one; see engine.images.remove."""
         from engine.images.remove import remove
 
-        return remove(self._engine, reference, force=force, prune=not no_prune)
+        return remove(self._engine, reference, force=force, prune=not no_prune, platform=platform)
 
-    def save(self, references: Iterable[str]) -> Iterator[bytes]:
+    def save(self, references: Iterable[str], platform: Platform | None = None) -> Iterator[bytes]:
         """Give an archive of images, in pieces; see engine.images.save."""
         from engine.images.save import save
 
-        return save(self._engine, [*references])
+        return save(self._engine, [*references], platform)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import NoSuchLayer
-from engine.images.configuration import diff_ids
+from engine.images.configuration import container_config, diff_ids
+from engine.images.platform import Platform, check
 from engine.images.record import HistoryEntry, Image, ImageDetails
 from engine.images.resolve import resolve, tags_and_digests
 from engine.images.times import seconds_of
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
     from engine import Engine
 
 
-def inspect(engine: Engine, reference: str) -> ImageDetails:
-    """Return everything about an image. Raises NoSuchImage, InvalidReference."""
+def inspect(engine: Engine, reference: str, platform: Platform | None = None) -> ImageDetails:
+    """Return everything about an image. Raises NoSuchImage, InvalidReference, WrongPlatform."""
     image = resolve(engine, reference)
+    check(image, reference, platform)
     document = image.document
     tags, digests = tags_and_digests(image.names)
     return ImageDetails(
@@ -39,6 +41,8 @@ def inspect(engine: Engine, reference: str) -> ImageDetails:
         diff_ids=diff_ids(document),
         last_tag_time=image.last_tag_time,
         config=image.config,
+        container=str(document.get("container") or ""),
+        container_config=container_config({"config": document.get("container_config")}),
         raw_config=dict(document.get("config") or {}),
     )
 
@@ -58,9 +62,13 @@ def size(engine: Engine, image: Image) -> int:
         return 0  # somebody is removing the image
 
 
-def history(engine: Engine, reference: str) -> list[HistoryEntry]:
-    """Return an image's steps, the newest first; a step that made no layer has size 0. Raises NoSuchImage."""
+def history(engine: Engine, reference: str, platform: Platform | None = None) -> list[HistoryEntry]:
+    """Return an image's steps, the newest first; a step that made no layer has size 0.
+
+    Raises NoSuchImage, InvalidReference, WrongPlatform.
+    """
     image = resolve(engine, reference)
+    check(image, reference, platform)
     tags, _ = tags_and_digests(image.names)
     layers = engine.store.layer_chain(image.layer)
     entries: list[HistoryEntry] = []

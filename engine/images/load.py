@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import BadArchive
 from engine.images import configuration
@@ -19,6 +19,7 @@ from engine.images.archive import Item, clean, items
 from engine.images.compression import magic_of, unpacked
 from engine.images.importing import own_platform
 from engine.images.manifest import manifest_for
+from engine.images.platform import Platform, is_exactly, of_document
 from engine.images.resolve import to_image
 from engine.images.tag import check_name, event
 from engine.storage import tarformat
@@ -66,8 +67,8 @@ class ImagesLoaded:
 LoadEvent = LayerLoaded | NameMoved | ImageLoaded | ImagesLoaded
 
 
-def load(engine: Engine, stream: Readable) -> Iterator[LoadEvent]:
-    """Load every image of the archive in stream, telling what happens as it does.
+def load(engine: Engine, stream: Readable, platform: Platform | None = None) -> Iterator[LoadEvent]:
+    """Load every image of the archive in stream, or those for one platform, telling what happens as it does.
 
     Raises BadArchive, InvalidReference, NoZstd, OSError; images before the bad one stay.
     """
@@ -77,17 +78,25 @@ def load(engine: Engine, stream: Readable) -> Iterator[LoadEvent]:
         ids: list[str] = []
         named = False
         for item in items(archive.document, own_platform()):
-            yield from _load(engine, archive, item, ids)
-            named = bool(item.names)
+            document = _document(item)
+            if platform is None or is_exactly(of_document(document), platform):
+                yield from _load(engine, archive, item, document, ids)
+                named = bool(item.names)
         if not named:
             yield ImagesLoaded(ids)
 
 
-def _load(engine: Engine, archive: _Archive, item: Item, ids: list[str]) -> Iterator[LoadEvent]:
+def _document(item: Item) -> dict[str, Any]:
     document = configuration.parse(item.config)
     system = document.get("os") or "linux"
     if system != "linux":
         raise BadArchive(f"cannot load {system} image on linux")
+    return document
+
+
+def _load(
+    engine: Engine, archive: _Archive, item: Item, document: dict[str, Any], ids: list[str]
+) -> Iterator[LoadEvent]:
     for name in item.names:
         check_name(name)
     layer, fresh = archive.record(item, configuration.diff_ids(document))

@@ -68,6 +68,8 @@ class ImageDetails:
     diff_ids: list[str]
     last_tag_time: str
     config: ContainerConfig
+    container: str  # that the image was made from, where its maker says so
+    container_config: ContainerConfig
     raw_config: dict[str, Any] = field(default_factory=dict)  # the configuration's own "config" object
 
 

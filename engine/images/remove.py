@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import ImageHasNames, ImageInUse, NoSuchImage, ReferenceInUse, StoredImageInUse
 from engine.images import reference
+from engine.images.platform import Platform, check
 from engine.images.record import Image, Removed
 from engine.images.resolve import resolve
 from engine.images.tag import event
@@ -22,14 +23,15 @@ if TYPE_CHECKING:
 _RUNNING = ("running", "paused", "restarting")
 
 
-def remove(engine: Engine, text: str, *, force: bool, prune: bool) -> list[Removed]:
+def remove(engine: Engine, text: str, *, force: bool, prune: bool, platform: Platform | None = None) -> list[Removed]:
     """Remove what text names; returns what that did, in order.
 
     prune is about an image's unnamed parents, which no image here has. Raises NoSuchImage, InvalidReference,
-    ReferenceInUse, ImageInUse, ImageHasNames, StoredImageInUse.
+    ReferenceInUse, ImageInUse, ImageHasNames, StoredImageInUse, WrongPlatform.
     """
     del prune
     image = resolve(engine, text)
+    check(image, text, platform)
     containers = _containers(engine, image.id)
     done: list[Removed] = []
     quiet = False

@@ -13,6 +13,7 @@ from engine.errors import Unavailable
 from engine.images import reference
 from engine.images.configuration import encode
 from engine.images.manifest import INDEX, LAYER, MANIFEST, descriptor, digest_of, manifest_for
+from engine.images.platform import NoExportTarget, Platform, is_exactly, of_document
 from engine.images.record import Image
 from engine.images.reference import Reference
 from engine.images.resolve import find, to_image
@@ -39,12 +40,15 @@ class _Saved:
     names: list[Reference] = field(default_factory=list)
 
 
-def save(engine: Engine, references: list[str]) -> Iterator[bytes]:
+def save(engine: Engine, references: list[str], platform: Platform | None = None) -> Iterator[bytes]:
     """Give the archive of these images, in pieces.
 
-    Raises NoSuchImage, InvalidReference, Unavailable (a layer that cannot be given back), before the first piece.
+    Raises NoSuchImage, InvalidReference, Unavailable (a layer that cannot be given back), NoExportTarget (an image is
+    for another platform than the wanted one), before the first piece.
     """
     chosen = [_saved(engine, image, names) for image, names in _choose(engine.store.images(), references)]
+    if platform is not None and not all(is_exactly(of_document(each.image.document), platform) for each in chosen):
+        raise NoExportTarget(platform)
     return _archive(engine, chosen)
 
 
