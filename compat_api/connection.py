@@ -24,10 +24,12 @@ from compat_api.headers import SERVER
 from compat_api.hijack import HijackedConnection
 from compat_api.lean_aiohttp import BaseRequest, RequestHandler, Response, Server, StreamResponse
 from compat_api.log import logger
+from compat_api.problems import TruncatedBody
 
 if TYPE_CHECKING:
     from compat_api.activity import Activity
 
+BODY_BUFFER_BYTES = 256 * 1024  # twice that much is read ahead of a slow handler
 HELD_BYTES = 256 * 1024  # of raw bytes that came before the handler decided; more wait in the kernel
 HEAD_BYTES = 64 * 1024  # of a request's head; longer ones are left to aiohttp to refuse
 TAKEN_OVER_BODY_BYTES = 1024 * 1024
@@ -45,6 +47,7 @@ class Connection(RequestHandler):
             keepalive_timeout=KEEP_ALIVE_SECONDS,
             auto_decompress=False,
             tcp_keepalive=False,
+            read_bufsize=BODY_BUFFER_BYTES,
             max_line_size=64 * 1024,
             max_field_size=64 * 1024,
         )
@@ -111,6 +114,9 @@ class Connection(RequestHandler):
         if self.hijacked is None and (_hung_up(sock) or self._idle()):
             return False
         self._half_closed = self.last_answer = True
+        request = self._current_request
+        if request is not None and not request.content.is_eof():
+            request.content.set_exception(TruncatedBody())
         self._hangup = Hangup(sock, self._loop, self._gone)
         if self.hijacked is not None:
             self.hijacked.feed_eof()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Request], Awaitable[Answer]]
 JSON = ("Content-Type", "application/json")
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,8 @@ class Dispatcher:
             handler = cast(Handler, load(request.route.handler, "handlers"))
             if request.route.path != "/_ping":
                 await self._reconcile()
+            if http.headers.get("Expect", "").lower() == "100-continue" and connection.transport is not None:
+                connection.transport.write(CONTINUE)
             answer = await handler(request)
         except asyncio.CancelledError:
             log.logger.debug("%s %s: the client has gone", http.method, http.path_qs)

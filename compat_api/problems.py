@@ -28,3 +28,12 @@ class PageNotFound(Problem):
 
     def __init__(self) -> None:
         super().__init__("page not found")
+
+
+class TruncatedBody(Problem):
+    """The client closed its writing half in the middle of the request's body."""
+
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__("unexpected EOF")

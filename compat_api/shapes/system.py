@@ -65,7 +65,7 @@ def info(facts: Facts, now: int, api: tuple[int, ...]) -> Json:
             "Volume": ["local"],
             "Network": ["bridge", "host", "null"],
             "Authorization": None,
-            "Log": ["json-file", "none"],
+            "Log": ["json-file", "local"],
         },
         "MemoryLimit": support.memory,
         "SwapLimit": support.swap,

@@ -1,0 +1,269 @@
+"""Writes the OpenAPI document of what this server answers, from the route table and the models.
+
+`python -m compat_api.openapi` writes openapi/skiff-v1.51.yaml in the current folder; --check only compares. A tool of
+development: the server does not import it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from compat_api.dispatch import load
+from compat_api.models.go import Go
+from compat_api.routes import ROUTES, Route
+from engine.version import API_VERSION, MIN_API_VERSION, VERSION
+
+Json = dict[str, Any]
+PATH = Path("openapi") / f"skiff-v{API_VERSION}.yaml"
+REFERENCE = "#/components/schemas/"
+TAGS = {
+    "": "System",
+    "containers": "Container",
+    "exec": "Exec",
+    "images": "Image",
+    "networks": "Network",
+    "volumes": "Volume",
+}
+_SCALARS: dict[Any, Json] = {
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer", "format": "int64"},
+    float: {"type": "number"},
+    types.NoneType: {"type": "null"},
+    Any: {},
+    object: {},
+}
+_PARAMETERS: dict[str, Json] = {
+    "string": {"schema": {"type": "string"}},
+    "boolean": {"schema": {"type": "boolean"}},
+    "integer": {"schema": {"type": "integer"}},
+    "strings": {"schema": {"type": "array", "items": {"type": "string"}}, "style": "form", "explode": True},
+    "filters": {
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "additionalProperties": {"type": "array", "items": {"type": "string"}},
+                }
+            }
+        }
+    },
+}
+HEADING = "# Written by `make openapi`; changes belong into compat_api/routes.py and compat_api/models.\n"
+_INTRODUCTION = f"""\
+The part of the Docker Engine API that Skiff serves, as dockerd 28.5 does. It is served on a Unix socket, with and
+without a version in the path; versions {MIN_API_VERSION} to {API_VERSION} are understood, each in its own form."""
+
+
+class Schemas:
+    """The schemas of models, each once under its own name; one that two models have gets the module's name in front."""
+
+    def __init__(self) -> None:
+        self._names: dict[type[BaseModel], str] = {}
+        self.found: dict[str, Json] = {}
+
+    def of(self, hint: Any) -> Json:
+        """Return the schema of a type."""
+        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+        if origin is typing.Annotated:
+            return self._annotated(arguments[0], hint.__metadata__)
+        if origin in (typing.Union, types.UnionType):
+            schemas = [self.of(each) for each in arguments if each is not types.NoneType]
+            return _nullable(schemas, types.NoneType in arguments)
+        if origin is list:
+            return {"type": "array", "items": self.of(arguments[0])}
+        if origin is dict:
+            return {"type": "object", "additionalProperties": self.of(arguments[1])}
+        if isinstance(hint, type) and issubclass(hint, BaseModel):
+            return {"$ref": REFERENCE + self.name(hint)}
+        return dict(_SCALARS[hint])
+
+    def name(self, model: type[BaseModel]) -> str:
+        """Return the name of a model's schema, which is made at the first call."""
+        if model not in self._names:
+            name = model.__name__
+            if name in self.found:
+                name = "".join(part.capitalize() for part in model.__module__.rpartition(".")[2].split("_")) + name
+            assert name not in self.found, f"two models are called {name}"
+            self._names[model] = name
+            self.found[name] = {}
+            self.found[name] = self._object(model)
+        return self._names[model]
+
+    def _object(self, model: type[BaseModel]) -> Json:
+        hints = typing.get_type_hints(model, include_extras=True)
+        properties, required = {}, []
+        for name, field in model.model_fields.items():
+            alias = field.alias or name
+            properties[alias] = self.of(hints[name])
+            if field.is_required():
+                required.append(alias)
+        found: Json = {"type": "object", "description": _first_line(model), "properties": properties}
+        return found | ({"required": required} if required else {})
+
+    def _annotated(self, inner: Any, metadata: tuple[Any, ...]) -> Json:
+        found = self.of(inner)
+        marker = next((each.name for each in metadata if isinstance(each, Go)), "")
+        if found.get("type") == "integer" and marker:
+            found.pop("format", None)
+            if marker in ("int64", "int", "time.Duration"):
+                found["format"] = "int64"
+            elif marker.startswith("uint"):
+                found["minimum"] = 0
+        if marker == "strslice.StrSlice":
+            return {"oneOf": [found, {"type": "string"}]}
+        return found
+
+
+def _nullable(schemas: list[Json], null: bool) -> Json:
+    if len(schemas) == 1 and null and isinstance(schemas[0].get("type"), str):
+        return {**schemas[0], "type": [schemas[0]["type"], "null"]}
+    schemas = schemas + ([{"type": "null"}] if null else [])
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def document(routes: tuple[Route, ...] = ROUTES) -> Json:
+    """Return the OpenAPI document of a route table."""
+    schemas = Schemas()
+    schemas.found["ErrorResponse"] = {
+        "type": "object",
+        "description": "What every error answers.",
+        "properties": {"message": {"type": "string"}},
+        "required": ["message"],
+    }
+    paths: dict[str, Json] = {}
+    for route in routes:
+        path = route.path.replace(":.*}", "}")
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Skiff",
+            "version": API_VERSION,
+            "description": f"{_INTRODUCTION}\nWritten from the code of Skiff {VERSION}.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": f"/v{API_VERSION}"}, {"url": "/"}],
+        "tags": [{"name": name} for name in TAGS.values()],
+        "paths": paths,
+        "components": {"schemas": dict(sorted(schemas.found.items()))},
+    }
+
+
+def _operation(route: Route, schemas: Schemas) -> Json:
+    area = route.path.split("/")[1]
+    module, _, function = route.handler.partition(":")
+    variant = "_head" if route.method == "HEAD" else "_several" if route.path == "/images/get" else ""
+    variant += "_slash" if route.path.endswith("/") else ""
+    found: Json = {
+        "operationId": f"{module}_{function.rstrip('_')}{variant}",
+        "summary": route.summary,
+        "tags": [TAGS.get(area, TAGS[""])],
+    }
+    if text := _first_line(load(route.handler, "handlers")):
+        found["description"] = text
+    if route.since != MIN_API_VERSION:
+        found["x-since"] = route.since
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in _variables(route.path)
+    ]
+    parameters += [{"name": name, "in": "query", **_PARAMETERS[kind]} for name, kind in route.query.items()]
+    if parameters:
+        found["parameters"] = parameters
+    if body := _body(route, schemas):
+        found["requestBody"] = {"content": body}
+    responses: Json = {}
+    for status, meaning in route.statuses.items():
+        answer: Json = {"description": meaning}
+        if content := _content(route, status, schemas):
+            answer["content"] = content
+        responses[str(status)] = answer
+    error = {"application/json": {"schema": {"$ref": f"{REFERENCE}ErrorResponse"}}}
+    responses["default"] = {"description": "an error", "content": error}
+    found["responses"] = responses
+    return found
+
+
+def _body(route: Route, schemas: Schemas) -> Json:
+    if route.body:
+        return {"application/json": {"schema": schemas.of(load(route.body, "models"))}}
+    if route.path in ("/images/load", "/images/create"):
+        return {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}}
+    return {}
+
+
+def _content(route: Route, status: int, schemas: Schemas) -> Json:
+    """Return what the body of an answer is; {} for none."""
+    if route.method == "HEAD" or status in (101, 204, 304):
+        return {}
+    if route.answer:
+        schema = schemas.of(load(route.answer.removesuffix("[]"), "models"))
+        if route.answer.endswith("[]"):
+            schema = {"type": "array", "items": schema}
+        return {"application/json": {"schema": schema}}
+    if route.stream == "text/plain":
+        return {"text/plain": {"schema": {"type": "string"}}}
+    if route.stream:
+        kind = "application/vnd.docker.raw-stream" if route.stream == "hijack" else route.stream
+        return {kind: {"schema": {"type": "string", "format": "binary"}}}
+    return {}
+
+
+def _variables(path: str) -> list[str]:
+    return [part.partition("}")[0].partition(":")[0] for part in path.split("{")[1:]]
+
+
+def _first_line(thing: Any) -> str:
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
+
+
+def to_yaml(value: Any, indent: int = 0) -> str:
+    """Return a value made of dicts, lists and scalars as YAML, in a form that never changes."""
+    import json
+
+    pad = "  " * indent
+    if isinstance(value, dict) and value:
+        lines = []
+        for key, item in value.items():
+            name = key if key.replace("_", "").replace("-", "").isalpha() and key not in _WORDS else json.dumps(key)
+            lines.append(f"{pad}{name}:{_item(item, indent + 1)}")
+        return "".join(lines)
+    if isinstance(value, list) and value:
+        return "".join(f"{pad}-{_item(item, indent + 1)}" for item in value)
+    return f"{pad}{json.dumps(value, ensure_ascii=False)}\n"
+
+
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # not texts to some readers of YAML
+
+
+def _item(value: Any, indent: int) -> str:
+    if isinstance(value, dict | list) and value:
+        return "\n" + to_yaml(value, indent)
+    return " " + to_yaml(value)
+
+
+def main(arguments: list[str]) -> int:
+    """Write the document, or compare it with the one that is there; returns the process's exit code."""
+    text = HEADING + to_yaml(document())
+    if arguments == ["--check"]:
+        if PATH.exists() and PATH.read_text() == text:
+            return 0
+        sys.stderr.write(f"{PATH} is not what the code says: run `make openapi`\n")
+        return 1
+    if arguments:
+        sys.stderr.write("usage: python -m compat_api.openapi [--check]\n")
+        return 2
+    PATH.parent.mkdir(exist_ok=True)
+    PATH.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
