@@ -21,9 +21,10 @@ from engine.state.codec import decode, encode
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from engine import Engine
+    from engine.containers.config import EndpointRequest
     from engine.network.connect import ContainerNetwork, Plan
     from engine.state.database import Transaction
 
@@ -90,9 +91,29 @@ class Networks:
 
     def tear_down(self, container_id: str) -> None:
         """Take a container out of its networks on the machine; can be repeated."""
-        from engine.network.connect import tear_down
+        from engine.network.take_down import tear_down
 
         tear_down(self, container_id)
+
+    def sweep(self) -> None:
+        """Remove from the machine what belongs to no container that runs or starts."""
+        from engine.network.take_down import sweep
+
+        sweep(self)
+
+    def check(self, endpoints: Mapping[str, EndpointRequest]) -> None:
+        """Refuse settings that a container's endpoints, by network name or id, cannot have.
+
+        A network that is not there yet is checked when the container starts. Raises InvalidEndpoint, InvalidMacAddress.
+        """
+        from engine.network.endpoint_settings import check
+
+        for name, wants in endpoints.items():
+            try:
+                network = self.resolve(name)
+            except (NoSuchNetwork, AmbiguousId):
+                continue
+            check(network.name, wants, user_defined=network.user_defined)
 
     def forget(self, tx: Transaction, container_id: str) -> None:
         """Give back what a container's plan claimed."""

@@ -1,40 +1,53 @@
-"""Putting a container into its network: claim, make, take down.
+"""Putting a container into its networks: claim, then make. engine.network.take_down is the way back.
 
-On the machine a bridged container has a namespace bound to Settings.network_namespaces/<first 12 of its id>, with
-lo and eth0; eth0's other end, veth<first 11>, is on the bridge. Its ports are elements of the firewall's maps, and
-sockets bound to them are handed to its monitor, so that nobody else takes them while it lives. The kernel removes
-the interfaces when the namespace goes, and the sockets when the monitor ends.
+On the machine a container with a network of its own has a namespace (engine.network.wire); its ports are elements of
+the firewall's maps, and sockets bound to them are handed to its monitor, so that nobody else takes them while it
+lives. The kernel removes the interfaces when the namespace goes, and the sockets when the monitor ends.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import locks
+from engine.containers.config import EndpointRequest
 from engine.containers.record import ConnectedEndpoint, NetworkState
-from engine.network import ipam, nftables, ruleset, sandbox
-from engine.network import netlink as nl
-from engine.network.name_files import NameFiles
-from engine.network.record import BRIDGE, CONTAINER_PREFIX, HOST, Endpoint, Network, NetworkRequest
-from engine.network.ruleset import Bridge, PublishedPort
+from engine.errors import InvalidParameter, NoSuchNetwork
+from engine.network import endpoint_settings, ipam
+from engine.network.record import BRIDGE, CONTAINER_PREFIX, HOST, NONE, Endpoint, Network, NetworkRequest
+from engine.network.ruleset import PublishedPort
+from engine.network.sandbox import namespace_path
 from engine.state.codec import encode
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from engine.network import Networks
+    from engine.network.name_files import NameFiles
     from engine.settings import Settings
     from engine.state.database import Transaction
 
 LOCK = "network"
-INSIDE = "eth0"
+HOST_SANDBOX = "default"
+SANDBOX_ID_BYTES = 32
 
 Bindings = dict[str, list[tuple[str, str]] | None]
+
+
+class NetworkGone(NoSuchNetwork):
+    """A network that a container that starts is to be in is not there; in dockerd's words."""
+
+    def __str__(self) -> str:
+        return f"failed to set up container networking: network {self.name} not found"
+
+
+class NetworksExclude(InvalidParameter):
+    """Networks that a container cannot be in at once; cause is in dockerd's words."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"failed to set up container networking: {cause}")
+        self.cause = cause
 
 
 @dataclass(slots=True)
@@ -44,7 +57,7 @@ class Plan:
     container_id: str
     request: NetworkRequest
     endpoints: list[tuple[Network, Endpoint]] = field(default_factory=list)
-    ports: list[PublishedPort] = field(default_factory=list)
+    ports: list[PublishedPort] = field(default_factory=list)  # those that the firewall leads on
     bindings: Bindings = field(default_factory=dict)
     held: list[int] = field(default_factory=list)
     donor: str = ""  # the container whose network is shared
@@ -52,7 +65,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class ContainerNetwork:
-    """A connected container: namespace is a path, "" for a new empty one, None for the machine's own."""
+    """A connected container: namespace is a path, None for the machine's own."""
 
     plan: Plan
     namespace: str | None
@@ -80,33 +93,37 @@ class ContainerNetwork:
 def plan(networks: Networks, tx: Transaction, container_id: str, request: NetworkRequest) -> Plan:
     """Claim what a container needs, in the transaction of its start.
 
-    The rows go with the transaction when it fails, the sockets are closed. Raises NoSuchNetwork, NoFreeAddress,
-    NoSuchContainer, PortAllocated, PortInUse.
+    The rows go with the transaction when it fails, the sockets are closed. Raises NetworkGone, NetworksExclude,
+    NoFreeAddress, NoSuchContainer, JoinOfStopped, InvalidEndpoint, InvalidMacAddress, InvalidHostPort and
+    PortFailure.
     """
     made = Plan(container_id, request)
     if request.mode.startswith(CONTAINER_PREFIX):
         made.donor = _donor(networks, request.mode.removeprefix(CONTAINER_PREFIX))
         return made
-    network = networks.resolve(request.mode or BRIDGE)
-    if network.driver == BRIDGE:
-        endpoint = _lease(tx, network, container_id)
-        try:
-            _claim_ports(tx, made, endpoint)
-        except BaseException:
-            release(made)
-            raise
-    else:
-        endpoint = Endpoint(os.urandom(32).hex(), network.id, container_id)
-    tx.execute(
-        "INSERT INTO endpoints (id, network_id, container_id, definition) VALUES (?, ?, ?, ?)",
-        (endpoint.id, network.id, container_id, encode(endpoint)),
-    )
-    made.endpoints.append((network, endpoint))
+    try:
+        for number, (network, wants) in enumerate(_joined(networks, request)):
+            endpoint = _endpoint(tx, network, container_id, wants, number)
+            tx.execute(
+                "INSERT INTO endpoints (id, network_id, container_id, definition) VALUES (?, ?, ?, ?)",
+                (endpoint.id, network.id, container_id, encode(endpoint)),
+            )
+            made.endpoints.append((network, endpoint))
+        bridged = next((endpoint for network, endpoint in made.endpoints if network.driver == BRIDGE), None)
+        if bridged is not None:
+            _claim_ports(tx, made, bridged)
+    except BaseException:
+        release(made)
+        raise
     return made
 
 
 def apply(networks: Networks, made: Plan) -> ContainerNetwork:
-    """Make the namespace, the interfaces and the rules. Raises NetlinkFailed, FirewallFailed and OSError."""
+    """Make the namespace, the interfaces and the rules.
+
+    What a failure leaves is taken down by tear_down, but the sockets are closed. Raises NetlinkFailed,
+    FirewallFailed, FirewallMissing, NoSuchSysctl and OSError.
+    """
     try:
         return _apply(networks, made)
     except BaseException:
@@ -120,23 +137,6 @@ def release(made: Plan) -> None:
         os.close(made.held.pop())
 
 
-def tear_down(networks: Networks, container_id: str) -> None:
-    """Take down what apply made; what is not there is passed over."""
-    rows = networks.database.rows("SELECT * FROM ports WHERE container_id = ?", (container_id,))
-    ports = [_published(row) for row in rows]
-    if ports:
-        with locks.locked(networks.settings.locks, LOCK):
-            for port in ports:
-                with suppress(nftables.FirewallFailed):  # it is not there, or the table is gone
-                    nftables.run(ruleset.delete_port(networks.table, port))
-    sandbox.remove(namespace_path(networks.settings, container_id))
-
-
-def namespace_path(settings: Settings, container_id: str) -> Path:
-    """Return where a bridged container's namespace is bound."""
-    return settings.network_namespaces / container_id[:12]
-
-
 def _donor(networks: Networks, name: str) -> str:
     from engine.containers import rows
     from engine.containers.bundle import JoinOfStopped
@@ -147,21 +147,65 @@ def _donor(networks: Networks, name: str) -> str:
     return donor.id
 
 
-def _lease(tx: Transaction, network: Network, container_id: str) -> Endpoint:
+def _joined(networks: Networks, request: NetworkRequest) -> list[tuple[Network, EndpointRequest]]:
+    """Return the networks to be in, that of the mode first, each once."""
+    mode = request.mode or BRIDGE
+    found: dict[str, tuple[Network, EndpointRequest]] = {}
+    for name in sorted(request.endpoints or [mode], key=lambda each: (each != mode, each)):
+        try:
+            network = networks.resolve(name)
+        except NoSuchNetwork as error:
+            raise NetworkGone(name) from error
+        wants = request.endpoints.get(name, EndpointRequest())
+        endpoint_settings.check(network.name, wants, user_defined=network.user_defined)
+        found.setdefault(network.id, (network, wants))
+    drivers = [network.driver for network, _ in found.values()]
+    if HOST in drivers and mode != HOST:
+        raise NetworksExclude(
+            "cannot connect container to host network - container must be created in host network mode"
+        )
+    if mode == HOST and drivers != [HOST]:
+        raise NetworksExclude(
+            "container sharing network namespace with another container or host cannot be connected to any other "
+            "network"
+        )
+    if len(found) > 1 and NONE in (network.name for network, _ in found.values()):
+        raise NetworksExclude(
+            "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+        )
+    return list(found.values())
+
+
+def _endpoint(tx: Transaction, network: Network, container_id: str, wants: EndpointRequest, number: int) -> Endpoint:
+    endpoint_id = os.urandom(32).hex()
+    if network.driver != BRIDGE:
+        mac = endpoint_settings.mac_bytes(network.name, wants.mac_address) if wants.mac_address else b""
+        return Endpoint(
+            endpoint_id, network.id, container_id, mac_address=mac.hex(":") if network.driver == HOST else ""
+        )
     subnet = network.definition.subnets[0]
     taken = {row["address"] for row in tx.execute("SELECT address FROM leases WHERE network_id = ?", (network.id,))}
     address = ipam.free_address(subnet.subnet, taken | {subnet.gateway})
-    endpoint = Endpoint(
-        id=os.urandom(32).hex(),
+    if address is None:
+        raise ipam.NoFreeAddress(network.name, network.id)
+    tx.execute("INSERT INTO leases VALUES (?, ?, ?)", (network.id, address, endpoint_id))
+    interface = endpoint_settings.interface_name(wants) or f"eth{number}"
+    if wants.mac_address:
+        mac = endpoint_settings.mac_bytes(network.name, wants.mac_address)
+    else:
+        mac = ipam.mac_address(address)
+    return Endpoint(
+        id=endpoint_id,
         network_id=network.id,
         container_id=container_id,
         ip_address=address,
-        prefix_length=ipam.prefix_length(subnet.subnet),
+        prefix_length=subnet.prefix_length,
         gateway=subnet.gateway,
-        mac_address=ipam.mac_text(ipam.mac_address(address)),
+        mac_address=mac.hex(":"),
+        interface=interface,
+        link_local=wants.link_local_ips or [],
+        sysctls=dict(endpoint_settings.sysctls(wants, interface)),
     )
-    tx.execute("INSERT INTO leases VALUES (?, ?, ?)", (network.id, address, endpoint.id))
-    return endpoint
 
 
 def _claim_ports(tx: Transaction, made: Plan, endpoint: Endpoint) -> None:
@@ -186,9 +230,10 @@ def _claim_ports(tx: Transaction, made: Plan, endpoint: Endpoint) -> None:
         bound = made.bindings[key] = made.bindings.get(key) or []
         for host_ip, port in reserved.bindings:
             bound.append((host_ip, str(port)))
-            published = PublishedPort(wanted.protocol, host_ip, port, endpoint.ip_address, wanted.container_port)
             if ":" not in host_ip:
-                made.ports.append(published)
+                made.ports.append(
+                    PublishedPort(wanted.protocol, host_ip, port, endpoint.ip_address, wanted.container_port)
+                )
             tx.execute(
                 "INSERT INTO ports (protocol, host_ip, host_port, container_id, container_ip, container_port) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
@@ -207,109 +252,42 @@ def _apply(networks: Networks, made: Plan) -> ContainerNetwork:
     settings = networks.settings
     if made.donor:
         return ContainerNetwork(made, _namespace_of(networks, made.donor), NetworkState(), settings)
-    network, endpoint = made.endpoints[0]
-    sandbox_id = os.urandom(32).hex()
     path: Path | None = None
-    if network.driver == BRIDGE:
+    if made.endpoints[0][0].driver != HOST:
         path = namespace_path(settings, made.container_id)
-        with locks.locked(settings.locks, LOCK):
-            _ensure_machine(networks, network)
-            if made.ports:
-                _publish(networks, made.ports)
-        _wire(network, endpoint, path)
+        _make(networks, made, path)
+    sandbox_id = made.container_id[:12] + os.urandom(SANDBOX_ID_BYTES).hex()[12:]  # its key is found by its container
     state = NetworkState(
         sandbox_id=sandbox_id,
-        sandbox_key=str(path) if path else str(settings.network_namespaces / network.name),
-        endpoints={network.name: _connected(endpoint)},
+        sandbox_key=str(path or settings.network_namespaces / HOST_SANDBOX),
+        endpoints={network.name: _connected(endpoint) for network, endpoint in made.endpoints},
         ports=made.bindings,
     )
-    namespace = None if network.driver == HOST else str(path) if path else ""
     default = networks.resolve(BRIDGE)
+    namespace = None if path is None else str(path)
     return ContainerNetwork(made, namespace, state, settings, default.definition.subnets[0].gateway)
 
 
-def _wire(network: Network, endpoint: Endpoint, path: Path) -> None:
-    """Make the namespace and the pair of interfaces that leads out of it."""
-    bridge = int((Path("/sys/class/net") / network.definition.bridge / "ifindex").read_text())
-    sandbox.make(path)
-    outside = f"veth{endpoint.container_id[:11]}"
-    namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with nl.Netlink() as host:
-            # A name that is there is what a killed start left.
-            pair = nl.add_veth(outside, bridge, INSIDE, namespace, ipam.mac_address(endpoint.ip_address))
-            try:
-                host.run(pair)
-            except nl.NetlinkFailed as error:
-                if error.code != errno.EEXIST:
-                    raise
-                host.run(nl.delete_link(outside), pair)
-        # Where br_netfilter is loaded, a container that calls its own published port is answered within the bridge.
-        Path(f"/sys/class/net/{outside}/brport/hairpin_mode").write_text("1")
-    finally:
-        os.close(namespace)
+def _make(networks: Networks, made: Plan, path: Path) -> None:
+    from engine.network.wire import wire
 
-    def furnish() -> None:
-        import socket
+    bridged = [(network, endpoint) for network, endpoint in made.endpoints if network.driver == BRIDGE]
+    if not bridged:
+        wire(path, [])
+        return
+    from engine.network import machine
 
-        with suppress(OSError):  # a kernel without IPv6
-            Path(f"/proc/sys/net/ipv6/conf/{INSIDE}/disable_ipv6").write_text("1")
-        index = socket.if_nametoindex(INSIDE)
-        with nl.Netlink() as link:
-            link.run(
-                nl.set_up(nl.LOOPBACK_INDEX),
-                nl.add_address(index, endpoint.ip_address, endpoint.prefix_length),
-                nl.set_up(index),
-                nl.add_default_route(index, endpoint.gateway),
-            )
+    with locks.locked(networks.settings.locks, LOCK):
+        bridges = [machine.ensure_bridge(network) for network, _ in bridged]
+    wire(path, [(index, network.mtu, end) for index, (network, end) in zip(bridges, bridged, strict=True)])
+    # After the namespace: see engine.network.machine.
+    with locks.locked(networks.settings.locks, LOCK):
+        machine.publish(networks, made.ports)
+    udp = [port.host_port for port in made.ports if port.protocol == "udp"]
+    if udp:
+        from engine.network.conntrack import forget_udp
 
-    sandbox.inside(path, furnish)
-
-
-def _ensure_machine(networks: Networks, network: Network) -> None:
-    """Make the bridge and the firewall's table if they are not there; the lock is held."""
-    bridge = network.definition.bridge
-    folder = Path("/sys/class/net") / bridge
-    if not folder.exists():
-        subnet = network.definition.subnets[0]
-        with nl.Netlink() as host:
-            host.run(nl.add_bridge(bridge))
-            index = int((folder / "ifindex").read_text())
-            host.run(nl.add_address(index, subnet.gateway, ipam.prefix_length(subnet.subnet)), nl.set_up(index))
-        # So that 127.0.0.1:PORT on this machine leads to a container; engine.network.ruleset guards the other way.
-        Path(f"/proc/sys/net/ipv4/conf/{bridge}/route_localnet").write_text("1")
-    forwarding = Path("/proc/sys/net/ipv4/ip_forward")
-    if forwarding.read_text().strip() == "0":
-        forwarding.write_text("1")
-    try:
-        if f'"{bridge}"' in nftables.run(f"list set inet {networks.table} bridges"):
-            return
-    except nftables.FirewallFailed:
-        pass  # no such table
-    rebuild(networks)
-
-
-def rebuild(networks: Networks) -> None:
-    """Make the firewall's table anew from the database, in one step; the lock is held."""
-    bridges = [
-        Bridge(each.definition.bridge, each.definition.subnets[0].subnet)
-        for each in networks.list()
-        if each.driver == BRIDGE
-    ]
-    ports = [_published(row) for row in networks.database.rows("SELECT * FROM ports") if ":" not in row["host_ip"]]
-    nftables.run(ruleset.whole_table(networks.table, bridges, ports))
-
-
-def _publish(networks: Networks, ports: list[PublishedPort]) -> None:
-    try:
-        nftables.run("\n".join(ruleset.add_port(networks.table, port) for port in ports))
-    except nftables.FirewallFailed:
-        # An element that a killed process left. The database, which has our rows by now, says what should be there.
-        rebuild(networks)
-
-
-def _published(row: sqlite3.Row) -> PublishedPort:
-    return PublishedPort(row["protocol"], row["host_ip"], row["host_port"], row["container_ip"], row["container_port"])
+        forget_udp(host_ports=udp)
 
 
 def _connected(endpoint: Endpoint) -> ConnectedEndpoint:

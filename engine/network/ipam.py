@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Collection, Iterable, Iterator
 
-from engine.errors import Conflict
+from engine.errors import EngineError, InvalidParameter
 
 # dockerd's default pools: 172.17.0.0/16 to 172.31.0.0/16, then 192.168.0.0/20 and its siblings.
 POOLS = (*((f"172.{number}.0.0", 16) for number in range(17, 32)), *((f"192.168.{n}.0", 20) for n in range(0, 256, 16)))
 
 
-class NoFreeSubnet(Conflict):
-    """Every subnet of the default pools overlaps with a route of this machine or another network."""
+class NoFreeSubnet(InvalidParameter):
+    """Every subnet of the default pools overlaps with another network or route; in dockerd's words."""
 
     def __init__(self) -> None:
-        super().__init__("no free subnet is left in the default address pools")
+        super().__init__("all predefined address pools have been fully subnetted")
 
 
-class NoFreeAddress(Conflict):
-    """Every address of a network is given away."""
+class NoFreeAddress(EngineError):
+    """Every address of a network is given away; in dockerd's words."""
 
-    def __init__(self, subnet: str) -> None:
-        super().__init__(f"no free address is left in {subnet}")
-        self.subnet = subnet
+    def __init__(self, network: str, network_id: str) -> None:
+        super().__init__(
+            "failed to set up container networking: no available IPv4 addresses on this network's address pools: "
+            f"{network} ({network_id})"
+        )
+        self.network = network
+        self.network_id = network_id
 
 
 def free_subnet(taken: Iterable[str]) -> str:
     """Return the first subnet of the pools that overlaps with none of those taken. Raises NoFreeSubnet."""
+    import ipaddress  # once in an engine's life
+
     used = [ipaddress.ip_network(subnet, strict=False) for subnet in taken]
     for address, prefix in POOLS:
         candidate = ipaddress.ip_network(f"{address}/{prefix}")
@@ -42,17 +47,9 @@ def gateway(subnet: str) -> str:
     return _text(_first(subnet) + 1)
 
 
-def prefix_length(subnet: str) -> int:
-    """Return the length of a subnet's prefix."""
-    return int(subnet.partition("/")[2])
-
-
-def free_address(subnet: str, taken: Collection[str]) -> str:
-    """Return the lowest address that is not taken, the network's own ends apart. Raises NoFreeAddress."""
-    for address in _addresses(subnet):
-        if address not in taken:
-            return address
-    raise NoFreeAddress(subnet)
+def free_address(subnet: str, taken: Collection[str]) -> str | None:
+    """Return the lowest address that is not taken, the subnet's own ends apart; None when there is none."""
+    return next((address for address in _addresses(subnet) if address not in taken), None)
 
 
 def mac_address(address: str) -> bytes:
@@ -82,7 +79,7 @@ def routed_subnets(table: str) -> list[str]:
 
 def _addresses(subnet: str) -> Iterator[str]:
     first = _first(subnet)
-    last = first + 2 ** (32 - prefix_length(subnet)) - 1
+    last = first + 2 ** (32 - int(subnet.partition("/")[2])) - 1
     for number in range(first + 1, last):
         yield _text(number)
 

@@ -16,11 +16,13 @@ from types import TracebackType
 from engine.errors import EngineError
 
 NETLINK_ROUTE = 0
-RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_NEWADDR, RTM_NEWROUTE = 16, 17, 18, 20, 24
+RTM_NEWLINK, RTM_DELLINK, RTM_SETLINK, RTM_NEWADDR, RTM_NEWROUTE = 16, 17, 19, 20, 24
 NLMSG_ERROR = 2
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE = 1, 4, 0x200, 0x400
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD = 1, 3, 4, 10, 18, 28
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_PROTINFO, IFLA_LINKINFO, IFLA_NET_NS_FD = 1, 3, 4, 10, 12, 18, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
+IFLA_BRPORT_STATE, IFLA_BRPORT_MODE, BR_STATE_DISABLED = 1, 4, 0
+NLA_F_NESTED = 0x8000
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
 RTA_OIF, RTA_GATEWAY = 4, 5
 RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST = 254, 3, 0, 1
@@ -91,13 +93,29 @@ def set_up(index: int) -> Request:
     return Request("switch an interface on", RTM_NEWLINK, 0, _LINK.pack(0, 0, index, IFF_UP, IFF_UP))
 
 
-def add_address(index: int, address: str, prefix: int, broadcast: str = "") -> Request:
-    """Give an interface an IPv4 address; one that it has stays."""
+def let_hairpin(index: int) -> Request:
+    """Let a bridge send what came from a port back to it."""
+    return _port_setting("let an interface answer itself", index, IFLA_BRPORT_MODE, 1)
+
+
+def disable_port(index: int) -> Request:
+    """Let a bridge pass on nothing from or to a port, and forget what it learned there."""
+    return _port_setting("cut an interface off", index, IFLA_BRPORT_STATE, BR_STATE_DISABLED)
+
+
+def _port_setting(what: str, index: int, kind: int, value: int) -> Request:
+    body = _LINK.pack(socket.AF_BRIDGE, 0, index, 0, 0)
+    body += attribute(IFLA_PROTINFO | NLA_F_NESTED, attribute(kind, bytes([value])))
+    return Request(what, RTM_SETLINK, 0, body)
+
+
+def add_address(index: int, address: str, prefix: int) -> Request:
+    """Give an interface an IPv4 address with its subnet's broadcast address; one that it has stays."""
     packed = socket.inet_aton(address)
+    broadcast = int.from_bytes(packed, "big") | (1 << (32 - prefix)) - 1
     body = _ADDRESS.pack(socket.AF_INET, prefix, 0, 0, index)
     body += attribute(IFA_LOCAL, packed) + attribute(IFA_ADDRESS, packed)
-    if broadcast:
-        body += attribute(IFA_BROADCAST, socket.inet_aton(broadcast))
+    body += attribute(IFA_BROADCAST, broadcast.to_bytes(4, "big"))
     return Request(f"add the address {address}", RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, body, (errno.EEXIST,))
 
 

@@ -6,7 +6,6 @@ The library is loaded on first use. Its context is not for several threads at on
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import functools
 import threading
 

@@ -8,6 +8,7 @@ from engine.containers.config import EndpointRequest, PortBinding
 
 BRIDGE, HOST, NONE = "bridge", "host", "none"
 CONTAINER_PREFIX = "container:"
+MTU_OPTION = "com.docker.network.driver.mtu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,11 @@ class Subnet:
     subnet: str
     gateway: str = ""
     ip_range: str = ""
+
+    @property
+    def prefix_length(self) -> int:
+        """The length of the subnet's prefix."""
+        return int(self.subnet.partition("/")[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +54,20 @@ class Network:
         """The driver: bridge, host or null."""
         return self.definition.driver
 
+    @property
+    def mtu(self) -> int:
+        """The size of packets, as the network's option says; 0 for the kernel's own choice."""
+        return int(self.definition.options.get(MTU_OPTION, "0"))
+
+    @property
+    def user_defined(self) -> bool:
+        """Whether somebody made the network; false for those that always exist."""
+        return self.name not in (BRIDGE, HOST, NONE)
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A container's place in one network."""
+    """A container's place in one network; interface is the name inside, sysctls are by path below /proc/sys."""
 
     id: str
     network_id: str
@@ -60,6 +76,9 @@ class Endpoint:
     prefix_length: int = 0
     gateway: str = ""
     mac_address: str = ""
+    interface: str = ""
+    link_local: list[str] = field(default_factory=list)
+    sysctls: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

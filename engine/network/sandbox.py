@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine import syscalls
+from engine.settings import Settings
+
+
+def namespace_path(settings: Settings, container_id: str) -> Path:
+    """Return where a container's namespace is bound."""
+    return settings.network_namespaces / container_id[:12]
 
 
 def make(path: Path) -> None:
@@ -40,6 +46,20 @@ def inside(path: Path, work: Callable[[], None]) -> None:
         work()
 
     _in_thread(enter)
+
+
+@contextmanager
+def kept(path: Path) -> Iterator[None]:
+    """Keep the namespace bound to path, if there is one, while the block runs, even when it is removed in there."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.close(fd)
 
 
 def remove(path: Path) -> None:

@@ -1,0 +1,108 @@
+"""What a client may ask of a container's place in a network, checked as dockerd checks it. Pure.
+
+check is called when a container is created, and again when it starts, because networks may have come and gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.containers.config import EndpointRequest
+from engine.errors import InvalidParameter
+from engine.network.addresses import canonical, is_ipv6
+
+SYSCTLS = "com.docker.network.endpoint.sysctls"
+INTERFACE_NAME = "com.docker.network.endpoint.ifname"
+IFNAME = ("IFNAME", "ifname")
+SYSCTL_FAMILIES = ("ipv4", "ipv6", "mpls")
+HEX = frozenset("0123456789abcdefABCDEF")
+
+
+class InvalidEndpoint(InvalidParameter):
+    """Settings of an endpoint that cannot be; causes are in dockerd's words, as the whole is."""
+
+    def __init__(self, network: str, causes: list[str]) -> None:
+        listed = "\n".join(f"* {cause}" for cause in causes) if len(causes) > 1 else causes[0]
+        super().__init__(f"invalid config for network {network}: invalid endpoint settings:\n{listed}")
+        self.network = network
+        self.causes = causes
+
+
+class InvalidMacAddress(InvalidParameter):
+    """A text that is no MAC address; in dockerd's words."""
+
+    def __init__(self, network: str, address: str) -> None:
+        super().__init__(f"invalid config for network {network}: invalid MAC address {address}")
+        self.network = network
+        self.address = address
+
+
+def check(network: str, wants: EndpointRequest, *, user_defined: bool) -> None:
+    """Refuse what an endpoint cannot have. user_defined: the network is none of those that always exist.
+
+    Raises InvalidEndpoint with everything that is wrong, or InvalidMacAddress.
+    """
+    if wants.mac_address:
+        mac_bytes(network, wants.mac_address)
+    causes = list(_wrong(wants, user_defined))
+    if causes:
+        raise InvalidEndpoint(network, causes)
+
+
+def mac_bytes(network: str, text: str) -> bytes:
+    """Read a MAC address written as 02:42:ac:11:00:02, with dashes, or as 0242.ac11.0002. Raises InvalidMacAddress."""
+    for separator, width in ((":", 2), ("-", 2), (".", 4)):
+        parts = text.split(separator)
+        if len(parts) * width == 12 and all(len(part) == width and HEX.issuperset(part) for part in parts):
+            return bytes.fromhex("".join(parts))
+    raise InvalidMacAddress(network, text)
+
+
+def sysctls(wants: EndpointRequest, interface: str) -> list[tuple[str, str]]:
+    """Return the (path below /proc/sys, value) pairs that an endpoint's options set for its interface."""
+    found = []
+    for entry in _sysctl_entries(wants):
+        name, _, value = entry.partition("=")
+        parts = name.split(".", 4)
+        parts[3] = interface
+        found.append(("/".join(parts).replace("//", "/"), value))
+    return found
+
+
+def interface_name(wants: EndpointRequest) -> str:
+    """Return the name that an endpoint's options give the interface inside, empty for the next ethN."""
+    return (wants.driver_opts or {}).get(INTERFACE_NAME, "")
+
+
+def _wrong(wants: EndpointRequest, user_defined: bool) -> Iterator[str]:
+    static = bool(wants.ipv4_address or wants.ipv6_address)
+    if static and not user_defined:
+        yield "user specified IP address is supported on user defined networks only"
+    if wants.aliases and not user_defined:
+        yield "network-scoped alias is supported only for containers in user defined networks"
+    if wants.ipv4_address and not _usable(wants.ipv4_address, ipv6=False):
+        yield f"invalid IPv4 address: {wants.ipv4_address}"
+    if wants.ipv6_address and not _usable(wants.ipv6_address, ipv6=True):
+        yield f"invalid IPv6 address: {wants.ipv6_address}"
+    for address in wants.link_local_ips or ():
+        if canonical(address) in (None, "0.0.0.0", "::"):
+            yield f"invalid link-local IP address: {address}"
+    if static and not user_defined:
+        yield "user specified IP address is supported only when connecting to networks with user configured subnets"
+    for entry in _sysctl_entries(wants):
+        parts = entry.split(".", 4)
+        if len(parts) != 5 or parts[1] not in SYSCTL_FAMILIES or parts[3] not in IFNAME:
+            yield (
+                f"unrecognised network interface sysctl '{entry}'; represent 'net.X.Y.ethN.Z=V' as "
+                "'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'"
+            )
+
+
+def _sysctl_entries(wants: EndpointRequest) -> list[str]:
+    options = wants.driver_opts or {}
+    return options[SYSCTLS].split(",") if SYSCTLS in options else []
+
+
+def _usable(address: str, *, ipv6: bool) -> bool:
+    found = canonical(address)
+    return found is not None and is_ipv6(found) == ipv6 and "%" not in found and found not in ("0.0.0.0", "::")

@@ -1,0 +1,60 @@
+"""Whether anybody changed the firewall since we last left it as it should be.
+
+The kernel counts the transactions of a network namespace's nftables. After a change of ours that nobody else's came
+between, the count is kept in Settings.run_root/firewall; while it stands, our table is as we made it and needs no
+look. Written and read under the network lock only.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from engine.network import nfnetlink
+
+NFT_MSG_NEWGEN, NFT_MSG_GETGEN = 10 << 8 | 15, 10 << 8 | 16
+NFTA_GEN_ID = 1
+
+
+def current() -> int | None:
+    """Return the kernel's count; None when it has no nftables."""
+    with nfnetlink.turn() as kernel:
+        kernel.send(nfnetlink.message(NFT_MSG_GETGEN, 0))
+        for kind, content in nfnetlink.answers(kernel.recv(nfnetlink.RECEIVE)):
+            if kind == NFT_MSG_NEWGEN:
+                return int.from_bytes(nfnetlink.attributes(content)[NFTA_GEN_ID], "big")
+    return None
+
+
+def follows(before: int | None, after: int | None) -> bool:
+    """Tell whether exactly one transaction lies between two counts."""
+    return before is not None and after is not None and after == (before + 1) & 0xFFFFFFFF
+
+
+class Kept:
+    """The count under which our table was last known to be right."""
+
+    def __init__(self, run_root: Path) -> None:
+        self._path = run_root / "firewall"
+
+    def matches(self, count: int | None) -> bool:
+        """Tell whether nothing has changed since keep."""
+        try:
+            return count is not None and self._path.read_text(encoding="ascii") == _text(count)
+        except FileNotFoundError:
+            return False
+
+    def keep(self, count: int) -> None:
+        """Note that the table is right under this count; a file cut off matches nothing."""
+        self._path.write_text(_text(count), encoding="ascii")
+
+    def drop(self) -> None:
+        """Note that the table has to be looked after."""
+        self._path.unlink(missing_ok=True)
+
+
+def _text(count: int) -> str:
+    """Return a count with what it is valid for: this boot, this network namespace."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        boot = file.read().strip()
+    return f"{boot} {os.stat('/proc/thread-self/ns/net').st_ino} {count}\n"

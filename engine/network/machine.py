@@ -1,0 +1,118 @@
+"""What networks need on the machine apart from any one container: bridges, forwarding, the firewall's table.
+
+Each is looked at whenever a container is connected and made again when somebody took it away. Every function here
+is called under the network lock. The table's rules for a container's ports are there for as long as the file of its
+namespace is, so that whoever makes the table anew at any moment puts in what belongs there and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.network import generation, nftables, ruleset
+from engine.network import netlink as nl
+from engine.network.record import BRIDGE, Network
+from engine.network.ruleset import Bridge, PublishedPort
+from engine.network.sandbox import namespace_path
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from engine.network import Networks
+
+FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+
+
+def ensure_bridge(network: Network) -> int:
+    """Make a network's bridge, or what is missing of it; returns its index. Raises NetlinkFailed, OSError."""
+    name, subnet = network.definition.bridge, network.definition.subnets[0]
+    folder = Path("/sys/class/net") / name
+    with nl.Netlink() as host:
+        if not folder.exists():
+            host.run(nl.add_bridge(name))
+        index = int((folder / "ifindex").read_text())
+        host.run(nl.add_address(index, subnet.gateway, subnet.prefix_length), nl.set_up(index))
+    # So that 127.0.0.1:PORT on this machine leads to a container; engine.network.ruleset guards the other way.
+    _switch_on(Path(f"/proc/sys/net/ipv4/conf/{name}/route_localnet"))
+    _switch_on(FORWARDING)
+    return index
+
+
+def publish(networks: Networks, ports: Sequence[PublishedPort]) -> None:
+    """Lead ports to a container, whose rows are committed and whose namespace is there, and mend the table.
+
+    Raises FirewallFailed and FirewallMissing.
+    """
+    kept, before = generation.Kept(networks.settings.run_root), generation.current()
+    if not kept.matches(before):
+        rebuild(networks)
+    elif ports:
+        try:
+            nftables.run("\n".join(ruleset.add_port(networks.table, port) for port in ports))
+        except nftables.FirewallFailed:  # something is there that should not be
+            rebuild(networks)
+        else:
+            _keep(kept, before)
+
+
+def withdraw(networks: Networks, ports: Sequence[PublishedPort]) -> None:
+    """Lead ports nowhere any more; those that are not there are passed over."""
+    kept, before = generation.Kept(networks.settings.run_root), generation.current()
+    as_left = kept.matches(before)
+    try:
+        nftables.run("\n".join(ruleset.delete_port(networks.table, port) for port in ports))
+    except nftables.FirewallFailed:
+        kept.drop()
+        for port in ports:
+            with suppress(nftables.FirewallFailed):  # it is not there, or the table is gone
+                nftables.run(ruleset.delete_port(networks.table, port))
+    else:
+        if as_left:
+            _keep(kept, before)
+
+
+def rebuild(networks: Networks) -> None:
+    """Make the firewall's table anew from the database and the namespaces, in one step.
+
+    Raises FirewallFailed and FirewallMissing.
+    """
+    bridges = [
+        Bridge(each.definition.bridge, each.definition.subnets[0].subnet)
+        for each in networks.list()
+        if each.driver == BRIDGE
+    ]
+    before = generation.current()
+    nftables.run(ruleset.whole_table(networks.table, bridges, _ports_in_use(networks)))
+    _keep(generation.Kept(networks.settings.run_root), before)
+
+
+def published(rows: Iterable[sqlite3.Row]) -> list[PublishedPort]:
+    """Return what rows of the table ports lead to by the firewall; IPv6 addresses have no part in it."""
+    return [
+        PublishedPort(row["protocol"], row["host_ip"], row["host_port"], row["container_ip"], row["container_port"])
+        for row in rows
+        if ":" not in row["host_ip"]
+    ]
+
+
+def _ports_in_use(networks: Networks) -> list[PublishedPort]:
+    rows = networks.database.rows("SELECT * FROM ports ORDER BY protocol, host_port, host_ip")
+    there = {each: namespace_path(networks.settings, each).exists() for each in {row["container_id"] for row in rows}}
+    return published(row for row in rows if there[row["container_id"]])
+
+
+def _keep(kept: generation.Kept, before: int | None) -> None:
+    """Note the count after a change of ours, unless another one came between."""
+    after = generation.current()
+    if after is not None and generation.follows(before, after):
+        kept.keep(after)
+    else:
+        kept.drop()
+
+
+def _switch_on(setting: Path) -> None:
+    if setting.read_text().strip() == "0":
+        setting.write_text("1")

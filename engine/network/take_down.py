@@ -1,0 +1,97 @@
+"""Taking a container out of its networks on the machine, and removing what belongs to no container.
+
+Also runs in the short process that a container's monitor calls at its end, so it imports little.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine import locks
+from engine.network import sandbox
+from engine.network.sandbox import namespace_path
+
+if TYPE_CHECKING:
+    from engine.network import Networks
+
+LOCK = "network"
+UDP = "udp"
+
+
+def tear_down(networks: Networks, container_id: str) -> None:
+    """Take down what apply made; what is not there is passed over. Raises OSError and FirewallMissing."""
+    path = namespace_path(networks.settings, container_id)
+    rows = networks.database.rows("SELECT * FROM ports WHERE container_id = ?", (container_id,))
+    if not rows:
+        if path.exists():
+            _cut_off(container_id)
+            sandbox.remove(path)
+        return
+    from engine.network.machine import published, withdraw
+
+    ports = published(rows)
+    with locks.locked(networks.settings.locks, LOCK):
+        _cut_off(container_id)
+        # The namespace's file first: whoever makes the table anew from now on leaves the ports out. But the kernel is
+        # not to take the namespace down meanwhile: it would hold up the change of the firewall for 10 ms.
+        with sandbox.kept(path):
+            sandbox.remove(path)
+            if ports:
+                withdraw(networks, ports)
+    if any(port.protocol == UDP for port in ports):
+        from engine.network.conntrack import forget_udp
+
+        forget_udp(container_ip=ports[0].container_ip)
+
+
+def sweep(networks: Networks) -> None:
+    """Remove namespaces and interfaces of containers that neither run nor start; cheap when there are none."""
+    settings = networks.settings
+    if not _unknown(networks):
+        return
+    with locks.locked(settings.locks, LOCK):
+        for kind, name in _unknown(networks):
+            if kind == "namespace":
+                sandbox.remove(settings.network_namespaces / name)
+            else:
+                # In a thread, because the kernel takes tens of milliseconds. Most often it is at it already.
+                threading.Thread(target=_delete_link, args=(name,), name=f"delete {name}").start()
+
+
+def _unknown(networks: Networks) -> list[tuple[str, str]]:
+    """Return ("namespace" or "interface", name) of what belongs to no container that has or may have a network."""
+    found = [("namespace", name) for name in _names(networks.settings.network_namespaces)]
+    for network in networks.list():
+        if network.definition.bridge:
+            ports = Path("/sys/class/net") / network.definition.bridge / "brif"
+            found += [("interface", name) for name in _names(ports) if name.startswith("veth")]
+    if not found:
+        return []
+    rows = networks.database.rows(
+        "SELECT id FROM containers WHERE status IN ('running', 'paused') OR intent != ''",
+    )
+    known = {row["id"][:8] for row in rows}
+    return [(kind, name) for kind, name in found if name.removeprefix("veth")[:8] not in known]
+
+
+def _names(folder: Path) -> list[str]:
+    with suppress(FileNotFoundError):
+        return os.listdir(folder)
+    return []
+
+
+def _delete_link(name: str) -> None:
+    from engine.network import netlink as nl
+
+    with nl.Netlink() as host, suppress(nl.NetlinkFailed):
+        host.run(nl.delete_link(name))
+
+
+def _cut_off(container_id: str) -> None:
+    from engine.network.wire import silence
+
+    silence(container_id)

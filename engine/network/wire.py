@@ -1,0 +1,114 @@
+"""A container's namespace and the pairs of interfaces that lead out of it.
+
+Inside are lo and, for each bridged network, ethN; the other end, veth<first 11 of the id> for the first network and
+with the interface's number in it for more, is on the bridge. The kernel removes them when the namespace goes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+from engine.errors import EngineError
+from engine.network import netlink as nl
+from engine.network import sandbox
+from engine.network.record import Endpoint
+
+LINK_LOCAL_PREFIX = 16
+SYSCTL_ROOT = Path("/proc/sys")
+
+
+class NoSuchSysctl(EngineError):
+    """A setting of an interface that the kernel does not have; in dockerd's words."""
+
+    def __init__(self, path: str, interface: str) -> None:
+        super().__init__(
+            f"failed to set up container networking: failed to add interface {interface} to sandbox: "
+            f"{path} is not a sysctl file"
+        )
+        self.path = path
+
+
+def wire(path: Path, ends: Sequence[tuple[int, int, Endpoint]]) -> None:
+    """Make the namespace at path with an interface for each (bridge's index, MTU, endpoint).
+
+    The first endpoint with a gateway has the default route. Raises NetlinkFailed, NoSuchSysctl and OSError.
+    """
+    sandbox.make(path)
+    if ends:
+        namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with nl.Netlink() as host:
+                for number, (bridge, mtu, endpoint) in enumerate(ends):
+                    _add_pair(host, outer_name(endpoint.container_id, number), bridge, mtu, endpoint, namespace)
+        finally:
+            os.close(namespace)
+    sandbox.inside(path, lambda: _furnish([endpoint for _, _, endpoint in ends]))
+
+
+def outer_name(container_id: str, number: int = 0) -> str:
+    """Return the name of an interface's end on the machine's side; at most 15 characters."""
+    return f"veth{container_id[:11]}" if number == 0 else f"veth{container_id[:8]}x{number}"
+
+
+def silence(container_id: str) -> None:
+    """Let nothing more through between a container and its bridge.
+
+    The kernel takes a namespace down some time after it was let go of; its address may be another container's by then.
+    """
+    for number in count():
+        try:
+            index = socket.if_nametoindex(outer_name(container_id, number))
+        except OSError:
+            return
+        with nl.Netlink() as host, suppress(nl.NetlinkFailed):  # it goes right now
+            host.run(nl.disable_port(index))
+
+
+def _add_pair(host: nl.Netlink, outside: str, bridge: int, mtu: int, endpoint: Endpoint, namespace: int) -> None:
+    mac = bytes.fromhex(endpoint.mac_address.replace(":", ""))
+    pair = nl.add_veth(outside, bridge, endpoint.interface, namespace, mac, mtu)
+    try:
+        host.run(pair)
+    except nl.NetlinkFailed as error:
+        if error.code != errno.EEXIST:
+            raise
+        host.run(nl.delete_link(outside), pair)  # a killed start or a former run left it
+    # Where br_netfilter is loaded, a container that calls its own published port is answered within the bridge.
+    host.run(nl.let_hairpin(socket.if_nametoindex(outside)))
+
+
+def _furnish(endpoints: Sequence[Endpoint]) -> None:
+    requests = [nl.set_up(nl.LOOPBACK_INDEX)]
+    gateway = ""
+    for endpoint in endpoints:
+        name = endpoint.interface
+        with suppress(OSError):  # a kernel without IPv6
+            Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+        for setting, value in endpoint.sysctls.items():
+            _set(SYSCTL_ROOT / setting, value, name)
+        index = socket.if_nametoindex(name)
+        requests.append(nl.add_address(index, endpoint.ip_address, endpoint.prefix_length))
+        requests += [
+            nl.add_address(index, address, LINK_LOCAL_PREFIX) for address in endpoint.link_local if ":" not in address
+        ]
+        requests.append(nl.set_up(index))
+        if endpoint.gateway and not gateway:
+            gateway = endpoint.gateway
+            requests.append(nl.add_default_route(index, gateway))
+    with nl.Netlink() as link:
+        link.run(*requests)
+
+
+def _set(path: Path, value: str, interface: str) -> None:
+    try:
+        if ".." in path.parts:
+            raise FileNotFoundError
+        path.write_text(value)
+    except FileNotFoundError as error:
+        raise NoSuchSysctl(str(path), interface) from error
