@@ -32,6 +32,7 @@ WORDS: dict[str, Words] = {
     "NoSuchContainer": lambda e: f"No such container: {e.name}",
     "NoSuchImage": lambda e: f"No such image: {familiar(e.reference)}",
     "NoSuchExec": lambda e: f"No such exec instance: {e.exec_id}",
+    "NetworkGone": str,
     "NoSuchNetwork": lambda e: f"network {e.name} not found",
     "NoSuchVolume": lambda e: f"get {e.name}: no such volume",
     "AmbiguousId": lambda e: f"multiple IDs found with provided prefix: {e.prefix}",
@@ -95,19 +96,20 @@ WORDS: dict[str, Words] = {
 # Errors that say in dockerd's words, or in the engine's where dockerd has none, what they are.
 OWN_WORDS = frozenset(
     """
-    AlreadyStopped BadArchive BadExtraHost BadNameserver BadStorageConfiguration BlockDeviceUnusable CdiDeviceUnknown
-    ConflictingReadOnlyOptions ConflictingSettings DeviceDriverMissing DeviceUnusable DuplicateMountPoint
-    FirewallFailed FirewallMissing HybridCgroupRefused IdOutOfRange ImageMountUnsupported InitMissing InvalidBind
-    InvalidBindMode InvalidCapability InvalidCgroupParent InvalidChange InvalidDangling InvalidDeviceRule
-    InvalidFilter InvalidHostPort InvalidLimit InvalidMount InvalidMountPath InvalidNamespaceMode InvalidNetworkType
-    InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy InvalidSecurityOption InvalidSetting
-    InvalidSignal InvalidTmpfsOption InvalidVolumeName InvalidVolumeOption InvalidVolumesFrom IpcNotShareable
-    MalformedFilters MisplacedMountOptions MonitorMissing NetlinkFailed NoCommand NoDonor NoExportTarget NoHostGateway
-    NoImage NoSuchLayer NoSuchVolumeDriver NotPropagating NotRunning NoZstd OtherPlatform ProcessFailed
-    ProfileNotLoaded RecursiveReadOnlyUnsupported RuntimeFailed RuntimeMissing SubpathUnusable UnavailableCapability
-    UnknownCapability UnknownExecUser UnknownGroup UnknownLogDriver UnknownLogOption UnknownUser
-    UnsupportedStorageOption UnusableExecProgram UnusableProgram VolumeInUse VolumeNotMounted VolumeOverFile
-    VolumesFromMissing WorkingDirectoryNotFolder WrongPlatform
+    AlreadyStopped BadArchive BadExtraHost BadNameserver BadStorageConfiguration BlockDeviceUnusable
+    CdiDeviceUnknown ConflictingReadOnlyOptions ConflictingSettings ConntrackFailed DeviceDriverMissing
+    DeviceUnusable DuplicateMountPoint FirewallFailed FirewallMissing HybridCgroupRefused IdOutOfRange
+    ImageMountUnsupported InitMissing InvalidBind InvalidBindMode InvalidCapability InvalidCgroupParent
+    InvalidChange InvalidDangling InvalidDeviceRule InvalidEndpoint InvalidFilter InvalidHostPort InvalidLimit
+    InvalidMacAddress InvalidMount InvalidMountPath InvalidNamespaceMode InvalidNetworkType InvalidPlatform
+    InvalidProfile InvalidReference InvalidRestartPolicy InvalidSecurityOption InvalidSetting InvalidSignal
+    InvalidTmpfsOption InvalidVolumeName InvalidVolumeOption InvalidVolumesFrom IpcNotShareable MalformedFilters
+    MisplacedMountOptions MonitorMissing NetlinkFailed NetworksExclude NoCommand NoDonor NoExportTarget
+    NoFreeAddress NoFreeSubnet NoHostGateway NoImage NoSuchLayer NoSuchSysctl NoSuchVolumeDriver NotPropagating
+    NotRunning NoZstd OtherPlatform ProcessFailed ProfileNotLoaded RecursiveReadOnlyUnsupported RuntimeFailed
+    RuntimeMissing SubpathUnusable UnavailableCapability UnknownCapability UnknownExecUser UnknownGroup
+    UnknownLogDriver UnknownLogOption UnknownUser UnsupportedStorageOption UnusableExecProgram UnusableProgram
+    VolumeInUse VolumeNotMounted VolumeOverFile VolumesFromMissing WorkingDirectoryNotFolder WrongPlatform
     """.split()
 )
 
