@@ -15,7 +15,7 @@ from engine.errors import AmbiguousId, NameInUse, NoSuchContainer
 from engine.state.codec import decode, encode, from_plain
 from engine.state.database import Database, Transaction
 
-ID_LENGTH = 64
+VISIBLE = "intent != 'create'"  # a container that is being made is nobody's business yet
 
 
 @cache
@@ -61,11 +61,13 @@ def find_id(database: Database, name: str) -> str:
     Raises NoSuchContainer, AmbiguousId.
     """
     wanted = name.removeprefix("/")
-    row = database.row("SELECT id FROM containers WHERE id = ?1 OR name = ?1 ORDER BY id = ?1 DESC", (wanted,))
+    row = database.row(
+        f"SELECT id FROM containers WHERE (id = ?1 OR name = ?1) AND {VISIBLE} ORDER BY id = ?1 DESC", (wanted,)
+    )
     if row is not None:
         return str(row["id"])
     if wanted and all(character in "0123456789abcdef" for character in wanted):
-        rows = database.rows("SELECT id FROM containers WHERE id GLOB ? LIMIT 2", (wanted + "*",))
+        rows = database.rows(f"SELECT id FROM containers WHERE id GLOB ? AND {VISIBLE} LIMIT 2", (wanted + "*",))
         if len(rows) > 1:
             raise AmbiguousId(wanted)
         if rows:
@@ -83,7 +85,8 @@ def get(database: Database, container_id: str) -> Container:
 
 def all_containers(database: Database) -> list[Container]:
     """Return every container, newest first."""
-    return [from_row(row) for row in database.rows("SELECT * FROM containers ORDER BY created DESC, rowid DESC")]
+    found = database.rows(f"SELECT * FROM containers WHERE {VISIBLE} ORDER BY created DESC, rowid DESC")
+    return [from_row(row) for row in found]
 
 
 def insert(tx: Transaction, container: Container) -> None:

@@ -7,6 +7,8 @@ also watches the run folder, and records an exit code that it sees there without
 
 from __future__ import annotations
 
+import asyncio
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from engine import Engine
+    from engine.containers.record import State
     from engine.state.changes import Changes
 
 NOT_RUNNING = "not-running"
@@ -54,6 +57,8 @@ class Waiter:
         self._since = 0
         self._last_code = 0
         self._changes: Changes | None = None
+        self._monitor = -1  # a pidfd of the monitor, whose sudden death is an end as well
+        self._monitor_of = 0  # the run that it belongs to
 
     async def __aenter__(self) -> Waiter:
         from engine.state.changes import Changes
@@ -70,6 +75,7 @@ class Waiter:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._leave_monitor()
         if self._changes is not None:
             await self._changes.__aexit__(kind, error, trace)
 
@@ -78,13 +84,38 @@ class Waiter:
         assert self._changes is not None
         while True:
             found = await off_loop(self._look)
-            if found is not None:
+            if isinstance(found, ExitResult):
                 return found
+            self._watch_monitor(found)
             await self._changes.wait()
 
-    def _look(self) -> ExitResult | None:
+    def _watch_monitor(self, state: State) -> None:
+        """Wake when the monitor of the current run ends: killed, it leaves no exit code."""
+        if not state.alive or state.run == self._monitor_of or self._changes is None:
+            return
+        self._leave_monitor()
+        try:
+            self._monitor = os.pidfd_open(state.monitor_pid)
+        except OSError:
+            self._changes.poke()
+            return
+        self._monitor_of = state.run
+        asyncio.get_running_loop().add_reader(self._monitor, self._monitor_ended)
+
+    def _monitor_ended(self) -> None:
+        self._leave_monitor()
+        if self._changes is not None:
+            self._changes.poke()
+
+    def _leave_monitor(self) -> None:
+        if self._monitor >= 0:
+            asyncio.get_running_loop().remove_reader(self._monitor)
+            os.close(self._monitor)
+            self._monitor = -1
+
+    def _look(self) -> ExitResult | State:
         run_folder = folders.run(self._engine.settings, self._id)
-        if monitor.exit_code(run_folder) is not None:
+        if monitor.exit_code(run_folder) is not None or (self._monitor_of and self._monitor < 0):
             settle_exit(self._engine, self._id)
         code: int | None = None
         for event in self._engine.events.of(self._id, self._since):
@@ -98,7 +129,7 @@ class Waiter:
             return ExitResult(self._last_code if code is None else code)
         if self._condition == NOT_RUNNING and not state.alive and state.status != "restarting":
             return ExitResult(state.exit_code)
-        return None
+        return state
 
 
 async def wait(engine: Engine, name: str, condition: str) -> Waiter:

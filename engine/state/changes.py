@@ -70,6 +70,10 @@ class Changes:
         await self._event.wait()
         self._event.clear()
 
+    def poke(self) -> None:
+        """Wake the one who waits: something that this watch does not see has changed."""
+        self._event.set()
+
     def _readable(self) -> None:
         data = os.read(self._fd, 65536)
         at, touched, logged = 0, False, False
