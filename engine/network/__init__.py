@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 from engine.errors import AmbiguousId, NoSuchNetwork
-from engine.network.record import BRIDGE, HOST, NONE, Endpoint, Network, NetworkDefinition, NetworkRequest, Subnet
+from engine.network.record import BRIDGE, Endpoint, Network, NetworkDefinition, NetworkRequest
 from engine.settings import DEFAULT_ROOT
 from engine.state.codec import decode, encode
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from engine.state.database import Transaction
 
 __all__ = ["Endpoint", "Network", "NetworkRequest", "Networks"]
-
-NULL_DRIVER = "null"
-MTU = 1500
 
 
 class Networks:
@@ -151,35 +148,15 @@ class Networks:
         """Make the rows of the networks that always exist."""
         if self.database.row("SELECT 1 FROM networks WHERE name = ?", (BRIDGE,)) is not None:
             return
+        from engine.network import built_in
+
         with self.database.transaction() as tx:
             if tx.execute("SELECT 1 FROM networks WHERE name = ?", (BRIDGE,)).fetchone() is None:
-                for name, definition in self._built_in().items():
+                for name, definition in built_in.definitions(f"skiff{self.suffix or 0}").items():
                     tx.execute(
                         "INSERT INTO networks VALUES (?, ?, ?, ?)",
                         (os.urandom(32).hex(), name, time.time_ns(), encode(definition)),
                     )
-
-    def _built_in(self) -> dict[str, NetworkDefinition]:
-        from engine.network import ipam
-
-        with open("/proc/net/route", encoding="ascii") as file:
-            subnet = ipam.free_subnet(ipam.routed_subnets(file.read()))
-        bridge = f"skiff{self.suffix or 0}"
-        options = {
-            "com.docker.network.bridge.default_bridge": "true",
-            "com.docker.network.bridge.enable_icc": "true",
-            "com.docker.network.bridge.enable_ip_masquerade": "true",
-            "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
-            "com.docker.network.bridge.name": bridge,
-            "com.docker.network.driver.mtu": str(MTU),
-        }
-        return {
-            NONE: NetworkDefinition(driver=NULL_DRIVER),
-            HOST: NetworkDefinition(driver=HOST),
-            BRIDGE: NetworkDefinition(
-                driver=BRIDGE, bridge=bridge, subnets=[Subnet(subnet, ipam.gateway(subnet))], options=options
-            ),
-        }
 
 
 def _network(row: sqlite3.Row) -> Network:

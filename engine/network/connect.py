@@ -16,10 +16,11 @@ from engine import locks
 from engine.containers.config import EndpointRequest
 from engine.containers.record import ConnectedEndpoint, NetworkState
 from engine.errors import InvalidParameter, NoSuchNetwork
-from engine.network import endpoint_settings, ipam
+from engine.network import built_in, endpoint_settings, ipam
 from engine.network.record import BRIDGE, CONTAINER_PREFIX, HOST, NONE, Endpoint, Network, NetworkRequest
 from engine.network.ruleset import PublishedPort
 from engine.network.sandbox import namespace_path
+from engine.network.wire import outer_name
 from engine.state.codec import encode
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ def plan(networks: Networks, tx: Transaction, container_id: str, request: Networ
         return made
     try:
         for number, (network, wants) in enumerate(_joined(networks, request)):
+            if network.driver == BRIDGE:
+                network = built_in.refit(tx, network)
             endpoint = _endpoint(tx, network, container_id, wants, number)
             tx.execute(
                 "INSERT INTO endpoints (id, network_id, container_id, definition) VALUES (?, ?, ?, ?)",
@@ -203,6 +206,7 @@ def _endpoint(tx: Transaction, network: Network, container_id: str, wants: Endpo
         gateway=subnet.gateway,
         mac_address=mac.hex(":"),
         interface=interface,
+        outer=outer_name(container_id, number),
         link_local=wants.link_local_ips or [],
         sysctls=dict(endpoint_settings.sysctls(wants, interface)),
     )
@@ -278,7 +282,7 @@ def _make(networks: Networks, made: Plan, path: Path) -> None:
     from engine.network import machine
 
     with locks.locked(networks.settings.locks, LOCK):
-        bridges = [machine.ensure_bridge(network) for network, _ in bridged]
+        bridges = [machine.ensure_bridge(networks, network) for network, _ in bridged]
     wire(path, [(index, network.mtu, end) for index, (network, end) in zip(bridges, bridged, strict=True)])
     # After the namespace: see engine.network.machine.
     with locks.locked(networks.settings.locks, LOCK):

@@ -32,19 +32,23 @@ class NoFreeAddress(EngineError):
 
 def free_subnet(taken: Iterable[str]) -> str:
     """Return the first subnet of the pools that overlaps with none of those taken. Raises NoFreeSubnet."""
-    import ipaddress  # once in an engine's life
-
-    used = [ipaddress.ip_network(subnet, strict=False) for subnet in taken]
+    used = [subnet for subnet in taken if ":" not in subnet]
     for address, prefix in POOLS:
-        candidate = ipaddress.ip_network(f"{address}/{prefix}")
-        if not any(candidate.overlaps(other) for other in used if other.version == 4):
-            return str(candidate)
+        candidate = f"{address}/{prefix}"
+        if not overlaps(candidate, used):
+            return candidate
     raise NoFreeSubnet
+
+
+def overlaps(subnet: str, taken: Iterable[str]) -> bool:
+    """Tell whether a subnet has an address in common with one of those taken."""
+    first, last = _ends(subnet)
+    return any(first <= other[1] and other[0] <= last for other in map(_ends, taken))
 
 
 def gateway(subnet: str) -> str:
     """Return a subnet's first address."""
-    return _text(_first(subnet) + 1)
+    return _text(_ends(subnet)[0] + 1)
 
 
 def free_address(subnet: str, taken: Collection[str]) -> str | None:
@@ -78,14 +82,15 @@ def routed_subnets(table: str) -> list[str]:
 
 
 def _addresses(subnet: str) -> Iterator[str]:
-    first = _first(subnet)
-    last = first + 2 ** (32 - int(subnet.partition("/")[2])) - 1
-    for number in range(first + 1, last):
-        yield _text(number)
+    first, last = _ends(subnet)
+    return (_text(number) for number in range(first + 1, last))
 
 
-def _first(subnet: str) -> int:
-    return int.from_bytes(socket.inet_aton(subnet.partition("/")[0]), "big")
+def _ends(subnet: str) -> tuple[int, int]:
+    address, _, prefix = subnet.partition("/")
+    hosts = (1 << (32 - int(prefix))) - 1
+    number = int.from_bytes(socket.inet_aton(address), "big")
+    return number & ~hosts, number | hosts
 
 
 def _text(number: int) -> str:

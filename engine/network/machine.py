@@ -7,6 +7,7 @@ namespace is, so that whoever makes the table anew at any moment puts in what be
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from engine.network import generation, nftables, ruleset
 from engine.network import netlink as nl
-from engine.network.record import BRIDGE, Network
+from engine.network.record import BRIDGE, Endpoint, Network
 from engine.network.ruleset import Bridge, PublishedPort
 from engine.network.sandbox import namespace_path
+from engine.state.codec import decode
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,13 +28,14 @@ if TYPE_CHECKING:
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 
-def ensure_bridge(network: Network) -> int:
+def ensure_bridge(networks: Networks, network: Network) -> int:
     """Make a network's bridge, or what is missing of it; returns its index. Raises NetlinkFailed, OSError."""
     name, subnet = network.definition.bridge, network.definition.subnets[0]
     folder = Path("/sys/class/net") / name
     with nl.Netlink() as host:
         if not folder.exists():
             host.run(nl.add_bridge(name))
+            _adopt(networks, network, host)
         index = int((folder / "ifindex").read_text())
         host.run(nl.add_address(index, subnet.gateway, subnet.prefix_length), nl.set_up(index))
     # So that 127.0.0.1:PORT on this machine leads to a container; engine.network.ruleset guards the other way.
@@ -96,6 +99,16 @@ def published(rows: Iterable[sqlite3.Row]) -> list[PublishedPort]:
         for row in rows
         if ":" not in row["host_ip"]
     ]
+
+
+def _adopt(networks: Networks, network: Network, host: nl.Netlink) -> None:
+    """Put interfaces of connected containers, which a bridge that was removed left alone, on the new one."""
+    bridge = socket.if_nametoindex(network.definition.bridge)
+    rows = networks.database.rows("SELECT definition FROM endpoints WHERE network_id = ?", (network.id,))
+    for row in rows:
+        with suppress(OSError):  # it is not there
+            index = socket.if_nametoindex(decode(Endpoint, row["definition"]).outer)
+            host.run(nl.set_master(index, bridge), nl.let_hairpin(index))
 
 
 def _ports_in_use(networks: Networks) -> list[PublishedPort]:

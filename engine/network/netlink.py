@@ -93,6 +93,12 @@ def set_up(index: int) -> Request:
     return Request("switch an interface on", RTM_NEWLINK, 0, _LINK.pack(0, 0, index, IFF_UP, IFF_UP))
 
 
+def set_master(index: int, bridge: int) -> Request:
+    """Put an interface on a bridge."""
+    body = _LINK.pack(0, 0, index, 0, 0) + _number(IFLA_MASTER, bridge)
+    return Request("put an interface on a bridge", RTM_NEWLINK, 0, body)
+
+
 def let_hairpin(index: int) -> Request:
     """Let a bridge send what came from a port back to it."""
     return _port_setting("let an interface answer itself", index, IFLA_BRPORT_MODE, 1)

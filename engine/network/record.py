@@ -67,7 +67,10 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A container's place in one network; interface is the name inside, sysctls are by path below /proc/sys."""
+    """A container's place in one network; sysctls are by path below /proc/sys.
+
+    interface is the interface's name inside, outer that of its end on the machine's side.
+    """
 
     id: str
     network_id: str
@@ -77,6 +80,7 @@ class Endpoint:
     gateway: str = ""
     mac_address: str = ""
     interface: str = ""
+    outer: str = ""
     link_local: list[str] = field(default_factory=list)
     sysctls: dict[str, str] = field(default_factory=dict)
 

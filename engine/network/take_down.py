@@ -49,17 +49,27 @@ def tear_down(networks: Networks, container_id: str) -> None:
 
 
 def sweep(networks: Networks) -> None:
-    """Remove namespaces and interfaces of containers that neither run nor start; cheap when there are none."""
-    settings = networks.settings
+    """Remove namespaces, interfaces and leases of containers that neither run nor start; cheap when there are none.
+
+    Raises OSError, FirewallFailed and FirewallMissing.
+    """
     if not _unknown(networks):
         return
-    with locks.locked(settings.locks, LOCK):
-        for kind, name in _unknown(networks):
-            if kind == "namespace":
-                sandbox.remove(settings.network_namespaces / name)
-            else:
+    with locks.locked(networks.settings.locks, LOCK):
+        unknown = _unknown(networks)
+        namespaces = [name for kind, name in unknown if kind == "namespace"]
+        for name in namespaces:
+            sandbox.remove(networks.settings.network_namespaces / name)
+        for kind, name in unknown:
+            if kind == "interface":
                 # In a thread, because the kernel takes tens of milliseconds. Most often it is at it already.
                 threading.Thread(target=_delete_link, args=(name,), name=f"delete {name}").start()
+        if namespaces:
+            from engine.network import machine
+
+            machine.rebuild(networks)
+    with networks.database.transaction() as tx:
+        tx.execute("DELETE FROM leases WHERE endpoint_id NOT IN (SELECT id FROM endpoints)")
 
 
 def _unknown(networks: Networks) -> list[tuple[str, str]]:

@@ -44,8 +44,8 @@ def wire(path: Path, ends: Sequence[tuple[int, int, Endpoint]]) -> None:
         namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             with nl.Netlink() as host:
-                for number, (bridge, mtu, endpoint) in enumerate(ends):
-                    _add_pair(host, outer_name(endpoint.container_id, number), bridge, mtu, endpoint, namespace)
+                for bridge, mtu, endpoint in ends:
+                    _add_pair(host, bridge, mtu, endpoint, namespace)
         finally:
             os.close(namespace)
     sandbox.inside(path, lambda: _furnish([endpoint for _, _, endpoint in ends]))
@@ -70,17 +70,17 @@ def silence(container_id: str) -> None:
             host.run(nl.disable_port(index))
 
 
-def _add_pair(host: nl.Netlink, outside: str, bridge: int, mtu: int, endpoint: Endpoint, namespace: int) -> None:
+def _add_pair(host: nl.Netlink, bridge: int, mtu: int, endpoint: Endpoint, namespace: int) -> None:
     mac = bytes.fromhex(endpoint.mac_address.replace(":", ""))
-    pair = nl.add_veth(outside, bridge, endpoint.interface, namespace, mac, mtu)
+    pair = nl.add_veth(endpoint.outer, bridge, endpoint.interface, namespace, mac, mtu)
     try:
         host.run(pair)
     except nl.NetlinkFailed as error:
         if error.code != errno.EEXIST:
             raise
-        host.run(nl.delete_link(outside), pair)  # a killed start or a former run left it
+        host.run(nl.delete_link(endpoint.outer), pair)  # a killed start or a former run left it
     # Where br_netfilter is loaded, a container that calls its own published port is answered within the bridge.
-    host.run(nl.let_hairpin(socket.if_nametoindex(outside)))
+    host.run(nl.let_hairpin(socket.if_nametoindex(endpoint.outer)))
 
 
 def _furnish(endpoints: Sequence[Endpoint]) -> None:

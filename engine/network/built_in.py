@@ -1,0 +1,63 @@
+"""The networks that every engine has: bridge, host and none, and the default bridge's place among the machine's own."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.network import ipam
+from engine.network.record import BRIDGE, HOST, MTU_OPTION, NONE, Network, NetworkDefinition, Subnet
+from engine.state.codec import encode
+
+if TYPE_CHECKING:
+    from engine.state.database import Transaction
+
+NULL_DRIVER = "null"
+MTU = 1500
+
+
+def definitions(bridge: str) -> dict[str, NetworkDefinition]:
+    """Return the networks by name; bridge is the name of the engine's own interface. Raises NoFreeSubnet."""
+    options = {
+        "com.docker.network.bridge.default_bridge": "true",
+        "com.docker.network.bridge.enable_icc": "true",
+        "com.docker.network.bridge.enable_ip_masquerade": "true",
+        "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
+        "com.docker.network.bridge.name": bridge,
+        MTU_OPTION: str(MTU),
+    }
+    return {
+        NONE: NetworkDefinition(driver=NULL_DRIVER),
+        HOST: NetworkDefinition(driver=HOST),
+        BRIDGE: NetworkDefinition(driver=BRIDGE, bridge=bridge, subnets=[_free(_routes())], options=options),
+    }
+
+
+def refit(tx: Transaction, network: Network) -> Network:
+    """Give the default network another subnet if the machine uses its own elsewhere by now, and return it.
+
+    That can only be done, and is only looked at, while its bridge is not there and it has no containers: after it was
+    recorded, and after a boot. Raises NoFreeSubnet.
+    """
+    definition = network.definition
+    if network.user_defined or (Path("/sys/class/net") / definition.bridge).exists():
+        return network
+    routes = _routes()
+    if not ipam.overlaps(definition.subnets[0].subnet, routes):
+        return network
+    if tx.execute("SELECT 1 FROM leases WHERE network_id = ?", (network.id,)).fetchone() is not None:
+        return network
+    definition = dataclasses.replace(definition, subnets=[_free(routes)])
+    tx.execute("UPDATE networks SET definition = ? WHERE id = ?", (encode(definition), network.id))
+    return dataclasses.replace(network, definition=definition)
+
+
+def _free(routes: list[str]) -> Subnet:
+    subnet = ipam.free_subnet(routes)
+    return Subnet(subnet, ipam.gateway(subnet))
+
+
+def _routes() -> list[str]:
+    with open("/proc/net/route", encoding="ascii") as file:
+        return ipam.routed_subnets(file.read())

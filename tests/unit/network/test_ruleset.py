@@ -1,0 +1,33 @@
+"""The firewall's text. Whether the kernel takes it and does it is tested in tests/integration/network."""
+
+from __future__ import annotations
+
+from engine.network.ruleset import Bridge, PublishedPort, add_port, delete_port, whole_table
+
+WEB = PublishedPort("tcp", "0.0.0.0", 8080, "172.17.0.2", 80)
+LOCAL = PublishedPort("udp", "127.0.0.1", 53, "172.17.0.3", 5353)
+
+
+def test_a_port_is_one_element_of_the_map_for_its_address() -> None:
+    assert add_port("skiff", WEB) == "add element inet skiff any { tcp . 8080 : 172.17.0.2 . 80 }"
+    assert delete_port("skiff", WEB) == "delete element inet skiff any { tcp . 8080 }"
+    assert add_port("skiff", LOCAL) == "add element inet skiff one { 127.0.0.1 . udp . 53 : 172.17.0.3 . 5353 }"
+    assert delete_port("skiff", LOCAL) == "delete element inet skiff one { 127.0.0.1 . udp . 53 }"
+
+
+def test_the_whole_table_replaces_whatever_was_there() -> None:
+    lines = whole_table("skiff_ab12cd", [Bridge("skiffab12cd", "172.18.0.0/16")], [WEB, LOCAL]).splitlines()
+    assert lines[:2] == ["add table inet skiff_ab12cd", "delete table inet skiff_ab12cd"]
+    assert 'add element inet skiff_ab12cd bridges { "skiffab12cd" }' in lines
+    assert 'add element inet skiff_ab12cd within { "skiffab12cd" . "skiffab12cd" }' in lines
+    assert "add element inet skiff_ab12cd subnets { 172.18.0.0/16 }" in lines
+    assert lines[-2:] == [add_port("skiff_ab12cd", WEB), add_port("skiff_ab12cd", LOCAL)]
+
+
+def test_rules_name_no_port_and_no_bridge() -> None:
+    one = whole_table("skiff", [Bridge("skiff0", "172.17.0.0/16")], [])
+    many = whole_table("skiff", [Bridge("skiff0", "172.17.0.0/16")], [WEB, LOCAL])
+    assert many.startswith(one), "a port adds nothing but its element"
+    rules = one[one.index("chain raw") : one.index("add element")]
+    assert "skiff0" not in rules
+    assert "172.17" not in rules
