@@ -87,7 +87,8 @@ def start_locked(engine: Engine, container: Container, *, restart_count: int = 0
     """Start a container that does not run; the caller holds its lock. Raises as start does."""
     try:
         _start(engine, container, restart_count)
-    except EngineError as error:
+    except Exception as error:
+        # Of whatever kind: the client of `run --rm` waits for the container's removal before it tells why.
         _record_failure(engine, container, error)
         raise
     except BaseException:
@@ -196,7 +197,7 @@ def _script(package_folder: str) -> str:
     return os.path.join(package_folder, "monitor_exit.py")
 
 
-def _record_failure(engine: Engine, container: Container, error: EngineError) -> None:
+def _record_failure(engine: Engine, container: Container, error: Exception) -> None:
     """Undo what a failed start did, and keep its reason where inspect shows it."""
     dismantle(engine, container)
     strike_off_attachers(folders.attachers(engine.settings, container.id))
