@@ -114,9 +114,8 @@ class Connection(RequestHandler):
         if self.hijacked is None and (_hung_up(sock) or self._idle()):
             return False
         self._half_closed = self.last_answer = True
-        request = self._current_request
-        if request is not None and not request.content.is_eof():
-            request.content.set_exception(TruncatedBody())
+        if self._current_request is not None:
+            self.check_body(self._current_request)
         self._hangup = Hangup(sock, self._loop, self._gone)
         if self.hijacked is not None:
             self.hijacked.feed_eof()
@@ -162,6 +161,11 @@ class Connection(RequestHandler):
     def closing(self) -> bool:
         """Tell whether the connection is being closed."""
         return self.transport is None or self.transport.is_closing()
+
+    def check_body(self, request: BaseRequest) -> None:
+        """Fail the reading of a body that will never be complete; to be called when a request begins, too."""
+        if self._half_closed and not request.content.is_eof():
+            request.content.set_exception(TruncatedBody())
 
     def end(self) -> None:
         """Close the connection now; a handler in progress is cancelled."""
@@ -240,11 +244,11 @@ class Connection(RequestHandler):
 
     def _gone(self) -> None:
         """The client has closed both halves."""
-        if self.hijacked is None or self.hijacked.drained:
+        if self.hijacked is None or self.hijacked.empty:
             self._gone_and_drained()
 
     def _drained(self) -> None:
-        """The handler has read all that the client sent before it closed its writing half."""
+        """The handler has taken all that the client sent before it closed its writing half."""
         if self._hangup is not None and self._hangup.seen:
             self._gone_and_drained()
 

@@ -112,6 +112,7 @@ class Dispatcher:
         log.request_id.set(os.urandom(4).hex())
         connection = cast("Connection", http.protocol)
         started = time()
+        connection.check_body(http)
         with self._activity.request():
             try:
                 response = await self._answer(http, connection)

@@ -28,14 +28,11 @@ class HijackedConnection:
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._reading_paused = False
-        self.drained = False  # the handler has seen the end of the input
 
     async def read(self) -> bytes:
         """Return the bytes that are there, waiting for the first; b"" when the client will send no more."""
         while not self._chunks:
             if self._eof or self._lost:
-                self.drained = True
-                self._on_drained()
                 return b""
             self._reader = self._loop.create_future()
             try:
@@ -45,6 +42,8 @@ class HijackedConnection:
         data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._size = 0
+        if self._eof:
+            self._on_drained()
         if self._reading_paused:
             self._reading_paused = False
             self._transport.resume_reading()
@@ -68,6 +67,11 @@ class HijackedConnection:
     def close(self) -> None:
         """Close the connection once all that was written is sent."""
         self._transport.close()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left that the client sent."""
+        return not self._chunks
 
     @property
     def lost(self) -> bool:
