@@ -37,7 +37,9 @@ def container_ids(database: Path) -> set[str]:
         return set()
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     try:
-        return {row[0] for row in connection.execute("SELECT DISTINCT actor FROM events WHERE type = 'container'")}
+        # A prune's event is about no container: without the condition its empty actor would be part of every name.
+        query = "SELECT DISTINCT actor FROM events WHERE type = 'container' AND length(actor) = 64"
+        return {row[0] for row in connection.execute(query)}
     finally:
         connection.close()
 
