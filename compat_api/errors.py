@@ -96,17 +96,18 @@ WORDS: dict[str, Words] = {
 # Errors that say in dockerd's words, or in the engine's where dockerd has none, what they are.
 OWN_WORDS = frozenset(
     """
-    AlreadyStopped BadArchive BadExtraHost BadNameserver BadStorageConfiguration BlockDeviceUnusable
-    CdiDeviceUnknown ConflictingReadOnlyOptions ConflictingSettings ConntrackFailed DeviceDriverMissing
-    DeviceUnusable DuplicateMountPoint FirewallFailed FirewallMissing HybridCgroupRefused IdOutOfRange
-    ImageMountUnsupported InitMissing InvalidBind InvalidBindMode InvalidCapability InvalidCgroupParent
-    InvalidChange InvalidDangling InvalidDeviceRule InvalidEndpoint InvalidFilter InvalidHostPort InvalidLimit
-    InvalidMacAddress InvalidMount InvalidMountPath InvalidNamespaceMode InvalidNetworkType InvalidPlatform
-    InvalidProfile InvalidReference InvalidRestartPolicy InvalidSecurityOption InvalidSetting InvalidSignal
-    InvalidTmpfsOption InvalidVolumeName InvalidVolumeOption InvalidVolumesFrom IpcNotShareable MalformedFilters
-    MisplacedMountOptions MonitorMissing NetlinkFailed NetworksExclude NoCommand NoDonor NoExportTarget
-    NoFreeAddress NoFreeSubnet NoHostGateway NoImage NoSuchLayer NoSuchSysctl NoSuchVolumeDriver NotPropagating
-    NotRunning NoZstd OtherPlatform ProcessFailed ProfileNotLoaded RecursiveReadOnlyUnsupported RuntimeFailed
+    AlreadyStopped BadArchive BadExtraHost BadNameserver BadRegistryAddress BadStorageConfiguration
+    BlockDeviceUnusable CdiDeviceUnknown ConflictingReadOnlyOptions ConflictingSettings ConntrackFailed
+    DeviceDriverMissing DeviceUnusable DuplicateMountPoint FirewallFailed FirewallMissing HybridCgroupRefused
+    IdOutOfRange ImageMountUnsupported InitMissing InvalidBind InvalidBindMode InvalidCapability
+    InvalidCgroupParent InvalidChange InvalidDangling InvalidDeviceRule InvalidEndpoint InvalidFilter
+    InvalidHostPort InvalidLimit InvalidLogMode InvalidMacAddress InvalidMount InvalidMountPath
+    InvalidNamespaceMode InvalidNetworkType InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy
+    InvalidSecurityOption InvalidSetting InvalidSignal InvalidTmpfsOption InvalidVolumeName InvalidVolumeOption
+    InvalidVolumesFrom IpcNotShareable LoginFailed LoginRefused MalformedFilters MisplacedMountOptions
+    MonitorMissing NetlinkFailed NetworksExclude NoCommand NoDonor NoExportTarget NoFreeAddress NoFreeSubnet
+    NoHostGateway NoImage NoSuchLayer NoSuchSysctl NoSuchVolumeDriver NoZstd NotPropagating NotRunning
+    OtherPlatform ProcessFailed ProfileNotLoaded RecursiveReadOnlyUnsupported RegistryUnreachable RuntimeFailed
     RuntimeMissing SubpathUnusable UnavailableCapability UnknownCapability UnknownExecUser UnknownGroup
     UnknownLogDriver UnknownLogOption UnknownUser UnsupportedStorageOption UnusableExecProgram UnusableProgram
     VolumeInUse VolumeNotMounted VolumeOverFile VolumesFromMissing WorkingDirectoryNotFolder WrongPlatform
@@ -115,6 +116,7 @@ OWN_WORDS = frozenset(
 
 # Where dockerd's status is not that of the error's family.
 STATUSES = {
+    "LoginRefused": 401,
     "NotPaused": 500,
     # Found at start only.
     **dict.fromkeys(

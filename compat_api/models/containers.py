@@ -15,6 +15,7 @@ from compat_api.models.go import (
     Go,
     Int,
     Int64,
+    PortSet,
     Set,
     TextMap,
     Texts,
@@ -48,7 +49,7 @@ class ContainerConfig(DockerModel):
     attach_stdin: bool = False
     attach_stdout: bool = False
     attach_stderr: bool = False
-    exposed_ports: Set | None = None
+    exposed_ports: PortSet | None = None
     tty: bool = False
     open_stdin: bool = False
     stdin_once: bool = False

@@ -65,6 +65,7 @@ Texts = list[Text]
 TextMap = dict[str, Text]
 Words = Annotated[list[Text], BeforeValidator(_list_of_one), Go("strslice.StrSlice")]  # a text stands for one word
 Set = dict[str, Annotated[dict[str, Any] | None, Go("struct {}")]]  # only the keys count
+PortSet = Annotated[Set, Go("nat.PortSet")]
 
 Int = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63), Go("int")]
 Int64 = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63), Go("int64")]
