@@ -82,6 +82,7 @@ def create(engine: Engine, request: CreateRequest) -> Created:
     container_id = new_id()
     host = defaults.complete(request.host, facts.gather())
     _check_donors(engine, host)
+    engine.networks.check(request.endpoints)
     config = normalise_config(merge(request.config, image.config))
     config = _with_hostname(engine, config, host, container_id)
     path, arguments = command(config)

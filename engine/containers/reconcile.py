@@ -37,6 +37,10 @@ def reconcile(engine: Engine) -> None:
             except (EngineError, OSError):
                 log.exception("Container %s: cannot mend it", container.id)
     _sweep_orphans(engine)
+    try:
+        engine.networks.reconcile()
+    except (EngineError, OSError):
+        log.exception("Networks: cannot mend them")
 
 
 def doubtful(engine: Engine) -> list[str]:

@@ -92,11 +92,19 @@ class Networks:
 
         tear_down(self, container_id)
 
-    def sweep(self) -> None:
-        """Remove from the machine what belongs to no container that runs or starts."""
+    def reconcile(self) -> None:
+        """Remove from the machine what belongs to no container, and mend what those that run stand on.
+
+        Raises NetlinkFailed, FirewallFailed, FirewallMissing and OSError.
+        """
         from engine.network.take_down import sweep
 
         sweep(self)
+        found = self.database.rows("SELECT * FROM networks WHERE id IN (SELECT network_id FROM leases)")
+        if found:
+            from engine.network.machine import mend
+
+            mend(self, [_network(row) for row in found])
 
     def check(self, endpoints: Mapping[str, EndpointRequest]) -> None:
         """Refuse settings that a container's endpoints, by network name or id, cannot have.

@@ -17,7 +17,7 @@ from engine.containers.config import EndpointRequest
 from engine.containers.record import ConnectedEndpoint, NetworkState
 from engine.errors import InvalidParameter, NoSuchNetwork
 from engine.network import built_in, endpoint_settings, ipam
-from engine.network.record import BRIDGE, CONTAINER_PREFIX, HOST, NONE, Endpoint, Network, NetworkRequest
+from engine.network.record import BRIDGE, CONTAINER_PREFIX, HOST, LOCK, NONE, Endpoint, Network, NetworkRequest
 from engine.network.ruleset import PublishedPort
 from engine.network.sandbox import namespace_path
 from engine.network.wire import outer_name
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from engine.settings import Settings
     from engine.state.database import Transaction
 
-LOCK = "network"
 HOST_SANDBOX = "default"
 SANDBOX_ID_BYTES = 32
 

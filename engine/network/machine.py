@@ -1,7 +1,7 @@
 """What networks need on the machine apart from any one container: bridges, forwarding, the firewall's table.
 
-Each is looked at whenever a container is connected and made again when somebody took it away. Every function here
-is called under the network lock. The table's rules for a container's ports are there for as long as the file of its
+Each is looked at whenever a container is connected and made again when somebody took it away. All but mend are
+called under the network lock. The table's rules for a container's ports are there for as long as the file of its
 namespace is, so that whoever makes the table anew at any moment puts in what belongs there and nothing else.
 """
 
@@ -13,9 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import locks
 from engine.network import generation, nftables, ruleset
 from engine.network import netlink as nl
-from engine.network.record import BRIDGE, Endpoint, Network
+from engine.network.record import BRIDGE, LOCK, Endpoint, Network
 from engine.network.ruleset import Bridge, PublishedPort
 from engine.network.sandbox import namespace_path
 from engine.state.codec import decode
@@ -42,6 +43,14 @@ def ensure_bridge(networks: Networks, network: Network) -> int:
     _switch_on(Path(f"/proc/sys/net/ipv4/conf/{name}/route_localnet"))
     _switch_on(FORWARDING)
     return index
+
+
+def mend(networks: Networks, used: Sequence[Network]) -> None:
+    """Make what is missing of the networks that containers are in, and of the firewall's table; takes the lock."""
+    with locks.locked(networks.settings.locks, LOCK):
+        for network in used:
+            ensure_bridge(networks, network)
+        publish(networks, [])
 
 
 def publish(networks: Networks, ports: Sequence[PublishedPort]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from engine.containers.config import EndpointRequest, PortBinding
 
 BRIDGE, HOST, NONE = "bridge", "host", "none"
+LOCK = "network"  # engine.locks: the bridges, namespaces and firewall rules
 CONTAINER_PREFIX = "container:"
 MTU_OPTION = "com.docker.network.driver.mtu"
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.network import sandbox
+from engine.network.record import LOCK, NetworkDefinition
 from engine.network.sandbox import namespace_path
+from engine.state.codec import decode
 
 if TYPE_CHECKING:
     from engine.network import Networks
 
-LOCK = "network"
 UDP = "udp"
 
 
@@ -74,18 +75,18 @@ def sweep(networks: Networks) -> None:
 
 def _unknown(networks: Networks) -> list[tuple[str, str]]:
     """Return ("namespace" or "interface", name) of what belongs to no container that has or may have a network."""
-    found = [("namespace", name) for name in _names(networks.settings.network_namespaces)]
-    for network in networks.list():
-        if network.definition.bridge:
-            ports = Path("/sys/class/net") / network.definition.bridge / "brif"
-            found += [("interface", name) for name in _names(ports) if name.startswith("veth")]
+    from engine.network.wire import owner
+
+    found = [("namespace", name, name[:8]) for name in _names(networks.settings.network_namespaces)]
+    for row in networks.database.rows("SELECT definition FROM networks"):
+        bridge = decode(NetworkDefinition, row["definition"]).bridge
+        if bridge:
+            found += [("interface", name, owner(name)) for name in _names(Path("/sys/class/net") / bridge / "brif")]
     if not found:
         return []
-    rows = networks.database.rows(
-        "SELECT id FROM containers WHERE status IN ('running', 'paused') OR intent != ''",
-    )
+    rows = networks.database.rows("SELECT id FROM containers WHERE status IN ('running', 'paused') OR intent != ''")
     known = {row["id"][:8] for row in rows}
-    return [(kind, name) for kind, name in found if name.removeprefix("veth")[:8] not in known]
+    return [(kind, name) for kind, name, prefix in found if prefix and prefix not in known]
 
 
 def _names(folder: Path) -> list[str]:

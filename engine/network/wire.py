@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from engine.network import sandbox
 from engine.network.record import Endpoint
 
 LINK_LOCAL_PREFIX = 16
+OUTER_NAME = re.compile("veth([0-9a-f]{8})([0-9a-f]{3}|x[0-9]{1,2})")
 SYSCTL_ROOT = Path("/proc/sys")
 
 
@@ -54,6 +56,12 @@ def wire(path: Path, ends: Sequence[tuple[int, int, Endpoint]]) -> None:
 def outer_name(container_id: str, number: int = 0) -> str:
     """Return the name of an interface's end on the machine's side; at most 15 characters."""
     return f"veth{container_id[:11]}" if number == 0 else f"veth{container_id[:8]}x{number}"
+
+
+def owner(outer: str) -> str:
+    """Return how the id begins of the container that an outer name was made for; empty when it is no such name."""
+    found = OUTER_NAME.fullmatch(outer)
+    return found[1] if found else ""
 
 
 def silence(container_id: str) -> None:

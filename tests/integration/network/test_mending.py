@@ -90,6 +90,17 @@ def test_a_changed_firewall_is_as_it_was_when_the_next_container_is_there(
     assert answers(made, server)
 
 
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_changed_firewall_is_mended_without_a_new_container(engine: Engine, box: MakeBox, change: Change) -> None:
+    made = box().publish(":80/tcp")
+    before = nftables.run(f"list table inet {engine.networks.table}")
+    change(engine.networks.table)
+    with engine.database.transaction() as tx:
+        tx.execute("UPDATE containers SET status = 'running' WHERE id = ?", (made.id,))
+    engine.networks.reconcile()
+    assert nftables.run(f"list table inet {engine.networks.table}") == before
+
+
 def test_a_change_between_two_of_ours_is_noticed(engine: Engine, box: MakeBox) -> None:
     made, passing = box().publish(":80/tcp"), box().publish(":80/tcp")
     server = made.serve(80)
@@ -158,7 +169,13 @@ def test_what_belongs_to_no_container_is_swept_away(engine: Engine, box: MakeBox
         tx.execute("UPDATE containers SET status = 'running' WHERE id = ?", (living.id,))
         tx.execute("DELETE FROM containers WHERE id = ?", (made.id,))
     made.let_go()
-    engine.networks.sweep()
+    bridge = engine.networks.resolve("bridge").definition.bridge
+    subprocess.run(
+        ["ip", "link", "add", "vethmine", "master", bridge, "type", "veth", "peer", "name", "vethpeer"], check=True
+    )
+    engine.networks.reconcile()
+    assert Path("/sys/class/net/vethmine").exists(), "somebody else's"
+    subprocess.run(["ip", "link", "delete", "vethmine"], check=True)
     server = living.serve(80)
     assert answers(living, server)
     assert leftovers.namespaces(engine.settings.run_root) == [living.namespace]
@@ -208,7 +225,7 @@ def test_a_kill_at_any_moment_leaves_what_the_next_call_takes_away(engine: Engin
         next_one.disconnect()
         assert answers(living, server)
     living.disconnect()
-    engine.networks.sweep()
+    engine.networks.reconcile()
     wait_for_the_kernel(engine)
     assert left(engine) == {}
 
