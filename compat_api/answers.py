@@ -8,10 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """A JSON body, written as dockerd writes it."""
+    """A JSON body, written as dockerd writes it; escaped: with <, > and & as Go's default has them."""
 
     value: Any
     status: int = 200
+    escaped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,9 @@ async def iterate_off_loop(begin: Callable[[], Iterator[T]]) -> AsyncGenerator[T
     pipe = _Pipe()
 
     def work() -> None:
-        results = begin()
+        results: Iterator[T] | None = None
         try:
+            results = begin()
             for result in results:
                 pipe.put(result)
         except _Stopped:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from compat_api import log
 from compat_api.answers import Answer, Empty, Json, Plain
 from compat_api.errors import status_and_words
-from compat_api.go_json import dumps
+from compat_api.go_json import dumps, dumps_escaped
 from compat_api.headers import (
     COMMON,
     IDENTITY,
@@ -192,7 +192,8 @@ def _rendered(request: Request, answer: Answer) -> StreamResponse:
     if answer is None:
         return Finished() if request.streamed is None else request.streamed
     if isinstance(answer, Json):
-        body = (dumps(answer.value) + "\n").encode(errors="replace")
+        write = dumps_escaped if answer.escaped else dumps
+        body = (write(answer.value) + "\n").encode(errors="replace")
         return _response(answer.status, [*COMMON, JSON], body)
     if isinstance(answer, Empty):
         return _response(answer.status, list(COMMON))

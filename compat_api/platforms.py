@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from compat_api import go_json
@@ -42,7 +43,9 @@ def parse(text: str) -> Platform:
         words = "unexpected end of JSON input" if problem.end else str(problem)
         raise BadRequest(f"failed to parse platform: {words}") from None
     except go_json.TrailingContent:
-        raise BadRequest("failed to parse platform: invalid character after top-level value") from None
+        rest = text.lstrip()[json.JSONDecoder().raw_decode(text.lstrip())[1] :].lstrip()
+        words = f"invalid character {go_json.quote_char(rest[0])} after top-level value"
+        raise BadRequest(f"failed to parse platform: {words}") from None
     try:
         found = PlatformObject.model_validate({} if value is None else value)
     except ValidationError as error:

@@ -116,9 +116,8 @@ class Request:
         When the client goes away, the handler is cancelled.
         """
         self.answered = True
-        stream = await Stream.begin(
-            self.http, status, (*COMMON, ("Content-Type", content_type), *headers), close=self._connection.last_answer
-        )
+        ordered = sorted((*COMMON, ("Content-Type", content_type), *headers), key=lambda each: each[0])  # as Go does
+        stream = await Stream.begin(self.http, status, tuple(ordered), close=self._connection.last_answer)
         self.streamed = stream.response
         return stream
 

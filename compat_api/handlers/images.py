@@ -33,7 +33,7 @@ async def inspect(request: Request) -> Answer:
     if platform and request.query.flag("manifests"):
         raise BadRequest("conflicting options: manifests and platform options cannot both be set")
     found = await request.call(request.engine.images.inspect, request.name, platform)
-    return Json(shapes.inspect(found, request.version))
+    return Json(shapes.inspect(found, request.version), escaped=True)
 
 
 async def history(request: Request) -> Answer:

@@ -81,6 +81,8 @@ def inspect(image: ImageDetails, version: Version) -> Json:
         if image.container:
             found["Container"] = image.container
         found["ContainerConfig"] = container_config(image.container_config, "")
+        if image.container_config.labels is None:
+            found["ContainerConfig"]["Labels"] = None
     found |= {"DockerVersion": image.docker_version, "Author": image.author, "Architecture": image.architecture}
     if image.variant:
         found["Variant"] = image.variant

@@ -69,7 +69,8 @@ def import_image(
         document = encode(import_document(config, staged.diff_id, created, message, system, architecture, variant))
         manifest = manifest_for(document, [(staged.diff_id, staged.archive_size)])
         names = [name.full] if name is not None else []
-        image = to_image(engine, engine.store.add_image(document, manifest, layer, names, created))
+        stored = engine.store.add_image(document, manifest, layer, names, created, tagged=bool(names))
+        image = to_image(engine, stored)
     if name is not None:
         event(engine, image, "tag", name.familiar)
     event(engine, image, "import")

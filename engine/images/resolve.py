@@ -56,13 +56,13 @@ def has_name(names: list[str], wanted: reference.Reference) -> bool:
 
 
 def tags_and_digests(names: list[str]) -> tuple[list[str], list[str]]:
-    """Return an image's names as people write them: those with tags, those with digests."""
+    """Return an image's names as people write them, those with tags and those with digests, by their whole names."""
     tags: list[str] = []
     digests: list[str] = []
-    for name in names:
+    for name in sorted(names):
         try:
             parsed = reference.parse(name)
         except InvalidReference:
             continue
         (digests if parsed.digest else tags).append(parsed.familiar)
-    return sorted(tags), sorted(digests)
+    return tags, digests

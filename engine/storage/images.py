@@ -2,8 +2,8 @@
 
 Format: overlay-images/images.json, and a folder per image with its manifest and configuration ("big data"). A big
 data name of digits, small letters and dots is its file's name; any other is "=" and its base64. An image's id is
-the sha256 of its configuration. Our own flag "skiff.last-tag-time" keeps when a name was last given. Only
-engine.storage uses this.
+the sha256 of its configuration. Our own flag "skiff.last-tag-time" keeps when a name was last given, other than by a
+load, as dockerd counts it. Only engine.storage uses this.
 """
 
 from __future__ import annotations
@@ -120,8 +120,11 @@ class ImageRecords:
         draft.put(record)
         return image_id
 
-    def name(self, draft: Draft, image_id: str, names: list[str]) -> None:
-        """Give an image these names, and only these; another image that has one of them loses it."""
+    def name(self, draft: Draft, image_id: str, names: list[str], *, tagged: bool) -> None:
+        """Give an image these names, and only these; another image that has one of them loses it.
+
+        tagged: this is the time of its last tag.
+        """
         wanted = set(names)
         for record in list(draft):
             kept = [name for name in record.get("names") or [] if name not in wanted]
@@ -130,7 +133,7 @@ class ImageRecords:
         record = draft.get(image_id) or {}
         history = list(dict.fromkeys([*reversed(names), *(record.get("names-history") or [])]))
         flags: dict[str, Any] = {**(record.get("flags") or {})}
-        if set(names) - set(record.get("names") or []):
+        if tagged:
             flags[LAST_TAG_TIME] = now_text()
         draft.put({**_named(record, names), "names-history": history, "flags": flags})
 

@@ -67,12 +67,19 @@ class Store:
         return self.image_records.data(image_id, "manifest")
 
     def add_image(
-        self, config: bytes, manifest: bytes, top_layer: str | None, names: list[str], created: str = ""
+        self,
+        config: bytes,
+        manifest: bytes,
+        top_layer: str | None,
+        names: list[str],
+        created: str = "",
+        *,
+        tagged: bool = False,
     ) -> StoredImage:
         """Record an image on layers that are there, on disk when this returns; names move to it from others.
 
-        An image with the same configuration is the same image: it keeps its names and gains these. Raises
-        NoSuchLayer when somebody removed the layers meanwhile.
+        An image with the same configuration is the same image: it keeps its names and gains these. tagged: this is
+        the time of its last tag. Raises NoSuchLayer when somebody removed the layers meanwhile.
         """
         with self.layers.records.reading() as layers, self.image_records.writing() as images:
             if top_layer is not None and top_layer not in layers:
@@ -80,7 +87,8 @@ class Store:
             image_id = self.image_records.add(images, config, manifest, top_layer, created)
             present = (images.get(image_id) or {}).get("names") or []
             if names or not present:
-                self.image_records.name(images, image_id, [*present, *(n for n in names if n not in present)])
+                every = [*present, *(name for name in names if name not in present)]
+                self.image_records.name(images, image_id, every, tagged=tagged)
             images.save()
             return to_image(images.get(image_id) or {})
 
@@ -94,7 +102,7 @@ class Store:
             if record is None:
                 raise NoSuchImage(image_id)
             kept = [name for name in record.get("names") or [] if name not in remove and name not in add]
-            self.image_records.name(images, image_id, [*kept, *dict.fromkeys(add)])
+            self.image_records.name(images, image_id, [*kept, *dict.fromkeys(add)], tagged=bool(add))
             images.save()
             return to_image(images.get(image_id) or {})
 
