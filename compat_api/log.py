@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import sys
+from collections.abc import Iterator
 from contextvars import ContextVar
+from typing import Any
 
 logger = logging.getLogger("skiff")
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
@@ -32,6 +33,16 @@ def configure(level: str) -> None:
 def dump_tasks() -> None:
     """Log where every task stands; the server does so on SIGUSR1."""
     for task in asyncio.all_tasks():
-        text = io.StringIO()
-        task.print_stack(file=text)
-        logger.warning("Task %s\n%s", task.get_name(), text.getvalue().rstrip())
+        places = "".join(f"\n    {place}" for place in _places(task.get_coro()))
+        logger.warning("Task %s%s", task.get_name(), places)
+
+
+def _places(awaited: Any) -> Iterator[str]:
+    """Yield where a suspended coroutine stands, from the outermost call to what it waits for."""
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
+        if frame is None:
+            yield repr(awaited)
+            return
+        yield f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "ag_await", None)
