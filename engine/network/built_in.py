@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.network import ipam
+from engine.network.netlink import index_of
 from engine.network.record import BRIDGE, HOST, MTU_OPTION, NONE, Network, NetworkDefinition, Subnet
 from engine.state.codec import encode
 
@@ -41,7 +41,7 @@ def refit(tx: Transaction, network: Network) -> Network:
     recorded, and after a boot. Raises NoFreeSubnet.
     """
     definition = network.definition
-    if network.user_defined or (Path("/sys/class/net") / definition.bridge).exists():
+    if network.user_defined or index_of(definition.bridge) is not None:
         return network
     routes = _routes()
     if not ipam.overlaps(definition.subnets[0].subnet, routes):

@@ -32,12 +32,12 @@ FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 def ensure_bridge(networks: Networks, network: Network) -> int:
     """Make a network's bridge, or what is missing of it; returns its index. Raises NetlinkFailed, OSError."""
     name, subnet = network.definition.bridge, network.definition.subnets[0]
-    folder = Path("/sys/class/net") / name
     with nl.Netlink() as host:
-        if not folder.exists():
+        index = nl.index_of(name)
+        if index is None:
             host.run(nl.add_bridge(name))
-            _adopt(networks, network, host)
-        index = int((folder / "ifindex").read_text())
+            index = socket.if_nametoindex(name)
+            _adopt(networks, network, index, host)
         host.run(nl.add_address(index, subnet.gateway, subnet.prefix_length), nl.set_up(index))
     # So that 127.0.0.1:PORT on this machine leads to a container; engine.network.ruleset guards the other way.
     _switch_on(Path(f"/proc/sys/net/ipv4/conf/{name}/route_localnet"))
@@ -110,13 +110,12 @@ def published(rows: Iterable[sqlite3.Row]) -> list[PublishedPort]:
     ]
 
 
-def _adopt(networks: Networks, network: Network, host: nl.Netlink) -> None:
+def _adopt(networks: Networks, network: Network, bridge: int, host: nl.Netlink) -> None:
     """Put interfaces of connected containers, which a bridge that was removed left alone, on the new one."""
-    bridge = socket.if_nametoindex(network.definition.bridge)
     rows = networks.database.rows("SELECT definition FROM endpoints WHERE network_id = ?", (network.id,))
     for row in rows:
-        with suppress(OSError):  # it is not there
-            index = socket.if_nametoindex(decode(Endpoint, row["definition"]).outer)
+        index = nl.index_of(decode(Endpoint, row["definition"]).outer)
+        if index is not None:
             host.run(nl.set_master(index, bridge), nl.let_hairpin(index))
 
 

@@ -138,6 +138,14 @@ def delete_link(name: str) -> Request:
     return Request(f"remove the interface {name}", RTM_DELLINK, 0, body, (errno.ENODEV,))
 
 
+def index_of(name: str) -> int | None:
+    """Return the index of an interface of the calling thread's namespace; None when it is not there."""
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        return None
+
+
 class Netlink:
     """A socket to the kernel's networking; use it as a context manager."""
 

@@ -70,9 +70,8 @@ def silence(container_id: str) -> None:
     The kernel takes a namespace down some time after it was let go of; its address may be another container's by then.
     """
     for number in count():
-        try:
-            index = socket.if_nametoindex(outer_name(container_id, number))
-        except OSError:
+        index = nl.index_of(outer_name(container_id, number))
+        if index is None:
             return
         with nl.Netlink() as host, suppress(nl.NetlinkFailed):  # it goes right now
             host.run(nl.disable_port(index))
