@@ -61,6 +61,7 @@ class Plan:
     bindings: Bindings = field(default_factory=dict)
     held: list[int] = field(default_factory=list)
     donor: str = ""  # the container whose network is shared
+    files_of: str = ""  # and the one whose name files are: the same, unless that shares another's, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def plan(networks: Networks, tx: Transaction, container_id: str, request: Networ
     """
     made = Plan(container_id, request)
     if request.mode.startswith(CONTAINER_PREFIX):
-        made.donor = _donor(networks, request.mode.removeprefix(CONTAINER_PREFIX))
+        made.donor, made.files_of = _donor(networks, request.mode.removeprefix(CONTAINER_PREFIX))
         return made
     try:
         for number, (network, wants) in enumerate(_joined(networks, request)):
@@ -139,14 +140,18 @@ def release(made: Plan) -> None:
         os.close(made.held.pop())
 
 
-def _donor(networks: Networks, name: str) -> str:
+def _donor(networks: Networks, name: str) -> tuple[str, str]:
+    """Return the container to share a network with, and the one at the end of the chain if that does so itself."""
     from engine.containers import rows
     from engine.containers.bundle import JoinOfStopped
 
-    donor = rows.get(networks.database, rows.find_id(networks.database, name))
+    donor = last = rows.get(networks.database, rows.find_id(networks.database, name))
     if not donor.state.alive:
         raise JoinOfStopped(name, "network")
-    return donor.id
+    while last.host.network_mode.startswith(CONTAINER_PREFIX):
+        further = last.host.network_mode.removeprefix(CONTAINER_PREFIX)
+        last = rows.get(networks.database, rows.find_id(networks.database, further))
+    return donor.id, last.id
 
 
 def _joined(networks: Networks, request: NetworkRequest) -> list[tuple[Network, EndpointRequest]]:

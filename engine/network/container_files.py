@@ -20,7 +20,7 @@ def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
     """
     plan = network.plan
     if plan.donor:
-        donor = folder.parent / plan.donor
+        donor = folder.parent / plan.files_of
         return NameFiles(str(donor / "hosts"), str(donor / "hostname"), str(donor / "resolv.conf"))
     request = plan.request
     joined, endpoint = plan.endpoints[0]
