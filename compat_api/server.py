@@ -4,6 +4,8 @@ How it ends: it stops accepting (whoever connects now waits in the socket that s
 asks each idle connection to take no more (compat_api.connection.Connection.quiesce), serves what raced in, and exits
 when nothing is left. With a socket of its own there is no next server: its file goes first, and whoever had
 connected by then is still served.
+
+The loop is asyncio's own: uvloop was measured at 6 ms more before the first answer, and no faster for streams.
 """
 
 from __future__ import annotations
