@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from engine.containers import record
 from engine.containers.record import Container
 from engine.errors import EngineError, InvalidFilter, NoSuchContainer
+from engine.filters import has_labels, matches, truth
 
 FILTERS = frozenset(
     (
@@ -119,8 +120,8 @@ def _tests(filters: dict[str, list[str]], resolve: ResolveImage) -> Iterator[Tes
     if statuses := filters.get("status"):
         for value in statuses:
             _one_of("status", value, "state", STATUSES)
-        yield lambda each: _matches(statuses, each.state.status)
-    if "is-task" in filters and _boolean("is-task", filters["is-task"]):
+        yield lambda each: matches(statuses, each.state.status)
+    if "is-task" in filters and truth("is-task", filters["is-task"]):
         yield lambda each: False
     if healths := filters.get("health"):
         for value in healths:
@@ -134,7 +135,7 @@ def _tests(filters: dict[str, list[str]], resolve: ResolveImage) -> Iterator[Tes
     if published or exposed:
         yield lambda each: any(out in published or inside in exposed for out, inside in port_keys(each))
     if names := filters.get("name"):
-        yield lambda each: _matches(names, "/" + each.name) or _matches(names, each.name)
+        yield lambda each: matches(names, "/" + each.name) or matches(names, each.name)
     if labels := filters.get("label"):
         yield lambda each: has_labels(each.config.labels or {}, labels)
     if "volume" in filters:
@@ -146,28 +147,6 @@ def _tests(filters: dict[str, list[str]], resolve: ResolveImage) -> Iterator[Tes
 def health_status(container: Container) -> str:
     """Return what a container's health check says of it; none where there is no check."""
     return HEALTHS[0]
-
-
-def _matches(patterns: list[str], text: str) -> bool:
-    """Whether text is one of the patterns, or one of them, as a regular expression, is found in it."""
-    if text in patterns:
-        return True
-    for pattern in patterns:
-        try:
-            if re.search(pattern, text):
-                return True
-        except re.error:
-            continue
-    return False
-
-
-def has_labels(labels: dict[str, str], wanted: list[str]) -> bool:
-    """Whether all of these are among the labels, each given as key or as key=value."""
-    for each in wanted:
-        key, given, value = each.partition("=")
-        if key not in labels or (given and labels[key] != value):
-            return False
-    return True
 
 
 def _is_mounted(container: Container, value: str) -> bool:
@@ -195,15 +174,6 @@ def _one_of(name: str, value: str, noun: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         cause = f"invalid value for {noun} ({value}): must be one of {', '.join(allowed)}"
         raise InvalidFilter(name, value, cause)
-
-
-def _boolean(name: str, values: list[str]) -> bool:
-    if not values:
-        raise InvalidFilter(name)
-    is_false, is_true = bool({"0", "false"} & set(values)), bool({"1", "true"} & set(values))
-    if is_false == is_true:
-        raise InvalidFilter(name, f"[{' '.join(values)}]")
-    return is_true
 
 
 def _ports(name: str, values: list[str] | None) -> set[str]:

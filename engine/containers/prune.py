@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.containers import rows
-from engine.containers.listing import has_labels
 from engine.containers.record import CREATED, DEAD, EXITED, Container
 from engine.containers.remove import RemoveOfRunning, remove
 from engine.errors import InvalidFilter, NoSuchContainer
+from engine.filters import has_labels
 
 if TYPE_CHECKING:
     from engine import Engine

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Sequence
 
 from engine.errors import EngineError, InvalidFilter, InvalidParameter
+from engine.filters import FALSE, TRUE, has_labels, matches
 from engine.network.record import BRIDGE, HOST, NONE, Network
 
 FILTERS = frozenset(("dangling", "driver", "id", "label", "name", "scope", "type"))
@@ -54,9 +54,9 @@ def _matches(network: Network, filters: dict[str, list[str]]) -> bool:
     return (
         _any(filters.get("driver"), lambda value: value == definition.driver)
         and _any(filters.get("scope"), lambda value: value == "local")
-        and _any(filters.get("name"), lambda value: _found(value, network.name))
-        and _any(filters.get("id"), lambda value: network.id.startswith(value) or _found(value, network.id))
-        and all(_labelled(definition.labels, value) for value in filters.get("label") or ())
+        and (not filters.get("name") or matches(filters["name"], network.name))
+        and (not filters.get("id") or matches(filters["id"], network.id))
+        and has_labels(definition.labels, filters.get("label", []))
     )
 
 
@@ -64,23 +64,10 @@ def _any(values: list[str] | None, test: Callable[[str], bool]) -> bool:
     return not values or any(test(value) for value in values)
 
 
-def _found(pattern: str, text: str) -> bool:
-    """Whether a value is in a text, as itself or as a regular expression."""
-    try:
-        return pattern in text or re.search(pattern, text) is not None
-    except re.error:
-        return False
-
-
-def _labelled(labels: dict[str, str], wanted: str) -> bool:
-    key, given, value = wanted.partition("=")
-    return key in labels and (not given or labels[key] == value)
-
-
 def _dangling(values: list[str] | None) -> bool | None:
     if values is None:
         return None
-    is_true, is_false = bool({"1", "true"} & set(values)), bool({"0", "false"} & set(values))
+    is_true, is_false = bool(TRUE & set(values)), bool(FALSE & set(values))
     if is_true == is_false:
         raise InvalidDangling
     return is_true

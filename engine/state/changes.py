@@ -14,45 +14,30 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from engine import syscalls
 
 TOUCH_GRACE_SECONDS = 0.1  # how long after a write to the log its touch is awaited
 _HEADER_BYTES = 16  # struct inotify_event: int wd; uint32 mask, cookie, len
+_READ_BYTES = 65536
+
+Self = TypeVar("Self", bound="Watch")
 
 
-class Changes:
-    """An open watch: enter it, look at the state, wait, look again. Never misses a change made after entering."""
+class Watch:
+    """An open inotify watch: enter it, look at the state, wait, look again. Misses nothing after entering."""
 
-    def __init__(
-        self, wake_file: Path, log: Path | None = None, also: Iterable[Path] = (), files: Iterable[Path] = ()
-    ) -> None:
-        self._wake_file = wake_file
-        self._log = log
-        self._also = also
-        self._files = files
+    def __init__(self) -> None:
         self._event = asyncio.Event()
         self._fd = -1
-        self._log_watch = -1
-        self._late: asyncio.TimerHandle | None = None
 
-    async def __aenter__(self) -> Changes:
+    async def __aenter__(self: Self) -> Self:
         self._fd = syscalls.inotify_init1()
         try:
-            self._wake_file.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
-            self._wake_file.touch(0o600)
-            syscalls.inotify_add_watch(self._fd, self._wake_file, syscalls.IN_MODIFY)
-            if self._log is not None and self._log.exists():
-                self._log_watch = syscalls.inotify_add_watch(self._fd, self._log, syscalls.IN_MODIFY)
-            mask = syscalls.IN_CREATE | syscalls.IN_MOVED_TO | syscalls.IN_CLOSE_WRITE | syscalls.IN_DELETE_SELF
-            for path in self._also:
-                if path.exists():
-                    syscalls.inotify_add_watch(self._fd, path, mask | syscalls.IN_DELETE)
-            for path in self._files:
-                if path.exists():
-                    syscalls.inotify_add_watch(self._fd, path, syscalls.IN_MODIFY)
+            self._add_watches()
         except BaseException:
-            os.close(self._fd)
+            syscalls.inotify_close(self._fd)
             raise
         asyncio.get_running_loop().add_reader(self._fd, self._readable)
         return self
@@ -61,8 +46,6 @@ class Changes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         asyncio.get_running_loop().remove_reader(self._fd)
-        if self._late is not None:
-            self._late.cancel()
         syscalls.inotify_close(self._fd)
 
     async def wait(self) -> None:
@@ -74,13 +57,68 @@ class Changes:
         """Wake the one who waits: something that this watch does not see has changed."""
         self._event.set()
 
+    def _add_watches(self) -> None:
+        raise NotImplementedError
+
     def _readable(self) -> None:
-        data = os.read(self._fd, 65536)
+        os.read(self._fd, _READ_BYTES)
+        self._event.set()
+
+
+class FolderWatch(Watch):
+    """A watch on the entries of folders that are there. Raises FileNotFoundError on entering for one that is not."""
+
+    def __init__(self, mask: int, *folders: Path) -> None:
+        super().__init__()
+        self._mask = mask
+        self._folders = folders
+
+    def _add_watches(self) -> None:
+        for folder in self._folders:
+            syscalls.inotify_add_watch(self._fd, folder, self._mask)
+
+
+class Changes(Watch):
+    """A watch on an engine's state, and on some folders' entries and some files' growth where these are there."""
+
+    def __init__(
+        self, wake_file: Path, log: Path | None = None, also: Iterable[Path] = (), files: Iterable[Path] = ()
+    ) -> None:
+        super().__init__()
+        self._wake_file = wake_file
+        self._log = log
+        self._folders = also
+        self._files = files
+        self._log_watch = -1
+        self._late: asyncio.TimerHandle | None = None
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, error, trace)
+        if self._late is not None:
+            self._late.cancel()
+
+    def _add_watches(self) -> None:
+        self._wake_file.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+        self._wake_file.touch(0o600)
+        syscalls.inotify_add_watch(self._fd, self._wake_file, syscalls.IN_MODIFY)
+        if self._log is not None and self._log.exists():
+            self._log_watch = syscalls.inotify_add_watch(self._fd, self._log, syscalls.IN_MODIFY)
+        entries = syscalls.IN_CREATE | syscalls.IN_MOVED_TO | syscalls.IN_CLOSE_WRITE | syscalls.IN_DELETE
+        for folder in self._folders:
+            if folder.exists():
+                syscalls.inotify_add_watch(self._fd, folder, entries | syscalls.IN_DELETE_SELF)
+        for path in self._files:
+            if path.exists():
+                syscalls.inotify_add_watch(self._fd, path, syscalls.IN_MODIFY)
+
+    def _readable(self) -> None:
+        data = os.read(self._fd, _READ_BYTES)
         at, touched, logged = 0, False, False
         while at < len(data):
             watch = int.from_bytes(data[at : at + 4], "little", signed=True)
-            name_bytes = int.from_bytes(data[at + 12 : at + _HEADER_BYTES], "little")
-            at += _HEADER_BYTES + name_bytes
+            at += _HEADER_BYTES + int.from_bytes(data[at + 12 : at + _HEADER_BYTES], "little")
             if watch == self._log_watch:
                 logged = True
             else:
@@ -95,40 +133,4 @@ class Changes:
 
     def _late_wake(self) -> None:
         self._late = None
-        self._event.set()
-
-
-class FolderWatch:
-    """An open watch on the entries of folders: enter it, look, wait, look again."""
-
-    def __init__(self, mask: int, *folders: Path) -> None:
-        self._folders = folders
-        self._mask = mask
-        self._event = asyncio.Event()
-        self._fd = -1
-
-    async def __aenter__(self) -> FolderWatch:
-        self._fd = syscalls.inotify_init1()
-        try:
-            for folder in self._folders:
-                syscalls.inotify_add_watch(self._fd, folder, self._mask)
-        except BaseException:
-            os.close(self._fd)
-            raise
-        asyncio.get_running_loop().add_reader(self._fd, self._readable)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        asyncio.get_running_loop().remove_reader(self._fd)
-        syscalls.inotify_close(self._fd)
-
-    async def wait(self) -> None:
-        """Return when an entry has changed since entering or since the last return."""
-        await self._event.wait()
-        self._event.clear()
-
-    def _readable(self) -> None:
-        os.read(self._fd, 65536)
         self._event.set()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from engine.errors import InvalidFilter
+from engine.filters import has_labels, matches, truth
 
 if TYPE_CHECKING:
     from engine.volumes import Volume
@@ -22,33 +22,12 @@ def select(volumes: Sequence[Volume], used: Collection[str], filters: dict[str, 
     for name in filters:
         if name not in FILTERS:
             raise InvalidFilter(name)
-    dangling = _truth("dangling", filters.get("dangling"))
+    dangling = truth("dangling", filters["dangling"]) if filters.get("dangling") else None
     return [
         volume
         for volume in volumes
         if (dangling is None or dangling == (volume.name not in used))
         and (not filters.get("driver") or volume.driver in filters["driver"])
-        and (not filters.get("name") or any(_found(value, volume.name) for value in filters["name"]))
-        and all(_labelled(volume.definition.labels, value) for value in filters.get("label") or ())
+        and (not filters.get("name") or matches(filters["name"], volume.name))
+        and has_labels(volume.definition.labels, filters.get("label", []))
     ]
-
-
-def _truth(name: str, values: list[str] | None) -> bool | None:
-    if not values:
-        return None
-    is_true, is_false = bool({"1", "true"} & set(values)), bool({"0", "false"} & set(values))
-    if is_true == is_false:
-        raise InvalidFilter(name, f"[{' '.join(values)}]")
-    return is_true
-
-
-def _found(pattern: str, text: str) -> bool:
-    try:
-        return pattern in text or re.search(pattern, text) is not None
-    except re.error:
-        return False
-
-
-def _labelled(labels: dict[str, str], wanted: str) -> bool:
-    key, given, value = wanted.partition("=")
-    return key in labels and (not given or labels[key] == value)
