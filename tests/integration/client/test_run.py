@@ -13,6 +13,8 @@ import pytest
 
 from tests.harness.docker_cli import Docker
 
+LISTENING = "until wget -qO- http://127.0.0.1/ >/dev/null 2>&1; do usleep 10000; done"  # a web server in a container
+
 
 def test_output_reaches_the_client(docker: Docker) -> None:
     done = docker("run", "--rm", "busybox", "sh", "-c", "echo hi; echo oops >&2")
@@ -77,6 +79,7 @@ def test_options_are_honoured(docker: Docker) -> None:
 
 def test_a_published_port_answers_on_every_address(docker: Docker) -> None:
     docker.ok("run", "-d", "-p", "8080:80", "--name", "web", "busybox", "httpd", "-f", "-h", "/var/www")
+    docker.ok("exec", "web", "sh", "-c", LISTENING)
     for address in ("127.0.0.1", machine_address()):
         with urllib.request.urlopen(f"http://{address}:8080/", timeout=10) as answer:
             assert answer.read() == b"served by busybox\n"
@@ -92,6 +95,7 @@ def test_a_published_port_answers_on_every_address(docker: Docker) -> None:
 
 def test_containers_reach_each_other_over_the_bridge(docker: Docker) -> None:
     docker.ok("run", "-d", "--name", "web", "busybox", "httpd", "-f", "-h", "/var/www")
+    docker.ok("exec", "web", "sh", "-c", LISTENING)
     address = docker.ok("inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", "web").strip()
     assert docker.ok("run", "--rm", "busybox", "wget", "-qO-", f"http://{address}/") == "served by busybox\n"
 
