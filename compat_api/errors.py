@@ -64,7 +64,11 @@ WORDS: dict[str, Words] = {
     ),
     "InvalidName": lambda e: f"Invalid container name ({e.name}), only {CONTAINER_NAME} are allowed",
     "SameName": lambda e: "Renaming a container with the same name as its current name",
-    "JoinOfStopped": lambda e: f"cannot join {e.kind} namespace of a non running container: container {e.name}",
+    "JoinOfStopped": lambda e: (
+        f"cannot join network namespace of a non running container: container {e.name} is {e.status}"
+        if e.kind == "network"
+        else f"failed to join {e.kind} namespace: container {e.container_id} is not running"
+    ),
     "ExecHasRun": lambda e: f"exec command {e.exec_id} has already run",
     "ExecIsRunning": lambda e: f"exec command {e.exec_id} is already running",
     "NoExecCommand": lambda e: "No exec command specified",
@@ -98,24 +102,26 @@ OWN_WORDS = frozenset(
     """
     AlreadyStopped BadArchive BadExtraHost BadNameserver BadRegistryAddress BadStorageConfiguration
     BlockDeviceUnusable CdiDeviceUnknown ConflictingReadOnlyOptions ConflictingSettings ConntrackFailed
-    DeviceDriverMissing DeviceUnusable DuplicateMountPoint FirewallFailed FirewallMissing HybridCgroupRefused
-    IdOutOfRange ImageMountUnsupported InitMissing InvalidBind InvalidBindMode InvalidCapability
-    InvalidCgroupParent InvalidChange InvalidDangling InvalidDeviceRule InvalidEndpoint InvalidFilter
-    InvalidHostPort InvalidLimit InvalidLogMode InvalidMacAddress InvalidMount InvalidMountPath
-    InvalidNamespaceMode InvalidNetworkType InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy
-    InvalidSecurityOption InvalidSetting InvalidSignal InvalidTmpfsOption InvalidVolumeName InvalidVolumeOption
-    InvalidVolumesFrom IpcNotShareable LoginFailed LoginRefused MalformedFilters MisplacedMountOptions
-    MonitorMissing NetlinkFailed NetworksExclude NoCommand NoDonor NoExportTarget NoFreeAddress NoFreeSubnet
-    NoHostGateway NoImage NoSuchLayer NoSuchSysctl NoSuchVolumeDriver NoZstd NotPropagating NotRunning
-    OtherPlatform ProcessFailed ProfileNotLoaded RecursiveReadOnlyUnsupported RegistryUnreachable RuntimeFailed
-    RuntimeMissing SubpathUnusable UnavailableCapability UnknownCapability UnknownExecUser UnknownGroup
-    UnknownLogDriver UnknownLogOption UnknownUser UnsupportedStorageOption UnusableExecProgram UnusableProgram
-    VolumeInUse VolumeNotMounted VolumeOverFile VolumesFromMissing WorkingDirectoryNotFolder WrongPlatform
+    DeviceDriverMissing DeviceUnusable DownloadFailed DownloadForbidden DownloadMissing DownloadRefused
+    DownloadUnauthorized DuplicateMountPoint FirewallFailed FirewallMissing HybridCgroupRefused IdOutOfRange
+    ImageMountUnsupported InitMissing InvalidBind InvalidBindMode InvalidCapability InvalidCgroupParent InvalidChange
+    InvalidDangling InvalidDeviceRule InvalidEndpoint InvalidFilter InvalidHostPort InvalidLimit InvalidLogMode
+    InvalidMacAddress InvalidMount InvalidMountPath InvalidNamespaceMode InvalidNetworkType InvalidPlatform
+    InvalidProfile InvalidReference InvalidRestartPolicy InvalidSecurityOption InvalidSetting InvalidSignal
+    InvalidTmpfsOption InvalidUrl InvalidVolumeName InvalidVolumeOption InvalidVolumesFrom IpcNotShareable LoginFailed
+    LoginRefused MalformedFilters MisplacedMountOptions MonitorMissing NetlinkFailed NetworksExclude NoCommand NoDonor
+    NoExportTarget NoFreeAddress NoFreeSubnet NoHostGateway NoImage NoSuchLayer NoSuchSysctl NoSuchVolumeDriver
+    NothingToSave NotPropagating NotRunning NoZstd OtherPlatform ProcessFailed ProfileNotLoaded
+    RecursiveReadOnlyUnsupported RegistryUnreachable RuntimeFailed RuntimeMissing SubpathUnusable
+    UnavailableCapability UnknownCapability UnknownExecUser UnknownGroup UnknownLogDriver UnknownLogOption UnknownUser
+    UnsupportedStorageOption UnusableExecProgram UnusableProgram VolumeInUse VolumeNotMounted VolumeOverFile
+    VolumesFromMissing WorkingDirectoryNotFolder WrongPlatform
     """.split()
 )
 
 # Where dockerd's status is not that of the error's family.
 STATUSES = {
+    "PidJoinOfStopped": 500,
     "LoginRefused": 401,
     "NotPaused": 500,
     # Found at start only.

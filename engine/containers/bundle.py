@@ -31,10 +31,16 @@ SHM = "shm"  # in the run folder
 class JoinOfStopped(Conflict):
     """A container wants to share a namespace of one that does not run."""
 
-    def __init__(self, name: str, kind: str) -> None:
-        super().__init__(f"cannot join the {kind} namespace of container {name}, which does not run")
-        self.name = name
+    def __init__(self, container: Container, kind: str) -> None:
+        super().__init__(f"cannot join the {kind} namespace of container {container.name}, which does not run")
+        self.container_id = container.id
+        self.name = container.name
+        self.status = container.state.status
         self.kind = kind
+
+
+class PidJoinOfStopped(JoinOfStopped):
+    """A container wants to share the processes of one that has none."""
 
 
 def prepare(engine: Engine, container: Container, rootfs: Path, network: ContainerNetwork) -> dict[str, Any]:
@@ -201,5 +207,5 @@ def _running(engine: Engine, mode: str, kind: str) -> Container:
     name = mode.partition(":")[2]
     container = rows.get(engine.database, rows.find_id(engine.database, name))
     if not container.state.alive:
-        raise JoinOfStopped(name, kind)
+        raise (PidJoinOfStopped if kind == "PID" else JoinOfStopped)(container, kind)
     return container

@@ -81,7 +81,7 @@ def create(engine: Engine, request: CreateRequest) -> Created:
     warnings += _check_platform(request, image)
     container_id = new_id()
     host = defaults.complete(request.host, facts.gather())
-    _check_donors(engine, host)
+    host = _with_donors(engine, host)
     engine.networks.check(request.endpoints)
     config = normalise_config(merge(request.config, image.config))
     config = _with_hostname(engine, config, host, container_id)
@@ -134,15 +134,29 @@ def new_id() -> str:
             return found
 
 
-def _check_donors(engine: Engine, host: HostConfig) -> None:
-    """Refuse to share the processes or the IPC of a container that does not exist; its network, start looks for."""
-    for mode in (host.ipc_mode, host.pid_mode):
+def _with_donors(engine: Engine, host: HostConfig) -> HostConfig:
+    """Name the containers whose namespaces are shared by their ids, which stay when they are renamed.
+
+    Raises NoDonor for processes and IPC; a missing donor of the network is left to start.
+    """
+
+    def by_id(mode: str, *, required: bool) -> str:
         kind, _, name = mode.partition(":")
-        if kind == "container":
-            try:
-                rows.find_id(engine.database, name)
-            except NoSuchContainer as error:
+        if kind != "container" or not name:
+            return mode
+        try:
+            return f"container:{rows.find_id(engine.database, name)}"
+        except NoSuchContainer as error:
+            if required:
                 raise NoDonor(name) from error
+            return mode
+
+    return dataclasses.replace(
+        host,
+        network_mode=by_id(host.network_mode, required=False),
+        pid_mode=by_id(host.pid_mode, required=True),
+        ipc_mode=by_id(host.ipc_mode, required=True),
+    )
 
 
 def _with_hostname(engine: Engine, config: ContainerConfig, host: HostConfig, container_id: str) -> ContainerConfig:

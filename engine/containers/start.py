@@ -197,6 +197,13 @@ def _script(package_folder: str) -> str:
     return os.path.join(package_folder, "monitor_exit.py")
 
 
+def _reason(error: Exception) -> str:
+    """Return what inspect tells of a failed start."""
+    from engine.network.port_errors import PortFailure
+
+    return error.whole if isinstance(error, PortFailure) else str(error)
+
+
 def _record_failure(engine: Engine, container: Container, error: Exception) -> None:
     """Undo what a failed start did, and keep its reason where inspect shows it."""
     dismantle(engine, container)
@@ -216,6 +223,6 @@ def _record_failure(engine: Engine, container: Container, error: Exception) -> N
             intent="",
             network="{}",
             exit_code=code,
-            error=str(error),
+            error=_reason(error),
         )
     clear_run_folder(engine, container)

@@ -147,7 +147,7 @@ def _donor(networks: Networks, name: str) -> tuple[str, str]:
 
     donor = last = rows.get(networks.database, rows.find_id(networks.database, name))
     if not donor.state.alive:
-        raise JoinOfStopped(name, "network")
+        raise JoinOfStopped(donor, "network")
     while last.host.network_mode.startswith(CONTAINER_PREFIX):
         further = last.host.network_mode.removeprefix(CONTAINER_PREFIX)
         last = rows.get(networks.database, rows.find_id(networks.database, further))

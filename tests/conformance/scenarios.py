@@ -359,7 +359,8 @@ def exec_sessions(s: Session) -> None:
     s.call("POST", f"/exec/{s.exec('conf-a', *both)}/start", {"Tty": False})
     s.call("POST", f"/exec/{s.exec('conf-a', *both)}/start", {}, headers=UPGRADE, version="v1.41")
 
-    terminal = ("sh", "-c", "echo o; stty size")
+    # crun gives the terminal its size from outside, perhaps a moment after the program has begun.
+    terminal = ("sh", "-c", "echo o; until stty size 2>/dev/null; do :; done")
     one = s.exec("conf-a", *terminal, Tty=True)
     s.call("POST", f"/exec/{one}/start", {"Tty": True, "ConsoleSize": [33, 44]}, headers=UPGRADE)
     s.call("GET", f"/exec/{one}/json")
@@ -387,6 +388,87 @@ def exec_sessions(s: Session) -> None:
     s.call("GET", "/containers/conf-a/json")
     s.remove("conf-a")
     s.call("GET", f"/exec/{one}/json")
+
+
+@scenario
+def published_ports(s: Session) -> None:
+    """What inspect, list and filters tell of ports, and a port that is taken."""
+    bindings = {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "48080"}], "82/udp": [{"HostPort": "48082"}]}
+    asked = {
+        "ExposedPorts": {"80/tcp": {}, "81/tcp": {}},
+        "HostConfig": {"PortBindings": bindings},
+        "Labels": {"c": "p"},
+    }
+    s.create("conf-a", "sleep", "60", **asked)
+    s.call("GET", "/containers/conf-a/json")
+    s.call("POST", "/containers/conf-a/start")
+    s.call("GET", "/containers/conf-a/json")
+    for filters in (
+        {"publish": ["48080"]}, {"publish": ["48000-48090/udp"]}, {"publish": ["80"]}, {"expose": ["81"]},
+        {"expose": ["82/udp"]}, {"expose": ["83"]},
+    ):  # fmt: skip
+        s.call("GET", "/containers/json", query={"filters": {**filters, "label": ["c=p"]}})
+    s.create("conf-b", "sleep", "60", **asked)
+    s.call("POST", "/containers/conf-b/start")
+    s.quietly("POST", "/containers/conf-a/kill")
+    s.wait("conf-a")
+    s.call("GET", "/containers/conf-a/json")
+    s.remove("conf-a")
+    s.remove("conf-b")
+
+
+@scenario
+def shared_namespaces(s: Session) -> None:
+    """Containers that share another one's network, processes or memory."""
+    s.create("conf-a", "sleep", "60")
+    for mode in ("NetworkMode", "PidMode", "IpcMode"):
+        s.create("conf-b", "true", HostConfig={mode: "container:conf-a"}, record=True)
+        if mode != "NetworkMode":  # what dockerd shows of the host name before a start is not what it shows after
+            s.call("GET", "/containers/conf-b/json")
+        s.call("POST", "/containers/conf-b/start")
+        for donor in ("conf-nowhere", "") if mode != "IpcMode" else ("conf-nowhere",):
+            body = {"Image": IMAGE, "HostConfig": {mode: f"container:{donor}"}}
+            s.call("POST", "/containers/create", body, query={"name": "conf-c"})
+            s.remove("conf-c")
+    s.quietly("POST", "/containers/conf-a/start")
+    s.create("conf-b", "true", HostConfig={"NetworkMode": "container:conf-a", "PidMode": "container:conf-a"})
+    s.call("POST", "/containers/conf-b/start")
+    s.wait("conf-b")
+    s.call("GET", "/containers/conf-b/json")
+    for host in (
+        {"Links": ["a:b"]}, {"Dns": ["1.1.1.1"]}, {"ExtraHosts": ["a:1.2.3.4"]}, {"PublishAllPorts": True},
+        {"PortBindings": {"80/tcp": []}},
+    ):  # fmt: skip
+        body = {"Image": IMAGE, "HostConfig": {"NetworkMode": "container:conf-a", **host}}
+        s.call("POST", "/containers/create", body)
+    for host in ({"NetworkMode": "container:conf-a"}, {"UTSMode": "host"}):
+        s.call("POST", "/containers/create", {"Image": IMAGE, "Hostname": "h", "HostConfig": host})
+    s.remove("conf-b")
+    s.remove("conf-a")
+
+
+@scenario
+def mounts(s: Session) -> None:
+    """Bind mounts, volumes and what is left of them."""
+    s.create(
+        "conf-a",
+        "true",
+        Volumes={"/anonymous": {}},
+        HostConfig={"Binds": ["conf-volume:/named:ro", "/tmp:/bound:rslave,z", "/tmp:/plain"], "Tmpfs": {"/t": ""}},
+    )
+    s.call("GET", "/containers/conf-a/json")
+    s.call("GET", "/containers/json", query={"all": "1", "filters": {"volume": ["conf-volume"]}})
+    s.call("GET", "/containers/json", query={"all": "1", "filters": {"name": ["^/conf-a$"], "volume": ["/plain"]}})
+    s.create("conf-b", "true", HostConfig={"VolumesFrom": ["conf-a:ro"]})
+    s.call("GET", "/containers/conf-b/json")
+    s.call("POST", "/containers/conf-b/start")
+    s.wait("conf-b")
+    for binds in (["/a:/b", "/c:/b"], ["/a"], ["a:b"], ["/a:/"], ["/a:/b:rw,ro"], ["x y:/b"], ["/a::"], [""]):
+        s.call("POST", "/containers/create", {"Image": IMAGE, "HostConfig": {"Binds": binds}}, query={"name": "conf-c"})
+        s.remove("conf-c")
+    s.remove("conf-b")
+    s.remove("conf-a")
+    s.quietly("DELETE", "/volumes/conf-volume")
 
 
 @scenario
