@@ -121,6 +121,9 @@ OWN_WORDS = frozenset(
 
 # Where dockerd's status is not that of the error's family.
 STATUSES = {
+    "BadPattern": 500,
+    "BadTime": 500,
+    "DownloadUnauthorized": 401,
     "PidJoinOfStopped": 500,
     "LoginRefused": 401,
     "NotPaused": 500,

@@ -110,7 +110,7 @@ IMAGES = (
     Route(
         "POST",
         "/images/create",
-        "image_streams:create",
+        "image_imports:create",
         "Create an image",
         answer="images:ProgressAnswer",
         query={

@@ -137,11 +137,11 @@ def loaded(event: LoadEvent, *, quiet: bool) -> Json | None:
 
 
 def progress(subject: str, action: str, current: int, total: int) -> Json:
-    """Return how far something is, in bytes; subject is the layer's short id, "" for none; total 0: not known."""
+    """Return how far something is, in bytes; subject is the layer's short id, "" for none; total -1: not known."""
     found: Json = {"status": action, "progressDetail": {}}
     if current:
         found["progressDetail"]["current"] = current
-    if total > 0:
+    if total:
         found["progressDetail"]["total"] = total
     if text := progress_text(current, total):
         found["progress"] = text

@@ -61,6 +61,8 @@ def list_images(engine: Engine, query: ImageQuery) -> list[ImageSummary]:
     since = [_created(by_id[find(stored, value).id]) for value in query.filters.get("since", [])]
     shown: list[tuple[Image, list[str], list[str]]] = []
     for image in images:
+        if (before or since) and not image.created:
+            continue
         if (before and _created(image) >= min(before)) or (since and _created(image) <= max(since)):
             continue
         if not _has_labels(image, query.filters.get("label", [])):

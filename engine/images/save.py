@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.errors import Unavailable
+from engine.errors import NoSuchImage, NotFound, Unavailable
 from engine.images import reference
 from engine.images.configuration import encode
 from engine.images.manifest import INDEX, LAYER, MANIFEST, descriptor, digest_of, manifest_for
@@ -29,6 +29,14 @@ _BLOCK = 512
 _RECORD = 10240
 
 
+class NothingToSave(NotFound):
+    """A name that is to be saved stands for no image; reason is in dockerd's words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class _Saved:
     """One image that goes into the archive, under these names."""
@@ -43,8 +51,8 @@ class _Saved:
 def save(engine: Engine, references: list[str], platform: Platform | None = None) -> Iterator[bytes]:
     """Give the archive of these images, in pieces.
 
-    Raises NoSuchImage, InvalidReference, Unavailable (a layer that cannot be given back), NoExportTarget (an image is
-    for another platform than the wanted one), before the first piece.
+    Raises NothingToSave, NoSuchImage, InvalidReference, Unavailable (a layer that cannot be given back),
+    NoExportTarget (an image is for another platform than the wanted one), before the first piece.
     """
     chosen = [_saved(engine, image, names) for image, names in _choose(engine.store.images(), references)]
     if platform is not None and not all(is_exactly(of_document(each.image.document), platform) for each in chosen):
@@ -69,7 +77,13 @@ def _choose(images: list[StoredImage], references: list[str]) -> list[tuple[Stor
                     matched = True
         if matched:
             continue
-        image = find(images, text)
+        try:
+            image = find(images, text)
+        except NoSuchImage:
+            if isinstance(wanted, str):
+                raise
+            named = wanted.tag or wanted.digest
+            raise NothingToSave("reference does not exist" if named else f"No such image: {text}") from None
         own = names.setdefault(image.id, [])
         if not isinstance(wanted, str) and wanted.with_default_tag.full in image.names and not wanted.digest:
             _extend(own, [wanted.with_default_tag])
@@ -104,7 +118,7 @@ def _archive(engine: Engine, chosen: list[_Saved]) -> Iterator[bytes]:
             if layer.diff_id not in blobs:
                 blobs[layer.diff_id] = (layer.archive_size, made, engine.store.archive(layer))
     newest = max((seconds_of(each.image.created) for each in chosen), default=0)
-    folders = [("blobs/", newest), ("blobs/sha256/", newest)]
+    folders = [("blobs/", newest), ("blobs/sha256/", newest)] if chosen else []
     for name, time in folders:
         yield _header(name, 0, time)
         written += _BLOCK
@@ -146,8 +160,8 @@ def _documents(chosen: list[_Saved]) -> dict[str, bytes]:
         if not each.names:
             manifests.append(entry)
     documents = {
-        "index.json": encode({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}),
-        "manifest.json": encode(listed) + b"\n",
+        "index.json": encode({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests or None}),
+        "manifest.json": encode(listed or None) + b"\n",
         "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
     }
     if repositories:
