@@ -23,7 +23,7 @@ Made = TypeVar("Made")
 
 PATIENCE = 5.0  # seconds until a packet that should have come is given up
 CLOSED_AFTER = 0.3  # and until one that should not come has had its chance
-OUTSIDE_HOST, OUTSIDE_PEER = "198.51.100.1", "198.51.100.2"  # set aside for documentation
+OUTSIDE_NET = int.from_bytes(bytes([198, 18, 0, 0]), "big")  # a /15 set aside for tests between machines
 
 
 def in_namespace(path: Path | str, work: Callable[[], Made]) -> Made:
@@ -135,11 +135,14 @@ def run_inside(namespace: str, *command: str) -> str:
 
 
 class Outside:
-    """Another machine: a namespace with a wire of its own to this one."""
+    """Another machine: a namespace with a wire of its own to this one; host is this machine's address there."""
 
     def __init__(self, path: Path) -> None:
         self.namespace = path
         self._outer = f"out{os.getpid()}"
+        # Of each process its own, as several may run the tests at once.
+        net = OUTSIDE_NET + 4 * (os.getpid() % (1 << 15))
+        self.host, self.address = (socket.inet_ntoa((net + number).to_bytes(4, "big")) for number in (1, 2))
         sandbox.make(path)
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -161,14 +164,14 @@ class Outside:
             )
         finally:
             os.close(fd)
-        subprocess.run(["ip", "address", "add", f"{OUTSIDE_HOST}/30", "dev", self._outer], check=True)
+        subprocess.run(["ip", "address", "add", f"{self.host}/30", "dev", self._outer], check=True)
         subprocess.run(["ip", "link", "set", self._outer, "up"], check=True)
-        run_inside(str(path), "ip", "address", "add", f"{OUTSIDE_PEER}/30", "dev", "wire")
+        run_inside(str(path), "ip", "address", "add", f"{self.address}/30", "dev", "wire")
         run_inside(str(path), "ip", "link", "set", "wire", "up")
 
     def route(self, subnet: str) -> None:
         """Send packets for a subnet to this machine."""
-        run_inside(str(self.namespace), "ip", "route", "replace", subnet, "via", OUTSIDE_HOST)
+        run_inside(str(self.namespace), "ip", "route", "replace", subnet, "via", self.host)
 
     def open(self, kind: int = socket.SOCK_STREAM, protocol: int = 0) -> socket.socket:
         """Open a socket on the other machine."""

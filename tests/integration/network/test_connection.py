@@ -13,7 +13,7 @@ from engine.containers.config import EndpointRequest, PortBinding
 from engine.network.connect import NetworkGone, NetworksExclude
 from engine.network.endpoint_settings import INTERFACE_NAME, SYSCTLS
 from engine.network.wire import NoSuchSysctl
-from tests.harness.boxes import OUTSIDE_HOST, MakeBox, Outside, in_namespace
+from tests.harness.boxes import MakeBox, Outside, in_namespace
 
 UDP = socket.SOCK_DGRAM
 
@@ -129,7 +129,7 @@ def test_an_address_goes_to_the_next_who_asks(box: MakeBox) -> None:
 
 def test_a_client_that_goes_on_sending_reaches_the_next_container(box: MakeBox, outside: Outside) -> None:
     first = box().publish(":53/udp")
-    address = (OUTSIDE_HOST, first.host_port("53/udp"))
+    address = (outside.host, first.host_port("53/udp"))
     server = first.serve(53, UDP)
     with outside.open(UDP) as client:
         client.bind(("", 40053))
@@ -152,7 +152,7 @@ def test_a_client_that_began_too_early_reaches_the_container(box: MakeBox, outsi
         port = probe.getsockname()[1]
     box().connect()  # from now on the kernel keeps track of connections
     with outside.open(UDP) as client:
-        client.sendto(b"early", (OUTSIDE_HOST, port))
+        client.sendto(b"early", (outside.host, port))
         server = box().publish(f":{port}:53/udp").serve(53, UDP)
-        client.sendto(b"now", (OUTSIDE_HOST, port))
+        client.sendto(b"now", (outside.host, port))
         assert server.recv(64) == b"now"

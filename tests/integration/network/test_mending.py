@@ -110,29 +110,6 @@ def test_a_change_between_two_of_ours_is_noticed(engine: Engine, box: MakeBox) -
     assert answers(made, server)
 
 
-def test_a_bridge_that_was_removed_comes_back_with_its_containers(engine: Engine, box: MakeBox) -> None:
-    made = box().publish(":80/tcp")
-    server = made.serve(80)
-    bridge = engine.networks.resolve("bridge").definition.bridge
-    subprocess.run(["ip", "link", "delete", bridge], check=True)
-    assert not answers(made, server)
-    box().connect()
-    assert answers(made, server)
-
-
-def test_what_is_missing_of_a_bridge_comes_back(engine: Engine, box: MakeBox) -> None:
-    made = box().publish(":80/tcp")
-    server = made.serve(80)
-    bridge = engine.networks.resolve("bridge").definition.bridge
-    gateway = made.joined.state.endpoints["bridge"].gateway
-    subprocess.run(["ip", "address", "del", f"{gateway}/16", "dev", bridge], check=True)
-    subprocess.run(["ip", "link", "set", bridge, "down"], check=True)
-    Path(f"/proc/sys/net/ipv4/conf/{bridge}/route_localnet").write_text("0")
-    assert not answers(made, server)
-    box().connect()
-    assert answers(made, server)
-
-
 def test_taking_down_can_be_repeated_and_leaves_nothing(engine: Engine, box: MakeBox) -> None:
     made = box().publish(":80/tcp", "127.0.0.1::53/udp")
     assert set(left(engine)) == {"namespaces", "ports", "rows", "interfaces"}

@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from engine.network import sandbox
+from tests.harness import leftovers
+
 PROJECT = Path(__file__).resolve().parents[3]
 
 START = """
@@ -25,12 +28,17 @@ made = Box(engine)
 
 def on_its_own(home: Path, program: str) -> Any:
     """Run a program in a new network namespace; returns what it prints as JSON."""
-    done = subprocess.run(
-        ["unshare", "--net", sys.executable, "-c", START + program, str(home / "root"), str(home / "run")],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
+    arguments = [str(home / "root"), str(home / "run")]
+    try:
+        done = subprocess.run(
+            ["unshare", "--net", sys.executable, "-c", START + program, *arguments],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+    finally:
+        for path in leftovers.namespaces(home / "run"):
+            sandbox.remove(Path(path))
     return json.loads(done.stdout)
 
 
@@ -61,6 +69,37 @@ another.disconnect()
 print(json.dumps(found))
 """
     assert on_its_own(tmp_path, program) == [True, False, True, True]
+
+
+def test_a_bridge_that_was_removed_comes_back_with_its_containers(tmp_path: Path) -> None:
+    program = """
+made.publish(":80/tcp")
+server = made.serve(80)
+bridge = engine.networks.resolve("bridge").definition.bridge
+subprocess.run(["ip", "link", "delete", bridge], check=True)
+found = [answers(made, server)]
+Box(engine).connect()
+found.append(answers(made, server))
+print(json.dumps(found))
+"""
+    assert on_its_own(tmp_path, program) == [False, True]
+
+
+def test_what_is_missing_of_a_bridge_comes_back(tmp_path: Path) -> None:
+    program = """
+made.publish(":80/tcp")
+server = made.serve(80)
+bridge = engine.networks.resolve("bridge").definition.bridge
+gateway = made.joined.state.endpoints["bridge"].gateway
+subprocess.run(["ip", "address", "del", f"{gateway}/16", "dev", bridge], check=True)
+subprocess.run(["ip", "link", "set", bridge, "down"], check=True)
+Path(f"/proc/sys/net/ipv4/conf/{bridge}/route_localnet").write_text("0")
+found = [answers(made, server)]
+Box(engine).connect()
+found.append(answers(made, server))
+print(json.dumps(found))
+"""
+    assert on_its_own(tmp_path, program) == [False, True]
 
 
 def test_no_subnet_is_left(tmp_path: Path) -> None:

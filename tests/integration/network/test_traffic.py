@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.boxes import CLOSED_AFTER, OUTSIDE_HOST, OUTSIDE_PEER, Box, MakeBox, Outside, in_namespace
+from tests.harness.boxes import CLOSED_AFTER, Box, MakeBox, Outside, in_namespace
 
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 
@@ -65,8 +65,8 @@ def test_another_machine_reaches_a_published_port_and_is_seen(box: MakeBox, outs
     key = "80/tcp" if kind == TCP else "80/udp"
     made = box().publish(f":{key}")
     server = made.serve(80, kind)
-    seen = reach(outside.open(kind), server, (OUTSIDE_HOST, made.host_port(key)))
-    assert seen[0] == OUTSIDE_PEER
+    seen = reach(outside.open(kind), server, (outside.host, made.host_port(key)))
+    assert seen[0] == outside.address
 
 
 def test_another_machine_reaches_no_port_that_is_not_published(box: MakeBox, outside: Outside) -> None:
@@ -79,12 +79,12 @@ def test_another_machine_reaches_no_port_that_is_not_published(box: MakeBox, out
 
 
 def test_a_port_of_one_address_is_there_only(box: MakeBox, outside: Outside) -> None:
-    made = box().publish("127.0.0.1::80/tcp", f"{OUTSIDE_HOST}::81/tcp")
+    made = box().publish("127.0.0.1::80/tcp", f"{outside.host}::81/tcp")
     server, other = made.serve(80), made.serve(81)
     local, remote = made.host_port("80/tcp"), made.host_port("81/tcp")
     assert reach(socket.socket(), server, ("127.0.0.1", local))
-    assert reach(outside.open(), other, (OUTSIDE_HOST, remote))
-    assert is_closed(outside.open(), (OUTSIDE_HOST, local))
+    assert reach(outside.open(), other, (outside.host, remote))
+    assert is_closed(outside.open(), (outside.host, local))
     assert is_closed(socket.socket(), ("127.0.0.1", remote))
     outside.route("127.0.0.0/8")
     assert is_closed(outside.open(), ("127.0.0.1", local))
@@ -104,9 +104,9 @@ def test_containers_reach_each_other_and_published_ports(box: MakeBox) -> None:
 def test_a_container_reaches_other_machines_under_this_ones_address(box: MakeBox, outside: Outside) -> None:
     made = box().connect()
     with outside.open() as server:
-        server.bind((OUTSIDE_PEER, 0))
+        server.bind((outside.address, 0))
         server.listen()
-        assert reach(made.open(), server, server.getsockname())[0] == OUTSIDE_HOST
+        assert reach(made.open(), server, server.getsockname())[0] == outside.host
 
 
 def test_a_container_reaches_the_machine_but_not_its_loopback(box: MakeBox) -> None:
