@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import syscalls
-from engine.containers import folders, mounts, rows
+from engine.containers import folders, mounts, sharing
 from engine.containers.working_directory import make_working_directory
-from engine.errors import Conflict
 from engine.network.record import NONE
-from engine.runtime import apparmor, capabilities, devices, facts, init, propagation, shm, spec, users
+from engine.runtime import apparmor, capabilities, devices, facts, init, propagation, spec, users
 from engine.runtime.security import parse_security_options
 
 if TYPE_CHECKING:
@@ -24,23 +23,6 @@ if TYPE_CHECKING:
     from engine.containers.record import Container
     from engine.network import NetworkRequest
     from engine.network.connect import ContainerNetwork
-
-SHM = "shm"  # in the run folder
-
-
-class JoinOfStopped(Conflict):
-    """A container wants to share a namespace of one that does not run."""
-
-    def __init__(self, container: Container, kind: str) -> None:
-        super().__init__(f"cannot join the {kind} namespace of container {container.name}, which does not run")
-        self.container_id = container.id
-        self.name = container.name
-        self.status = container.state.status
-        self.kind = kind
-
-
-class PidJoinOfStopped(JoinOfStopped):
-    """A container wants to share the processes of one that has none."""
 
 
 def prepare(engine: Engine, container: Container, rootfs: Path, network: ContainerNetwork) -> dict[str, Any]:
@@ -72,9 +54,9 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
         hostname_path=names.hostname,
         resolv_conf_path=names.resolv_conf,
         network_namespace=network.namespace,
-        pid_namespace=_namespace(engine, host.pid_mode, "pid"),
-        ipc_namespace=_namespace(engine, host.ipc_mode, "ipc"),
-        shm_path=_shm(engine, container),
+        pid_namespace=sharing.namespace(engine, host.pid_mode, "pid"),
+        ipc_namespace=sharing.namespace(engine, host.ipc_mode, "ipc"),
+        shm_path=sharing.shared_memory(engine, container),
         init_path=init.find_init() if init.wants_init(host.init, host.pid_mode) else "",
         devices=devices.look_up(host),
         facts=known,
@@ -85,8 +67,8 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
     return made
 
 
-def network_request(container: Container) -> NetworkRequest:
-    """Return how a container wants to be connected."""
+def network_request(engine: Engine, container: Container) -> NetworkRequest:
+    """Return how a container wants to be connected. Raises NoSuchContainer and JoinOfStopped for a donor."""
     from engine.network import NetworkRequest
 
     config, host = container.config, container.host
@@ -95,6 +77,7 @@ def network_request(container: Container) -> NetworkRequest:
         hostname=config.hostname,
         domainname=config.domainname,
         mode=NONE if config.network_disabled else host.network_mode,
+        donor=None if config.network_disabled else sharing.network_donor(engine, host.network_mode),
         endpoints=container.definition.endpoints,
         ports=host.port_bindings or {},
         exposed=config.exposed_ports or [],
@@ -174,38 +157,3 @@ def mark_root(rootfs: Path) -> None:
                 os.close(etc)
     finally:
         os.close(root)
-
-
-def release_shm(engine: Engine, container: Container) -> None:
-    """Take down the shared memory that a container offered to others."""
-    shm.remove(folders.run(engine.settings, container.id) / SHM)
-
-
-def _shm(engine: Engine, container: Container) -> str:
-    mode = container.host.ipc_mode
-    if mode == "shareable":
-        folder = folders.run(engine.settings, container.id) / SHM
-        shm.make(folder, container.host.shm_size)
-        return str(folder)
-    if mode == "host":
-        return "/dev/shm"
-    if mode.startswith("container:"):
-        other = _running(engine, mode, "IPC")
-        if other.host.ipc_mode != "shareable":
-            raise shm.IpcNotShareable(other.id)
-        return str(folders.run(engine.settings, other.id) / SHM)
-    return ""
-
-
-def _namespace(engine: Engine, mode: str, kind: str) -> str:
-    if not mode.startswith("container:"):
-        return ""
-    return f"/proc/{_running(engine, mode, kind.upper()).state.pid}/ns/{kind}"
-
-
-def _running(engine: Engine, mode: str, kind: str) -> Container:
-    name = mode.partition(":")[2]
-    container = rows.get(engine.database, rows.find_id(engine.database, name))
-    if not container.state.alive:
-        raise (PidJoinOfStopped if kind == "PID" else JoinOfStopped)(container, kind)
-    return container

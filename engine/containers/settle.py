@@ -162,7 +162,7 @@ def dismantle(engine: Engine, container: Container) -> None:
     """Take down what a running container stands on: processes, cgroup, mounts, network. Can be repeated."""
     find_runtime(engine, container).delete(container.id)
     if container.host.ipc_mode == "shareable":
-        from engine.containers.bundle import release_shm
+        from engine.containers.sharing import release_shm
 
         release_shm(engine, container)
     if any(point.subpath for point in container.definition.mounts):

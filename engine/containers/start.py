@@ -106,7 +106,7 @@ def _start(engine: Engine, container: Container, restart_count: int) -> None:
     engine.networks.ensure_built_in()
     with engine.database.transaction() as tx:
         rows.change(tx, container.id, intent=INTENT_START, boot_id=rows.boot_id(), stop_requested=0, keep=0)
-        plan = engine.networks.plan(tx, container.id, network_request(container))
+        plan = engine.networks.plan(tx, container.id, network_request(engine, container))
     rootfs = engine.store.mount(container.id, volatile=container.host.auto_remove)
     network = engine.networks.apply(plan)
     try:

@@ -17,7 +17,7 @@ from engine.containers.config import EndpointRequest
 from engine.containers.record import ConnectedEndpoint, NetworkState
 from engine.errors import InvalidParameter, NoSuchNetwork
 from engine.network import built_in, endpoint_settings, ipam
-from engine.network.record import BRIDGE, CONTAINER_PREFIX, HOST, LOCK, NONE, Endpoint, Network, NetworkRequest
+from engine.network.record import BRIDGE, HOST, LOCK, NONE, Endpoint, Network, NetworkRequest
 from engine.network.ruleset import PublishedPort
 from engine.network.sandbox import namespace_path
 from engine.network.wire import outer_name
@@ -60,8 +60,6 @@ class Plan:
     ports: list[PublishedPort] = field(default_factory=list)  # those that the firewall leads on
     bindings: Bindings = field(default_factory=dict)
     held: list[int] = field(default_factory=list)
-    donor: str = ""  # the container whose network is shared
-    files_of: str = ""  # and the one whose name files are: the same, unless that shares another's, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +93,11 @@ def plan(networks: Networks, tx: Transaction, container_id: str, request: Networ
     """Claim what a container needs, in the transaction of its start.
 
     The rows go with the transaction when it fails, the sockets are closed. Raises NetworkGone, NetworksExclude,
-    NoFreeAddress, NoSuchContainer, JoinOfStopped, InvalidEndpoint, InvalidMacAddress, InvalidHostPort and
+    NoFreeAddress, InvalidEndpoint, InvalidMacAddress, InvalidHostPort and
     PortFailure.
     """
     made = Plan(container_id, request)
-    if request.mode.startswith(CONTAINER_PREFIX):
-        made.donor, made.files_of = _donor(networks, request.mode.removeprefix(CONTAINER_PREFIX))
+    if request.donor is not None:
         return made
     try:
         for number, (network, wants) in enumerate(_joined(networks, request)):
@@ -138,20 +135,6 @@ def release(made: Plan) -> None:
     """Close the sockets that hold a plan's ports; for a start that failed."""
     while made.held:
         os.close(made.held.pop())
-
-
-def _donor(networks: Networks, name: str) -> tuple[str, str]:
-    """Return the container to share a network with, and the one at the end of the chain if that does so itself."""
-    from engine.containers import rows
-    from engine.containers.bundle import JoinOfStopped
-
-    donor = last = rows.get(networks.database, rows.find_id(networks.database, name))
-    if not donor.state.alive:
-        raise JoinOfStopped(donor, "network")
-    while last.host.network_mode.startswith(CONTAINER_PREFIX):
-        further = last.host.network_mode.removeprefix(CONTAINER_PREFIX)
-        last = rows.get(networks.database, rows.find_id(networks.database, further))
-    return donor.id, last.id
 
 
 def _joined(networks: Networks, request: NetworkRequest) -> list[tuple[Network, EndpointRequest]]:
@@ -258,8 +241,8 @@ def _overlap(one: str, other: str) -> bool:
 
 def _apply(networks: Networks, made: Plan) -> ContainerNetwork:
     settings = networks.settings
-    if made.donor:
-        return ContainerNetwork(made, _namespace_of(networks, made.donor), NetworkState(), settings)
+    if made.request.donor is not None:
+        return ContainerNetwork(made, made.request.donor.namespace, NetworkState(), settings)
     path: Path | None = None
     if made.endpoints[0][0].driver != HOST:
         path = namespace_path(settings, made.container_id)
@@ -307,13 +290,3 @@ def _connected(endpoint: Endpoint) -> ConnectedEndpoint:
         gateway=endpoint.gateway,
         mac_address=endpoint.mac_address,
     )
-
-
-def _namespace_of(networks: Networks, donor: str) -> str | None:
-    """Return the namespace of a running container, through its first process; None when it is the machine's."""
-    from engine.containers import rows
-
-    container = rows.get(networks.database, donor)
-    if container.host.network_mode == HOST:
-        return None
-    return f"/proc/{container.state.pid}/ns/net"

@@ -19,10 +19,10 @@ def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
     Raises OSError.
     """
     plan = network.plan
-    if plan.donor:
-        donor = folder.parent / plan.files_of
-        return NameFiles(str(donor / "hosts"), str(donor / "hostname"), str(donor / "resolv.conf"))
     request = plan.request
+    if request.donor is not None:
+        theirs = request.donor.files
+        return NameFiles(str(theirs / "hosts"), str(theirs / "hostname"), str(theirs / "resolv.conf"))
     joined, endpoint = plan.endpoints[0]
     on_host = joined.driver == HOST
     path, text = names.choose_resolv_conf(_read, direct=not on_host)

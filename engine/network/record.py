@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from engine.containers.config import EndpointRequest, PortBinding
 
@@ -87,6 +88,14 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkDonor:
+    """A running container whose network another one shares: its namespace (None: the machine's), its name files."""
+
+    namespace: str | None
+    files: Path
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkRequest:
     """How a container that starts wants to be connected."""
 
@@ -94,6 +103,7 @@ class NetworkRequest:
     hostname: str = ""
     domainname: str = ""
     mode: str = BRIDGE
+    donor: NetworkDonor | None = None  # set for a mode that names a container
     endpoints: dict[str, EndpointRequest] = field(default_factory=dict)
     ports: dict[str, list[PortBinding]] = field(default_factory=dict)
     exposed: list[str] = field(default_factory=list)
