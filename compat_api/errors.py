@@ -31,6 +31,7 @@ CONTAINER_NAME = "[a-zA-Z0-9][a-zA-Z0-9_.-]"
 WORDS: dict[str, Words] = {
     "NoSuchContainer": lambda e: f"No such container: {e.name}",
     "NoSuchImage": lambda e: f"No such image: {familiar(e.reference)}",
+    "NothingToSave": lambda e: e.reason,
     "NoSuchExec": lambda e: f"No such exec instance: {e.exec_id}",
     "NetworkGone": str,
     "NoSuchNetwork": lambda e: f"network {e.name} not found",
@@ -111,11 +112,11 @@ OWN_WORDS = frozenset(
     InvalidTmpfsOption InvalidUrl InvalidVolumeName InvalidVolumeOption InvalidVolumesFrom IpcNotShareable LoginFailed
     LoginRefused MalformedFilters MisplacedMountOptions MonitorMissing NetlinkFailed NetworksExclude NoCommand NoDonor
     NoExportTarget NoFreeAddress NoFreeSubnet NoHostGateway NoImage NoSuchLayer NoSuchSysctl NoSuchVolumeDriver
-    NothingToSave NotPropagating NotRunning NoZstd OtherPlatform ProcessFailed ProfileNotLoaded
-    RecursiveReadOnlyUnsupported RegistryUnreachable RuntimeFailed RuntimeMissing SubpathUnusable
-    UnavailableCapability UnknownCapability UnknownExecUser UnknownGroup UnknownLogDriver UnknownLogOption UnknownUser
-    UnsupportedStorageOption UnusableExecProgram UnusableProgram VolumeInUse VolumeNotMounted VolumeOverFile
-    VolumesFromMissing WorkingDirectoryNotFolder WrongPlatform
+    NotPropagating NotRunning NoZstd OtherPlatform ProcessFailed ProfileNotLoaded RecursiveReadOnlyUnsupported
+    RegistryUnreachable RuntimeFailed RuntimeMissing SubpathUnusable UnavailableCapability UnknownCapability
+    UnknownExecUser UnknownGroup UnknownLogDriver UnknownLogOption UnknownUser UnsupportedStorageOption
+    UnusableExecProgram UnusableProgram VolumeInUse VolumeNotMounted VolumeOverFile VolumesFromMissing
+    WorkingDirectoryNotFolder WrongPlatform
     """.split()
 )
 

@@ -19,6 +19,11 @@ def inspect(engine: Engine, reference: str, platform: Platform | None = None) ->
     """Return everything about an image. Raises NoSuchImage, InvalidReference, WrongPlatform."""
     image = resolve(engine, reference)
     check(image, reference, platform)
+    return details(image, size(engine, image), engine.store.image_graph(image.layer) if image.layer else {})
+
+
+def details(image: Image, size: int, graph: dict[str, str]) -> ImageDetails:
+    """Return what an image's documents say of it, with the bytes and the folders of its layers. Pure."""
     document = image.document
     tags, digests = tags_and_digests(image.names)
     return ImageDetails(
@@ -34,9 +39,9 @@ def inspect(engine: Engine, reference: str, platform: Platform | None = None) ->
         variant=str(document.get("variant") or ""),
         os=str(document.get("os") or "linux"),
         os_version=str(document.get("os.version") or ""),
-        size=size(engine, image),
+        size=size,
         graph_driver="overlay2",  # the name under which Docker's clients know overlayfs
-        graph=engine.store.image_graph(image.layer) if image.layer else {},
+        graph=graph,
         rootfs_type=str((document.get("rootfs") or {}).get("type") or ""),
         diff_ids=diff_ids(document),
         last_tag_time=image.last_tag_time,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.errors import NoSuchImage, NotFound, Unavailable
+from engine.errors import NoSuchImage, Unavailable
 from engine.images import reference
 from engine.images.configuration import encode
 from engine.images.manifest import INDEX, LAYER, MANIFEST, descriptor, digest_of, manifest_for
@@ -29,11 +29,11 @@ _BLOCK = 512
 _RECORD = 10240
 
 
-class NothingToSave(NotFound):
-    """A name that is to be saved stands for no image; reason is in dockerd's words."""
+class NothingToSave(NoSuchImage):
+    """A name that is to be saved stands for no image; reason is in dockerd's words, which are others than elsewhere."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, reference: str, reason: str) -> None:
+        super().__init__(reference)
         self.reason = reason
 
 
@@ -83,7 +83,7 @@ def _choose(images: list[StoredImage], references: list[str]) -> list[tuple[Stor
             if isinstance(wanted, str):
                 raise
             named = wanted.tag or wanted.digest
-            raise NothingToSave("reference does not exist" if named else f"No such image: {text}") from None
+            raise NothingToSave(text, "reference does not exist" if named else f"No such image: {text}") from None
         own = names.setdefault(image.id, [])
         if not isinstance(wanted, str) and wanted.with_default_tag.full in image.names and not wanted.digest:
             _extend(own, [wanted.with_default_tag])
