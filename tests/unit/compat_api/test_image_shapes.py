@@ -35,7 +35,7 @@ def test_inspect_is_dockerds_byte_for_byte(version: str) -> None:
 
 
 def test_inspect_of_an_image_that_says_nothing() -> None:
-    document = {"rootfs": {}, "config": {"Env": [], "Labels": {}}}
+    document: dict[str, Any] = {"rootfs": {}, "config": {"Env": [], "Labels": {}}}
     found = shapes.inspect(details(image(document), 0, {}), (1, 51))
     assert "Created" not in found
     assert found["RootFS"] == {}
