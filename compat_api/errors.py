@@ -110,13 +110,13 @@ OWN_WORDS = frozenset(
     InvalidMacAddress InvalidMount InvalidMountPath InvalidNamespaceMode InvalidNetworkType InvalidPlatform
     InvalidProfile InvalidReference InvalidRestartPolicy InvalidSecurityOption InvalidSetting InvalidSignal
     InvalidTmpfsOption InvalidUrl InvalidVolumeName InvalidVolumeOption InvalidVolumesFrom IpcNotShareable LoginFailed
-    LoginRefused MalformedFilters MisplacedMountOptions MonitorMissing NetlinkFailed NetworksExclude NoCommand NoDonor
-    NoExportTarget NoFreeAddress NoFreeSubnet NoHostGateway NoImage NoSuchLayer NoSuchSysctl NoSuchVolumeDriver
-    NotPropagating NotRunning NoZstd OtherPlatform ProcessFailed ProfileNotLoaded RecursiveReadOnlyUnsupported
-    RegistryUnreachable RuntimeFailed RuntimeMissing SubpathUnusable UnavailableCapability UnknownCapability
-    UnknownExecUser UnknownGroup UnknownLogDriver UnknownLogOption UnknownUser UnsupportedStorageOption
-    UnusableExecProgram UnusableProgram VolumeInUse VolumeNotMounted VolumeOverFile VolumesFromMissing
-    WorkingDirectoryNotFolder WrongPlatform
+    LoginRefused MalformedFilters MisplacedMountOptions MonitorMissing MountRefused NetlinkFailed NetworksExclude
+    NoCommand NoDonor NoExportTarget NoFreeAddress NoFreeSubnet NoHostGateway NoImage NoSuchLayer NoSuchSysctl
+    NoSuchVolumeDriver NoZstd NotPropagating NotRunning OtherPlatform ProcessFailed ProfileNotLoaded
+    RecursiveReadOnlyUnsupported RegistryUnreachable RuntimeFailed RuntimeMissing SubpathUnusable
+    UnavailableCapability UnknownCapability UnknownExecUser UnknownGroup UnknownLogDriver UnknownLogOption UnknownUser
+    UnsupportedStorageOption UnusableExecProgram UnusableProgram VolumeInUse VolumeNotMounted VolumeOverFile
+    VolumesFromMissing WorkingDirectoryNotFolder WrongPlatform
     """.split()
 )
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine import syscalls
+from engine.errors import Unavailable
 from engine.storage.folders import remove_tree
 
 LINKS = "l"
@@ -26,6 +27,17 @@ MAX_DEPTH = 500
 _LINK_SIZE = 26
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _SPECIAL = set(",:\\")  # of which overlayfs's options are made
+
+
+class MountRefused(Unavailable):
+    """The kernel mounts no overlay in this place."""
+
+    def __init__(self, home: Path, reason: str) -> None:
+        super().__init__(
+            f"cannot mount a container's file system below {home}: {reason}; "
+            "it has to lie on a file system that is not itself an overlay: choose another root"
+        )
+        self.home = home
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +159,11 @@ class Overlay:
             self.restore_links()
         # The kernel leaves this behind to refuse a second mount after an unclean one; nothing here needs it.
         remove_tree(f"{folder}/work/work/incompat/volatile")
-        try:
-            self._mount(layer_id, lowers, label, volatile=volatile)
-        except OSError as error:
-            if not volatile or error.errno != errno.EINVAL:
-                raise
-            self._mount(layer_id, lowers, label, volatile=False)  # a kernel or file system without "volatile"
+        if volatile and self._try_mount(layer_id, lowers, label, volatile=True) is None:
+            return
+        refused = self._try_mount(layer_id, lowers, label, volatile=False)
+        if refused is not None:
+            raise MountRefused(self.home, refused.strerror or str(refused)) from refused
 
     def unmount(self, layer_id: str) -> None:
         """Unmount what is mounted on a layer's merged folder; nothing there is no error."""
@@ -161,6 +172,16 @@ class Overlay:
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.ENOENT):
                 raise
+
+    def _try_mount(self, layer_id: str, lowers: list[str], label: str, *, volatile: bool) -> OSError | None:
+        """Mount, or return the error of a kernel or file system that does not do it in this way."""
+        try:
+            self._mount(layer_id, lowers, label, volatile=volatile)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return error
+        return None
 
     def _mount(self, layer_id: str, lowers: list[str], label: str, *, volatile: bool) -> None:
         data = mount_options(self._home + "/", lowers, layer_id, label, volatile=volatile)

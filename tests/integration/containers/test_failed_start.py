@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from engine import Engine, Settings
 from engine.network import Networks
+from tests.harness.leftovers import take_away
 from tests.integration.conftest import Skiff
 
 
@@ -30,3 +37,30 @@ def test_it_leaves_nothing_of_the_start(
         assert error == "[Errno 5] the machine is on fire created\n"
         monkeypatch.undo()
         skiff.docker.ok("start", "-a", container)
+
+
+@pytest.fixture
+def on_overlay() -> Iterator[Path]:
+    """A folder on an overlay, as the root of most containers is."""
+    home = Path(tempfile.mkdtemp(prefix="skiff-", dir="/tmp"))
+    for name in ("lower", "upper", "work", "merged"):
+        (home / name).mkdir()
+    options = f"lowerdir={home}/lower,upperdir={home}/upper,workdir={home}/work"
+    subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", home / "merged"], check=True)
+    yield home / "merged"
+    subprocess.run(["umount", "-l", home / "merged"], check=True)
+    shutil.rmtree(home)
+
+
+def test_a_root_on_an_overlay_is_told_in_words(on_overlay: Path, busybox_tar: Path) -> None:
+    skiff = Skiff(on_overlay)
+    skiff.server.start()
+    try:
+        skiff.docker.ok("load", "-i", str(busybox_tar))
+        done = skiff.docker("run", "--rm", "busybox", "true")
+        assert done.returncode == 125
+        assert "not itself an overlay: choose another root" in done.stderr
+        assert skiff.docker.ok("ps", "-aq") == ""
+    finally:
+        skiff.stop()
+        take_away(skiff.server.root, skiff.server.run_root)
