@@ -82,7 +82,7 @@ def _choose(images: list[StoredImage], references: list[str]) -> list[tuple[Stor
         except NoSuchImage:
             if isinstance(wanted, str):
                 raise
-            named = wanted.tag or wanted.digest
+            named = (wanted.tag or wanted.digest) and wanted.familiar_name != "sha256"
             raise NothingToSave(text, "reference does not exist" if named else f"No such image: {text}") from None
         own = names.setdefault(image.id, [])
         if not isinstance(wanted, str) and wanted.with_default_tag.full in image.names and not wanted.digest:
