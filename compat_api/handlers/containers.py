@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from compat_api.answers import Answer, Empty, Json
 from compat_api.problems import BadRequest, Problem
-from compat_api.saying import atoi, saying
+from compat_api.saying import answering, atoi, saying
 from compat_api.shapes import containers as shapes
 from engine.containers.listing import ListQuery
 from engine.errors import NotFound
@@ -77,7 +77,10 @@ async def rename(request: Request) -> Answer:
 
 async def prune(request: Request) -> Answer:
     """Remove the containers that do not run."""
-    pruned = await request.call(request.engine.containers.prune, request.query.filters())
+    from engine.images.listing import BadTime
+
+    with answering(400, BadTime):
+        pruned = await request.call(request.engine.containers.prune, request.query.filters())
     return Json({"ContainersDeleted": pruned.ids or None, "SpaceReclaimed": pruned.bytes})
 
 
