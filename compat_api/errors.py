@@ -52,7 +52,7 @@ WORDS: dict[str, Words] = {
     ),
     "ContainerRestarting": lambda e: (
         f"Container {e.name} is restarting, wait until the container is running"
-        if e.verb == "exec"
+        if e.verb in ("exec", "top")
         else f"container {e.name} is restarting, wait until the container is running"
     ),
     "RemoveOfRunning": lambda e: (
@@ -74,6 +74,9 @@ WORDS: dict[str, Words] = {
     "ExecIsRunning": lambda e: f"exec command {e.exec_id} is already running",
     "NoExecCommand": lambda e: "No exec command specified",
     "KillOfStopped": lambda e: f"cannot kill container: {e.name}: container {e.container_id} is not running",
+    "ExportOfRemoved": lambda e: (
+        f"You cannot export container {e.container_id} which is {'Dead' if e.status == 'dead' else 'being removed'}"
+    ),
     "AlreadyPaused": lambda e: f"Container {e.container_id} is already paused",
     "NotPaused": lambda e: f"Container {e.container_id} is not paused",
     "InvalidDetachKeys": lambda e: f"Invalid detach keys ({e.keys}) provided",
@@ -105,18 +108,18 @@ OWN_WORDS = frozenset(
     BlockDeviceUnusable CdiDeviceUnknown ConflictingReadOnlyOptions ConflictingSettings ConntrackFailed
     DeviceDriverMissing DeviceUnusable DownloadFailed DownloadForbidden DownloadMissing DownloadRefused
     DownloadUnauthorized DuplicateMountPoint FirewallFailed FirewallMissing HybridCgroupRefused IdOutOfRange
-    ImageMountUnsupported InitMissing InvalidBind InvalidBindMode InvalidCapability InvalidCgroupParent InvalidChange
-    InvalidDangling InvalidDeviceRule InvalidEndpoint InvalidFilter InvalidHostPort InvalidLimit InvalidLogMode
-    InvalidMacAddress InvalidMount InvalidMountPath InvalidNamespaceMode InvalidNetworkType InvalidPlatform
-    InvalidProfile InvalidReference InvalidRestartPolicy InvalidSecurityOption InvalidSetting InvalidSignal
-    InvalidTmpfsOption InvalidUrl InvalidVolumeName InvalidVolumeOption InvalidVolumesFrom IpcNotShareable LoginFailed
-    LoginRefused MalformedFilters MisplacedMountOptions MonitorMissing MountRefused NetlinkFailed NetworksExclude
-    NoCommand NoDonor NoExportTarget NoFreeAddress NoFreeSubnet NoHostGateway NoImage NoSuchLayer NoSuchSysctl
-    NoSuchVolumeDriver NoZstd NotPropagating NotRunning OtherPlatform ProcessFailed ProfileNotLoaded
-    RecursiveReadOnlyUnsupported RegistryUnreachable RuntimeFailed RuntimeMissing SubpathUnusable
-    UnavailableCapability UnknownCapability UnknownExecUser UnknownGroup UnknownLogDriver UnknownLogOption UnknownUser
-    UnsupportedStorageOption UnusableExecProgram UnusableProgram VolumeInUse VolumeNotMounted VolumeOverFile
-    VolumesFromMissing WorkingDirectoryNotFolder WrongPlatform
+    ImageMountUnsupported InitMissing InvalidBind InvalidBindMode InvalidCapability InvalidCgroupParent
+    InvalidChange InvalidDangling InvalidDeviceRule InvalidEndpoint InvalidFilter InvalidHostPort InvalidLimit
+    InvalidLogMode InvalidMacAddress InvalidMount InvalidMountPath InvalidNamespaceMode InvalidNetworkType
+    InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy InvalidSecurityOption InvalidSetting
+    InvalidSignal InvalidTmpfsOption InvalidUrl InvalidVolumeName InvalidVolumeOption InvalidVolumesFrom
+    IpcNotShareable LoginFailed LoginRefused MalformedFilters MisplacedMountOptions MonitorMissing MountRefused
+    NetlinkFailed NetworksExclude NoCommand NoDonor NoExportTarget NoFreeAddress NoFreeSubnet NoHostGateway NoImage
+    NoSuchLayer NoSuchSysctl NoSuchVolumeDriver NoZstd NotPropagating NotRunning OtherPlatform ProcessFailed
+    ProfileNotLoaded PsFailed RecursiveReadOnlyUnsupported RegistryUnreachable RenamedPid RuntimeFailed
+    RuntimeMissing SubpathUnusable UnavailableCapability UnknownCapability UnknownExecUser UnknownGroup
+    UnknownLogDriver UnknownLogOption UnknownUser UnsupportedStorageOption UnusableExecProgram UnusableProgram
+    VolumeInUse VolumeNotMounted VolumeOverFile VolumesFromMissing WorkingDirectoryNotFolder WrongPlatform
     """.split()
 )
 

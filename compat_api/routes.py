@@ -196,6 +196,28 @@ CONTAINERS = (
         stream="application/vnd.docker.multiplexed-stream",
     ),
     Route(
+        "GET",
+        "/containers/{name:.*}/top",
+        "container_insides:top",
+        "List processes running inside a container",
+        answer="container_answers:TopAnswer",
+        query={"ps_args": "string"},
+    ),
+    Route(
+        "GET",
+        "/containers/{name:.*}/changes",
+        "container_insides:changes",
+        "Get changes on a container's file system",
+        answer="container_answers:ChangeAnswer[]",
+    ),
+    Route(
+        "GET",
+        "/containers/{name:.*}/export",
+        "container_insides:export",
+        "Export a container",
+        stream="application/octet-stream",
+    ),
+    Route(
         "POST",
         "/containers/{name:.*}/kill",
         "container_runs:kill",

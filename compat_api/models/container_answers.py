@@ -35,6 +35,20 @@ class PruneAnswer(DockerModel):
     space_reclaimed: int
 
 
+class TopAnswer(DockerModel):
+    """What top answers: a text for each title and process."""
+
+    processes: list[list[str]] | None
+    titles: list[str]
+
+
+class ChangeAnswer(DockerModel):
+    """A path that differs from the image: 0 modified, 1 added, 2 deleted."""
+
+    path: str
+    kind: int
+
+
 class Port(DockerModel):
     """A port in the list."""
 

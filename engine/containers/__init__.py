@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 
     from engine import Engine
     from engine.containers.attach import Attachment, AttachOptions
+    from engine.containers.changes import Change
     from engine.containers.create import Created, CreateRequest
     from engine.containers.execs import ExecConfig, ExecSession
     from engine.containers.listing import ListQuery
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from engine.containers.logs import LogOptions
     from engine.containers.prune import Pruned
     from engine.containers.record import Container
+    from engine.containers.top import ProcessTable
     from engine.containers.wait import Waiter
 
 
@@ -107,6 +109,24 @@ class Containers:
         from engine.containers.remove import rename
 
         rename(self._engine, name, new_name)
+
+    def top(self, name: str, arguments: str = "") -> ProcessTable:
+        """Return a running container's processes; see engine.containers.top."""
+        from engine.containers.top import top
+
+        return top(self._engine, name, arguments)
+
+    def changes(self, name: str) -> list[Change]:
+        """Return what of a container's files differs from its image's; see engine.containers.changes."""
+        from engine.containers.changes import changes
+
+        return changes(self._engine, name)
+
+    def export(self, name: str) -> Iterator[bytes]:
+        """Give a tar archive of a container's files; see engine.containers.export."""
+        from engine.containers.export import export
+
+        return export(self._engine, name)
 
     def resize(self, name: str, height: int, width: int) -> None:
         """Set the size of a running container's terminal. Raises NotRunning."""

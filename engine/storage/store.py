@@ -304,6 +304,11 @@ class Store:
         """
         return _graph(self.layers.overlay.graph(self._layer_of(container_id)))
 
+    def folders(self, container_id: str) -> list[Path]:
+        """Return the folders that a container's root file system is made of, its own first. Raises NoSuchContainer."""
+        graph = self.layers.overlay.graph(self._layer_of(container_id))
+        return [graph.upper, *graph.lower]
+
     def sizes(self, container_id: str) -> tuple[int, int]:
         """Return the bytes a container wrote, and these with its image's. Raises NoSuchContainer."""
         layer_id = self._layer_of(container_id)
