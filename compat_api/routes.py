@@ -367,6 +367,24 @@ NETWORKS = (
         answer="networks:NetworkAnswer",
         query={"verbose": "boolean", "scope": "string"},
     ),
+    Route(
+        "POST",
+        "/networks/create",
+        "networks:create",
+        "Create a network",
+        body="networks:NetworkCreateBody",
+        answer="networks:NetworkCreateAnswer",
+        statuses={201: "the network is there"},
+    ),
+    Route(
+        "POST",
+        "/networks/prune",
+        "networks:prune",
+        "Delete unused networks",
+        answer="networks:NetworksPruned",
+        query={"filters": "filters"},
+        since="1.25",
+    ),
     Route("DELETE", "/networks/{name:.*}", "networks:remove", "Remove a network", statuses={204: "it is gone"}),
 )
 

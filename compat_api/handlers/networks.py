@@ -1,18 +1,21 @@
-"""Showing networks, and refusing to remove those that always exist."""
+"""Making, showing and removing networks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from compat_api.answers import Answer, Json
-from compat_api.problems import BadRequest, Problem
+from compat_api.answers import Answer, Empty, Json
+from compat_api.problems import BadRequest
 from compat_api.query import go_quote
+from compat_api.saying import answering
 from compat_api.shapes import networks as shapes
 from engine.errors import NoSuchNetwork
 
 if TYPE_CHECKING:
+    from compat_api.models.networks import NetworkCreateBody
     from compat_api.request import Request
     from engine import Engine
+    from engine.network.create import NewNetwork
 
 _TRUTHS = ("", "1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False")
 
@@ -34,9 +37,55 @@ async def inspect(request: Request) -> Answer:
 
 
 async def remove(request: Request) -> Answer:
-    """Remove a network, which the ones that always exist cannot be."""
-    found = await request.call(request.engine.networks.resolve, request.name)
-    raise Problem(f"{found.name} is a pre-defined network and cannot be removed", status=403)
+    """Remove a network that no container is in."""
+    await request.call(request.engine.networks.remove, request.name)
+    return Empty()
+
+
+async def create(request: Request) -> Answer:
+    """Make a network."""
+    from compat_api.models.networks import NetworkCreateBody
+
+    body = await request.body(NetworkCreateBody)
+    made = await request.call(request.engine.networks.create, _asked(body))
+    return Json({"Id": made.id, "Warning": ""}, status=201)
+
+
+async def prune(request: Request) -> Answer:
+    """Remove the networks that no container is in."""
+    from engine.images.listing import BadTime
+
+    with answering(400, BadTime):
+        removed = await request.call(request.engine.networks.prune, request.query.filters())
+    return Json({"NetworksDeleted": removed or None})
+
+
+def _asked(body: NetworkCreateBody) -> NewNetwork:
+    from engine.network.create import NewNetwork
+    from engine.network.ipam_settings import PoolRequest
+
+    wanted = body.ipam
+    pools = [
+        PoolRequest(each.subnet, each.ip_range, each.gateway, dict(each.auxiliary_addresses or {}))
+        for each in (wanted.config if wanted is not None else None) or ()
+    ]
+    return NewNetwork(
+        name=body.name,
+        driver=body.driver or "bridge",
+        options=dict(body.options or {}),
+        labels=dict(body.labels or {}),
+        internal=body.internal,
+        attachable=body.attachable,
+        ingress=body.ingress,
+        enable_ipv4=body.enable_ipv4 is not False,
+        enable_ipv6=bool(body.enable_ipv6),
+        scope=body.scope,
+        config_only=body.config_only,
+        config_from=body.config_from.network if body.config_from is not None else "",
+        ipam_driver=wanted.driver if wanted is not None else "",
+        ipam_options=wanted.options if wanted is not None else None,
+        pools=pools,
+    )
 
 
 def _list(engine: Engine, filters: dict[str, list[str]]) -> list[dict[str, Any]]:

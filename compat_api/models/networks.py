@@ -1,18 +1,71 @@
-"""The bodies that the network endpoints give."""
+"""The bodies that the network endpoints take and give."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from compat_api.models.go import DockerModel
+from compat_api.models.go import DockerModel, TextMap
 
 
 class IpamConfig(DockerModel):
     """A range of a network's addresses."""
 
+    go_type: ClassVar[str] = "network.IPAMConfig"
     subnet: str = Field(default="", alias="Subnet")
     ip_range: str = Field(default="", alias="IPRange")
     gateway: str = Field(default="", alias="Gateway")
+    auxiliary_addresses: TextMap | None = None
+
+
+class IpamBody(DockerModel):
+    """How a network is to give addresses away."""
+
+    go_type: ClassVar[str] = "network.IPAM"
+    driver: str = ""
+    options: TextMap | None = None
+    config: list[IpamConfig] | None = None
+
+
+class ConfigReference(DockerModel):
+    """The network whose configuration is to be taken."""
+
+    go_type: ClassVar[str] = "network.ConfigReference"
+    network: str = ""
+
+
+class NetworkCreateBody(DockerModel):
+    """What network to make."""
+
+    go_type: ClassVar[str] = "network.CreateRequest"
+    name: str = ""
+    check_duplicate: bool | None = None  # of old clients: names are unique whatever they say
+    driver: str = ""
+    scope: str = ""
+    enable_ipv4: bool | None = Field(default=None, alias="EnableIPv4")
+    enable_ipv6: bool | None = Field(default=None, alias="EnableIPv6")
+    ipam: IpamBody | None = Field(default=None, alias="IPAM")
+    internal: bool = False
+    attachable: bool = False
+    ingress: bool = False
+    config_only: bool = False
+    config_from: ConfigReference | None = None
+    options: TextMap | None = None
+    labels: TextMap | None = None
+
+
+class NetworkCreateAnswer(DockerModel):
+    """The id of a new network."""
+
+    id: str
+    warning: str
+
+
+class NetworksPruned(DockerModel):
+    """The names of the networks that were removed."""
+
+    networks_deleted: list[str] | None
 
 
 class Ipam(DockerModel):

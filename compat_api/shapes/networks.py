@@ -21,7 +21,7 @@ def network(found: Network, endpoints: list[tuple[str, Endpoint]]) -> Json:
         "Driver": definition.driver,
         "EnableIPv4": definition.enable_ipv4,
         "EnableIPv6": definition.enable_ipv6,
-        "IPAM": {"Driver": "default", "Options": None, "Config": _ipam(found)},
+        "IPAM": {"Driver": "default", "Options": definition.ipam_options, "Config": _ipam(found)},
         "Internal": definition.internal,
         "Attachable": definition.attachable,
         "Ingress": False,
@@ -36,7 +36,12 @@ def network(found: Network, endpoints: list[tuple[str, Endpoint]]) -> Json:
 def _ipam(found: Network) -> list[Json] | None:
     made = []
     for subnet in found.definition.subnets:
-        fields = {"Subnet": subnet.subnet, "IPRange": subnet.ip_range, "Gateway": subnet.gateway}
+        fields = {
+            "Subnet": subnet.subnet,
+            "IPRange": subnet.ip_range,
+            "Gateway": subnet.gateway if subnet.shown_gateway else "",
+            "AuxiliaryAddresses": subnet.auxiliary,
+        }
         made.append({key: value for key, value in fields.items() if value})
     return made or None
 

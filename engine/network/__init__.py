@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engine import Engine
     from engine.containers.config import EndpointRequest
     from engine.network.connect import ContainerNetwork, Plan
+    from engine.network.create import NewNetwork
     from engine.state.database import Transaction
 
 __all__ = ["Endpoint", "Network", "NetworkRequest", "Networks"]
@@ -68,6 +69,24 @@ class Networks:
             (network_id,),
         )
         return [(row["name"], decode(Endpoint, row["definition"])) for row in rows]
+
+    def create(self, request: NewNetwork) -> Network:
+        """Make a network; see engine.network.create."""
+        from engine.network.create import create
+
+        return create(self, request)
+
+    def remove(self, name: str) -> None:
+        """Remove a network; see engine.network.remove."""
+        from engine.network.remove import remove
+
+        remove(self, name)
+
+    def prune(self, filters: dict[str, list[str]]) -> Sequence[str]:
+        """Remove the networks that no container is in; see engine.network.remove."""
+        from engine.network.remove import prune
+
+        return prune(self, filters)
 
     def plan(self, tx: Transaction, container_id: str, request: NetworkRequest) -> Plan:
         """Claim addresses and ports for a container that starts; see engine.network.connect."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.network import ipam
 from engine.network.netlink import index_of
 from engine.network.record import BRIDGE, HOST, MTU_OPTION, NONE, Network, NetworkDefinition, Subnet
-from engine.state.codec import encode
+from engine.state.codec import decode, encode
 
 if TYPE_CHECKING:
     from engine.state.database import Transaction
@@ -30,7 +30,7 @@ def definitions(bridge: str) -> dict[str, NetworkDefinition]:
     return {
         NONE: NetworkDefinition(driver=NULL_DRIVER),
         HOST: NetworkDefinition(driver=HOST),
-        BRIDGE: NetworkDefinition(driver=BRIDGE, bridge=bridge, subnets=[_free(_routes())], options=options),
+        BRIDGE: NetworkDefinition(driver=BRIDGE, bridge=bridge, subnets=[free(routed())], options=options),
     }
 
 
@@ -43,21 +43,29 @@ def refit(tx: Transaction, network: Network) -> Network:
     definition = network.definition
     if network.user_defined or index_of(definition.bridge) is not None:
         return network
-    routes = _routes()
+    routes = routed() + taken_by_others(tx, network.id)
     if not ipam.overlaps(definition.subnets[0].subnet, routes):
         return network
     if tx.execute("SELECT 1 FROM leases WHERE network_id = ?", (network.id,)).fetchone() is not None:
         return network
-    definition = dataclasses.replace(definition, subnets=[_free(routes)])
+    definition = dataclasses.replace(definition, subnets=[free(routes)])
     tx.execute("UPDATE networks SET definition = ? WHERE id = ?", (encode(definition), network.id))
     return dataclasses.replace(network, definition=definition)
 
 
-def _free(routes: list[str]) -> Subnet:
-    subnet = ipam.free_subnet(routes)
+def free(taken: list[str]) -> Subnet:
+    """Return the first subnet of the pools that is not taken. Raises NoFreeSubnet."""
+    subnet = ipam.free_subnet(taken)
     return Subnet(subnet, ipam.gateway(subnet))
 
 
-def _routes() -> list[str]:
+def taken_by_others(tx: Transaction, network_id: str = "") -> list[str]:
+    """Return the subnets of the engine's networks, but for one of them."""
+    rows = tx.execute("SELECT definition FROM networks WHERE id != ?", (network_id,))
+    return [each.subnet for row in rows for each in decode(NetworkDefinition, row["definition"]).subnets]
+
+
+def routed() -> list[str]:
+    """Return the subnets that the machine has routes to."""
     with open("/proc/net/route", encoding="ascii") as file:
         return ipam.routed_subnets(file.read())

@@ -46,14 +46,28 @@ def overlaps(subnet: str, taken: Iterable[str]) -> bool:
     return any(first <= other[1] and other[0] <= last for other in map(_ends, taken))
 
 
-def gateway(subnet: str) -> str:
-    """Return a subnet's first address."""
-    return _text(_ends(subnet)[0] + 1)
+def ends(subnet: str) -> tuple[str, ...]:
+    """Return the addresses of a subnet that nobody can have: first and last, none of one with two or a single one."""
+    first, last = _ends(subnet)
+    return (_text(first), _text(last)) if last - first > 1 else ()
 
 
-def free_address(subnet: str, taken: Collection[str]) -> str | None:
-    """Return the lowest address that is not taken, the subnet's own ends apart; None when there is none."""
-    return next((address for address in _addresses(subnet) if address not in taken), None)
+def masked(address: str, length: int) -> str:
+    """Return the subnet with a prefix of that length that an address is in."""
+    return f"{_text(_ends(f'{address}/{length}')[0])}/{length}"
+
+
+def gateway(subnet: str, ip_range: str = "") -> str:
+    """Return the first address of a subnet, or of the part of it that addresses are to be from."""
+    return next(_addresses(subnet, ip_range))
+
+
+def free_address(subnet: str, taken: Collection[str], ip_range: str = "") -> str | None:
+    """Return the lowest address that is not taken, the subnet's own ends apart; None when there is none.
+
+    With ip_range it is one of that part of the subnet.
+    """
+    return next((address for address in _addresses(subnet, ip_range) if address not in taken), None)
 
 
 def mac_address(address: str) -> bytes:
@@ -81,9 +95,10 @@ def routed_subnets(table: str) -> list[str]:
     return found
 
 
-def _addresses(subnet: str) -> Iterator[str]:
-    first, last = _ends(subnet)
-    return (_text(number) for number in range(first + 1, last))
+def _addresses(subnet: str, ip_range: str = "") -> Iterator[str]:
+    reserved = ends(subnet)
+    first, last = _ends(ip_range or subnet)
+    return (address for address in map(_text, range(first, last + 1)) if address not in reserved)
 
 
 def _ends(subnet: str) -> tuple[int, int]:

@@ -35,7 +35,7 @@ def ensure_bridge(networks: Networks, network: Network) -> int:
     with nl.Netlink() as host:
         index = nl.index_of(name)
         if index is None:
-            host.run(nl.add_bridge(name))
+            host.run(nl.add_bridge(name, network.mtu if network.user_defined else 0))
             index = socket.if_nametoindex(name)
             _adopt(networks, network, index, host)
         host.run(nl.add_address(index, subnet.gateway, subnet.prefix_length), nl.set_up(index))
@@ -58,16 +58,10 @@ def publish(networks: Networks, ports: Sequence[PublishedPort]) -> None:
 
     Raises FirewallFailed and FirewallMissing.
     """
-    kept, before = generation.Kept(networks.settings.run_root), generation.current()
-    if not kept.matches(before):
+    if ports:
+        _change(networks, "\n".join(ruleset.add_port(networks.table, port) for port in ports))
+    elif not generation.Kept(networks.settings.run_root).matches(generation.current()):
         rebuild(networks)
-    elif ports:
-        try:
-            nftables.run("\n".join(ruleset.add_port(networks.table, port) for port in ports))
-        except nftables.FirewallFailed:  # something is there that should not be
-            rebuild(networks)
-        else:
-            _keep(kept, before)
 
 
 def withdraw(networks: Networks, ports: Sequence[PublishedPort]) -> None:
@@ -86,16 +80,43 @@ def withdraw(networks: Networks, ports: Sequence[PublishedPort]) -> None:
             _keep(kept, before)
 
 
+def take_in(networks: Networks, network: Network) -> None:
+    """Make a new network's bridge and the firewall's part of it. Raises as ensure_bridge and publish do."""
+    ensure_bridge(networks, network)
+    _change(networks, ruleset.add_bridge(networks.table, _bridge(network)))
+
+
+def put_out(networks: Networks, network: Network) -> None:
+    """Take the bridge of a network that is no more away, with the firewall's part of it.
+
+    Raises NetlinkFailed, FirewallFailed and FirewallMissing.
+    """
+    if network.definition.own_bridge:
+        with nl.Netlink() as host:
+            host.run(nl.delete_link(network.definition.bridge))
+    _change(networks, ruleset.delete_bridge(networks.table, _bridge(network)))
+
+
+def _change(networks: Networks, command: str) -> None:
+    """Change a table that is as it should be, and make anew one that is not; the database says what it should be."""
+    kept, before = generation.Kept(networks.settings.run_root), generation.current()
+    if kept.matches(before):
+        try:
+            nftables.run(command)
+        except nftables.FirewallFailed:  # something is there that should not be, or the other way round
+            rebuild(networks)
+        else:
+            _keep(kept, before)
+    else:
+        rebuild(networks)
+
+
 def rebuild(networks: Networks) -> None:
     """Make the firewall's table anew from the database and the namespaces, in one step.
 
     Raises FirewallFailed and FirewallMissing.
     """
-    bridges = [
-        Bridge(each.definition.bridge, each.definition.subnets[0].subnet)
-        for each in networks.list()
-        if each.driver == BRIDGE
-    ]
+    bridges = [_bridge(each) for each in networks.list() if each.driver == BRIDGE]
     before = generation.current()
     nftables.run(ruleset.whole_table(networks.table, bridges, _ports_in_use(networks)))
     _keep(generation.Kept(networks.settings.run_root), before)
@@ -108,6 +129,17 @@ def published(rows: Iterable[sqlite3.Row]) -> list[PublishedPort]:
         for row in rows
         if ":" not in row["host_ip"]
     ]
+
+
+def _bridge(network: Network) -> Bridge:
+    definition = network.definition
+    return Bridge(
+        definition.bridge,
+        definition.subnets[0].subnet,
+        connects=network.connects,
+        hidden=network.masquerades,
+        internal=definition.internal,
+    )
 
 
 def _adopt(networks: Networks, network: Network, bridge: int, host: nl.Netlink) -> None:

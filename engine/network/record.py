@@ -11,15 +11,23 @@ BRIDGE, HOST, NONE = "bridge", "host", "none"
 LOCK = "network"  # engine.locks: the bridges, namespaces and firewall rules
 CONTAINER_PREFIX = "container:"
 MTU_OPTION = "com.docker.network.driver.mtu"
+OPTION = "com.docker.network.bridge."
+TRUE = ("1", "t", "T", "TRUE", "true", "True")
 
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A range of addresses of a network."""
+    """A range of addresses of a network.
+
+    auxiliary: addresses by name that no container is given. shown_gateway: the gateway that somebody asked for, or
+    that was chosen together with the subnet; inspect shows no other.
+    """
 
     subnet: str
     gateway: str = ""
     ip_range: str = ""
+    auxiliary: dict[str, str] = field(default_factory=dict)
+    shown_gateway: bool = True
 
     @property
     def prefix_length(self) -> int:
@@ -40,6 +48,9 @@ class NetworkDefinition:
     attachable: bool = False
     enable_ipv4: bool = True
     enable_ipv6: bool = False
+    ipam_options: dict[str, str] | None = None
+    configured: bool = False  # somebody chose the subnet, so that containers may choose their addresses
+    own_bridge: bool = True  # the interface was made for the network and goes with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,22 @@ class Network:
     def mtu(self) -> int:
         """The size of packets, as the network's option says; 0 for the kernel's own choice."""
         return int(self.definition.options.get(MTU_OPTION, "0"))
+
+    @property
+    def connects(self) -> bool:
+        """Whether containers of the network may reach each other."""
+        return self.definition.options.get(f"{OPTION}enable_icc", "true") in TRUE
+
+    @property
+    def masquerades(self) -> bool:
+        """Whether what leaves the network does so under the machine's address."""
+        asked = self.definition.options.get(f"{OPTION}enable_ip_masquerade", "true") in TRUE
+        return asked and not self.definition.internal
+
+    @property
+    def host_ip(self) -> str:
+        """The address on which ports are published when a container asks for none; empty for all."""
+        return self.definition.options.get(f"{OPTION}host_binding_ipv4", "").replace("0.0.0.0", "")
 
     @property
     def user_defined(self) -> bool:

@@ -1,8 +1,9 @@
 """The engine's one nftables table, as text. Pure.
 
-A bridge is an element of the set `bridges` and, paired with itself, of `within`, a subnet one of `subnets`, a
-published port one of the map `any` (every address of this machine) or `one` (a certain address): what comes and
-goes are elements, the rules stay.
+A bridge is an element of the set `bridges` and, paired with itself, of `within`, that of a network without a way out
+one of `internal`, a subnet one of `subnets` and, when it is hidden behind the machine's address, of `hidden`. A
+published port is an element of the map `any` (every address of this machine) or `one` (a certain address): what comes
+and goes are elements, the rules stay.
 
 Packets that other tables drop (docker's FORWARD policy, firewalld's zones) stay dropped: an accept here ends only
 this table's part. Where those are at work, their own configuration has to let our bridges pass.
@@ -18,10 +19,17 @@ ANY_ADDRESS = ("", "0.0.0.0")
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """A bridge's interface name and its IPv4 subnet, such as 172.17.0.0/16."""
+    """A bridge's interface name and its IPv4 subnet, such as 172.17.0.0/16.
+
+    connects: its containers reach each other. hidden: they reach others under the machine's address. internal: they
+    reach nobody else.
+    """
 
     name: str
     subnet: str
+    connects: bool = True
+    hidden: bool = True
+    internal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +54,12 @@ def whole_table(table: str, bridges: Iterable[Bridge], ports: Iterable[Published
 
 def add_bridge(table: str, bridge: Bridge) -> str:
     """Return commands that take a bridge in."""
-    return (
-        f'add element inet {table} bridges {{ "{bridge.name}" }}\n'
-        f'add element inet {table} within {{ "{bridge.name}" . "{bridge.name}" }}\n'
-        f"add element inet {table} subnets {{ {bridge.subnet} }}"
-    )
+    return "\n".join(f"add element inet {table} {element}" for element in _elements(bridge))
+
+
+def delete_bridge(table: str, bridge: Bridge) -> str:
+    """Return commands that put a bridge out."""
+    return "\n".join(f"delete element inet {table} {element}" for element in _elements(bridge))
 
 
 def add_port(table: str, port: PublishedPort) -> str:
@@ -61,6 +70,16 @@ def add_port(table: str, port: PublishedPort) -> str:
 def delete_port(table: str, port: PublishedPort) -> str:
     """Return the command that ends a port's publishing."""
     return f"delete element inet {table} {_key(port)} }}"
+
+
+def _elements(bridge: Bridge) -> list[str]:
+    return [
+        f'bridges {{ "{bridge.name}" }}',
+        f"subnets {{ {bridge.subnet} }}",
+        *([f'within {{ "{bridge.name}" . "{bridge.name}" }}'] if bridge.connects else []),
+        *([f"hidden {{ {bridge.subnet} }}"] if bridge.hidden else []),
+        *([f'internal {{ "{bridge.name}" }}'] if bridge.internal else []),
+    ]
 
 
 def _key(port: PublishedPort) -> str:
@@ -77,7 +96,9 @@ def _skeleton(table: str) -> str:
     return f"""table inet {table} {{
     set bridges {{ type ifname; }}
     set within {{ type ifname . ifname; }}
+    set internal {{ type ifname; }}
     set subnets {{ type ipv4_addr; flags interval; }}
+    set hidden {{ type ipv4_addr; flags interval; }}
     map any {{ type inet_proto . inet_service : ipv4_addr . inet_service; }}
     map one {{ type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }}
 
@@ -98,17 +119,20 @@ def _skeleton(table: str) -> str:
     # the client is this machine's loopback or a container on the same bridge.
     chain postrouting {{
         type nat hook postrouting priority srcnat; policy accept;
-        oifname != @bridges ip saddr @subnets masquerade
+        oifname != @bridges ip saddr @hidden masquerade
         oifname @bridges ip saddr 127.0.0.0/8 masquerade
         oifname @bridges ip saddr @subnets ct status dnat masquerade
     }}
-    # Only published ports, answers, and containers of the same bridge reach a container.
+    # Only published ports, answers, and containers of the same bridge reach a container; from a network without a way
+    # out nothing leaves, and nothing is answered.
     chain forward {{
         type filter hook forward priority filter; policy accept;
+        iifname . oifname @within accept
+        iifname @internal drop
+        oifname @internal drop
         ct state established,related accept
         oifname @bridges ct status dnat accept
         iifname @bridges oifname != @bridges accept
-        iifname . oifname @within accept
         oifname @bridges drop
     }}
 }}"""

@@ -15,6 +15,7 @@ _MAC = re.compile(r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b")
 OPAQUE = {
     "EndpointID", "Gateway", "GlobalIPv6Address", "IPAddress", "IPv6Gateway", "NetworkID", "SandboxID", "SandboxKey",
 }  # fmt: skip
+UNORDERED = {"ContainersDeleted", "ExecIDs", "Mounts", "NetworksDeleted", "Ports"}
 FILES = {"ResolvConfPath", "HostnamePath", "HostsPath", "LogPath"}
 HEADERS = ("content-type", "content-length", "transfer-encoding", "connection", "upgrade", "api-version", "ostype")
 
@@ -41,14 +42,16 @@ def value(found: Any, ids: dict[str, str], key: str = "") -> Any:
     if isinstance(found, list):
         items = [value(each, ids, key) for each in found]
         # dockerd walks a map for these, in an order that is another one each time.
-        return sorted(items, key=repr) if key in ("Mounts", "Ports", "ContainersDeleted", "ExecIDs") else items
+        return sorted(items, key=repr) if key in UNORDERED else items
     if key in ("Pid", "Created", "SizeRootFs") and isinstance(found, int):
         return "<number>" if found else 0
     if key in ("SizeRw", "SpaceReclaimed"):  # what the engine itself put into the layer counts with some
         return "<number>"
     if not isinstance(found, str):
         return found
-    if key in OPAQUE:
+    if key in ("Subnet", "Gateway") and not found.startswith("198."):  # chosen by the engine
+        return "<set>" if found else ""
+    if key in OPAQUE and not found.startswith("198."):
         return "<set>" if found else ""
     if key in FILES:
         return "<path>" if found else ""

@@ -487,3 +487,54 @@ def older_versions(s: Session) -> None:
         s.call("GET", "/containers/conf-a/json", version=version)
         s.call("GET", "/containers/json", query={"all": "1", "filters": {"name": ["^/conf-a$"]}}, version=version)
         s.call("DELETE", "/containers/conf-a", version=version)
+
+
+@scenario
+def networks(s: Session) -> None:
+    """Making, showing and removing networks, and what is refused."""
+    mine = {"label": ["conf=net"]}
+    labels = {"Labels": {"conf": "net"}}
+    s.quietly("POST", "/networks/prune", query={"filters": mine})
+    for number, config in enumerate(
+        (
+            {}, {"IPAM": {"Options": {"a": "b"}}}, {"Internal": True, "Attachable": True},
+            {"Options": {"com.docker.network.bridge.enable_icc": "0", "com.docker.network.driver.mtu": "1400"}},
+            {"IPAM": {"Driver": "default", "Config": [
+                {"Subnet": "198.19.3.0/24", "Gateway": "198.19.3.5", "IPRange": "198.19.3.128/25",
+                 "AuxiliaryAddresses": {"x": "198.19.3.130"}}]}},
+            {"IPAM": {"Config": [{"Subnet": "198.19.2.0/24"}]}},
+        )
+    ):  # fmt: skip
+        made = s.call("POST", "/networks/create", {"Name": f"conf-net{number}", **labels, **config})
+        s.ids[made["Id"]] = f"net{number}"
+        s.call("GET", f"/networks/conf-net{number}")
+    s.call("GET", "/networks", query={"filters": {"driver": ["bridge"], "label": ["conf=net"], "name": ["conf-net4"]}})
+    s.call("POST", "/networks/create", {"Name": "conf-net0", "CheckDuplicate": True})
+    for body in (
+        {}, {"Name": 5}, {"Name": "host"}, {"Name": "default"}, {"Name": "n", "Driver": "nonesuch"},
+        {"Name": "n", "Driver": "overlay"}, {"Name": "n", "Driver": "null"}, {"Name": "n", "Scope": "swarm"},
+        {"Name": "n", "Ingress": True}, {"Name": "n", "EnableIPv4": False}, {"Name": "n", "Options": {"a": 1}},
+        {"Name": "n", "ConfigFrom": {"Network": "nonesuch"}}, {"Name": "n", "IPAM": {"Driver": "nonesuch"}},
+        {"Name": "n", "IPAM": {"Config": {}}},
+        {"Name": "n", "IPAM": {"Config": [{"Subnet": "198.19.2.0/25"}]}},
+    ):  # fmt: skip
+        s.call("POST", "/networks/create", body)
+    for config in (
+        {"Subnet": "198.18.0.5/24"}, {"Subnet": "x"}, {"Gateway": "198.18.0.5"},
+        {"Subnet": "198.18.0.0/24", "Gateway": "198.18.1.1", "IPRange": "198.18.1.0/25"},
+        {"Subnet": "198.18.0.0/24", "Gateway": "x", "IPRange": "198.18.0.0/16"},
+        {"Subnet": "198.18.0.0/24", "IPRange": "198.18.0.5/25", "AuxiliaryAddresses": {"a": "198.18.1.1"}},
+    ):  # fmt: skip
+        s.call("POST", "/networks/create", {"Name": "n", "IPAM": {"Config": [config]}})
+    for option, value in (
+        ("bridge.enable_icc", "x"), ("bridge.enable_ip_masquerade", ""), ("driver.mtu", "x"), ("driver.mtu", "-1"),
+        ("bridge.host_binding_ipv4", "x"), ("bridge.gateway_mode_ipv4", "x"),
+    ):  # fmt: skip
+        s.call("POST", "/networks/create", {"Name": "n", "Options": {f"com.docker.network.{option}": value}})
+    s.call("DELETE", "/networks/conf-net0")
+    s.call("DELETE", "/networks/conf-net0")
+    for name in ("bridge", "host", "none"):
+        s.call("DELETE", f"/networks/{name}")
+    for filters in ({"x": ["y"]}, {"until": ["x"]}, mine | {"until": ["2000-01-01"]}, mine | {"label!": ["conf"]}):
+        s.call("POST", "/networks/prune", query={"filters": filters})
+    s.call("POST", "/networks/prune", query={"filters": {"label": ["conf=net"], "label!": ["other"]}})
