@@ -297,6 +297,14 @@ CONTAINERS = (
     ),
     Route(
         "POST",
+        "/containers/{name:.*}/update",
+        "container_update:update",
+        "Update a container",
+        body="containers:UpdateBody",
+        answer="container_answers:UpdateAnswer",
+    ),
+    Route(
+        "POST",
         "/containers/{name:.*}/rename",
         "containers:rename",
         "Rename a container",

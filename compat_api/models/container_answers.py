@@ -49,6 +49,12 @@ class ChangeAnswer(DockerModel):
     kind: int
 
 
+class UpdateAnswer(DockerModel):
+    """What update answers."""
+
+    warnings: list[str] | None
+
+
 class Port(DockerModel):
     """A port in the list."""
 

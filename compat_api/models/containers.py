@@ -281,6 +281,13 @@ class HostConfig(Resources):
     init: bool | None = None
 
 
+class UpdateBody(Resources):
+    """The body of update."""
+
+    go_type: ClassVar[str] = "container.UpdateConfig"
+    restart_policy: RestartPolicy = Field(default_factory=RestartPolicy)
+
+
 class Ipam(DockerModel):
     """Addresses that a container asks for in one network."""
 

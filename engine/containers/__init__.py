@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engine import Engine
     from engine.containers.attach import Attachment, AttachOptions
     from engine.containers.changes import Change
+    from engine.containers.config import HostConfig
     from engine.containers.create import Created, CreateRequest
     from engine.containers.execs import ExecConfig, ExecSession
     from engine.containers.listing import ListQuery
@@ -109,6 +110,12 @@ class Containers:
         from engine.containers.remove import rename
 
         rename(self._engine, name, new_name)
+
+    def update(self, name: str, wanted: HostConfig) -> list[str]:
+        """Change a container's limits and restart policy; see engine.containers.update."""
+        from engine.containers.update import update
+
+        return update(self._engine, name, wanted)
 
     def top(self, name: str, arguments: str = "") -> ProcessTable:
         """Return a running container's processes; see engine.containers.top."""

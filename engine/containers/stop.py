@@ -9,6 +9,7 @@ import os
 import select
 import signal as signals
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from engine.containers.record import PAUSED, RUNNING, Container
 from engine.containers.settle import find_runtime, settle_exit, settled
 from engine.errors import Conflict, InvalidParameter, NoSuchContainer, NotModified
 from engine.runtime import monitor
+from engine.runtime.oci import RuntimeFailed
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -111,6 +113,9 @@ def kill(engine: Engine, name: str, signal: str = "") -> None:
         settle_exit(engine, container_id)
         raise KillOfStopped(name, container_id)
     if number == signals.SIGKILL:
+        if container.state.status == PAUSED:
+            with suppress(RuntimeFailed):  # it has ended already, as a frozen process does on cgroup v2 only
+                find_runtime(engine, container).resume(container_id)
         await_exit(engine, container, KILL_SECONDS)
         settle_exit(engine, container_id)
 

@@ -81,6 +81,10 @@ class Runtime:
         """Let a frozen container go on."""
         self._run("resume", container_id)
 
+    def update(self, container_id: str, resources: dict[str, Any]) -> None:
+        """Give a running container other limits: what a spec's linux.resources says, where it says anything."""
+        self._run("update", "--resources", "/dev/stdin", container_id, data=json.dumps(resources))
+
     def delete(self, container_id: str) -> None:
         """Remove what the runtime holds of a container, killing what is left; does nothing if there is none."""
         if (self.state_folder / container_id).exists():
@@ -102,13 +106,11 @@ class Runtime:
         first = result.stdout.splitlines()[:1]
         return first[0].split()[-1] if first and first[0].split() else ""
 
-    def _run(self, verb: str, *arguments: str) -> str:
+    def _run(self, verb: str, *arguments: str, data: str | None = None) -> str:
         command = [self.path, *self.global_arguments, verb, *arguments]
         log.debug("Run %s", shlex.join(command))
         try:
-            result = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=VERB_SECONDS
-            )
+            result = subprocess.run(command, input=data or "", capture_output=True, text=True, timeout=VERB_SECONDS)
         except subprocess.TimeoutExpired as error:
             raise RuntimeFailed(verb, f"no answer within {VERB_SECONDS} s") from error
         if result.returncode != 0:

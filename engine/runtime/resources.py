@@ -117,10 +117,11 @@ def cpu(host: HostConfig) -> dict[str, Any]:
 
 
 def pids(host: HostConfig) -> dict[str, Any]:
-    """Return the limit on processes; what is not above 0 asks for none."""
-    if host.pids_limit is None:
-        return {}
-    return {"limit": host.pids_limit if host.pids_limit > 0 else UNLIMITED}
+    """Return the limit on processes; what is not above 0 asks for none, which is what a new cgroup has.
+
+    dockerd says -1 then, but crun before 1.9 writes that to the kernel, which refuses it.
+    """
+    return {"limit": host.pids_limit} if (host.pids_limit or 0) > 0 else {}
 
 
 def block_io(host: HostConfig, numbers: Numbers) -> dict[str, Any]:
