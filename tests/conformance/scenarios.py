@@ -360,7 +360,7 @@ def exec_sessions(s: Session) -> None:
     s.call("POST", f"/exec/{s.exec('conf-a', *both)}/start", {}, headers=UPGRADE, version="v1.41")
 
     # crun gives the terminal its size from outside, perhaps a moment after the program has begun.
-    terminal = ("sh", "-c", "echo o; until stty size 2>/dev/null; do :; done")
+    terminal = ("sh", "-c", "echo o; until stty size 2>/dev/null | grep [1-9]; do :; done")
     one = s.exec("conf-a", *terminal, Tty=True)
     s.call("POST", f"/exec/{one}/start", {"Tty": True, "ConsoleSize": [33, 44]}, headers=UPGRADE)
     s.call("GET", f"/exec/{one}/json")
