@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import sys
 import threading
 
 MS_RDONLY = 1
@@ -41,16 +42,38 @@ IN_DELETE = 0x200
 IN_DELETE_SELF = 0x400
 IN_MOVED_FROM = 0x40
 
-SYS_OPENAT2 = 437  # the same on every architecture
+OPEN_TREE_CLONE = 1
+AT_EMPTY_PATH = 0x1000
+AT_RECURSIVE = 0x8000
+AT_SYMLINK_NOFOLLOW = 0x100
+MOUNT_ATTR_RDONLY = 1
+STATX_ATTR_MOUNT_ROOT = 0x2000
+_STATX_SIZE = 256
+
+SYS_OPEN_TREE = 428  # these numbers are the same on every architecture
+SYS_MOVE_MOUNT = 429
+SYS_OPENAT2 = 437
+SYS_MOUNT_SETATTR = 442
+_MOVE_MOUNT_F_EMPTY_PATH = 0x04
+_MOVE_MOUNT_T_EMPTY_PATH = 0x40
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _MountAttr(ctypes.Structure):
+    _fields_ = (
+        ("attr_set", ctypes.c_uint64),
+        ("attr_clr", ctypes.c_uint64),
+        ("propagation", ctypes.c_uint64),
+        ("userns_fd", ctypes.c_uint64),
+    )
 
 
 class _OpenHow(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
-def _check(result: int, call: str, path: str | os.PathLike[str] | None = None) -> int:
+def _check(result: int, call: str, path: str | bytes | os.PathLike[str] | None = None) -> int:
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{call}: {os.strerror(number)}", None if path is None else os.fspath(path))
@@ -68,6 +91,60 @@ def mount(source: str, target: str | os.PathLike[str], kind: str, flags: int = 0
 def umount2(target: str | os.PathLike[str], flags: int = 0) -> None:
     """Unmount what is mounted at target."""
     _check(_libc.umount2(os.fsencode(target), flags), "umount2", target)
+
+
+def open_tree(directory: int, path: str, flags: int) -> int:
+    """Return a descriptor of a mount tree; with OPEN_TREE_CLONE of a copy that is mounted nowhere. Needs Linux 5.2."""
+    found = _libc.syscall(
+        ctypes.c_long(SYS_OPEN_TREE),
+        ctypes.c_int(directory),
+        os.fsencode(path),
+        ctypes.c_uint(flags | os.O_CLOEXEC),
+    )
+    return _check(found, "open_tree", path)
+
+
+def move_mount(tree: int, target: int) -> None:
+    """Mount the tree that open_tree gave on the file or folder that a descriptor stands for. Needs Linux 5.2."""
+    flags = _MOVE_MOUNT_F_EMPTY_PATH | _MOVE_MOUNT_T_EMPTY_PATH
+    result = _libc.syscall(
+        ctypes.c_long(SYS_MOVE_MOUNT),
+        ctypes.c_int(tree),
+        b"",
+        ctypes.c_int(target),
+        b"",
+        ctypes.c_uint(flags),
+    )
+    _check(result, "move_mount")
+
+
+def mount_setattr(tree: int, attributes: int, *, recursive: bool) -> None:
+    """Set MOUNT_ATTR_ flags of the mount that a descriptor stands for, or of its whole tree. Needs Linux 5.12."""
+    wanted = _MountAttr(attr_set=attributes)
+    result = _libc.syscall(
+        ctypes.c_long(SYS_MOUNT_SETATTR),
+        ctypes.c_int(tree),
+        b"",
+        ctypes.c_uint(AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)),
+        ctypes.byref(wanted),
+        ctypes.c_size_t(ctypes.sizeof(wanted)),
+    )
+    _check(result, "mount_setattr")
+
+
+def statx_attributes(directory: int, name: str) -> int:
+    """Return the STATX_ATTR_ flags of what a folder has under a name, no link followed. Needs Linux 5.8."""
+    found = ctypes.create_string_buffer(_STATX_SIZE)
+    result = _libc.statx(
+        ctypes.c_int(directory), os.fsencode(name), ctypes.c_int(AT_SYMLINK_NOFOLLOW), ctypes.c_uint(0), found
+    )
+    _check(result, "statx", name)
+    return int.from_bytes(found.raw[8:16], sys.byteorder)
+
+
+def pivot_root(new_root: str, put_old: str) -> None:
+    """Make new_root the root of the calling thread's mount namespace."""
+    _check(_libc.pivot_root(os.fsencode(new_root), os.fsencode(put_old)), "pivot_root", new_root)
 
 
 def unshare(flags: int) -> None:
@@ -97,7 +174,7 @@ def inotify_add_watch(fd: int, path: str | os.PathLike[str], mask: int) -> int:
 
 def openat2(
     directory: int,
-    path: str | os.PathLike[str],
+    path: str | bytes | os.PathLike[str],
     flags: int,
     *,
     mode: int = 0,

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
 
     from engine import Engine
+    from engine.containers.archive import PathStat
     from engine.containers.attach import Attachment, AttachOptions
     from engine.containers.changes import Change
     from engine.containers.config import HostConfig
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from engine.containers.record import Container
     from engine.containers.top import ProcessTable
     from engine.containers.wait import Waiter
+    from engine.runtime.usage import Usage
+    from engine.storage.source import Readable
 
 
 class Containers:
@@ -117,6 +120,18 @@ class Containers:
 
         return update(self._engine, name, wanted)
 
+    def usage(self, container: Container) -> Usage:
+        """Return what a container uses now; see engine.containers.stats."""
+        from engine.containers.stats import sample
+
+        return sample(container)
+
+    def stats(self, name: str) -> AsyncGenerator[tuple[Container, Usage], None]:
+        """Give what a container uses every second; see engine.containers.stats."""
+        from engine.containers.stats import stats
+
+        return stats(self._engine, name)
+
     def top(self, name: str, arguments: str = "") -> ProcessTable:
         """Return a running container's processes; see engine.containers.top."""
         from engine.containers.top import top
@@ -134,6 +149,26 @@ class Containers:
         from engine.containers.export import export
 
         return export(self._engine, name)
+
+    def stat_path(self, name: str, path: str) -> PathStat:
+        """Tell what a path of a container is; see engine.containers.archive."""
+        from engine.containers.archive import stat_path
+
+        return stat_path(self._engine, name, path)
+
+    def archive_path(self, name: str, path: str) -> Iterator[PathStat | bytes]:
+        """Give what a path of a container is, then a tar archive of it; see engine.containers.archive."""
+        from engine.containers.archive import archive_path
+
+        return archive_path(self._engine, name, path)
+
+    def extract_to(
+        self, name: str, path: str, stream: Readable, *, keep_kinds: bool = False, own_user: bool = False
+    ) -> None:
+        """Unpack an archive into a folder of a container; see engine.containers.archive."""
+        from engine.containers.archive import extract_to
+
+        extract_to(self._engine, name, path, stream, keep_kinds=keep_kinds, own_user=own_user)
 
     def resize(self, name: str, height: int, width: int) -> None:
         """Set the size of a running container's terminal. Raises NotRunning."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import syscalls
-from engine.containers import folders, mounts, sharing
+from engine.containers import folders, mounts, sharing, skeleton
 from engine.containers.working_directory import make_working_directory
 from engine.network.record import NONE
 from engine.runtime import apparmor, capabilities, devices, facts, init, propagation, spec, users
@@ -37,7 +34,7 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
 
         points = hold_subpaths(points, folders.run(engine.settings, container.id))
     if container.state.run == 0:
-        mark_root(rootfs)
+        skeleton.make(rootfs)
     make_working_dir(container, rootfs)
     persistent = folders.persistent(engine.settings, container.id)
     names = network.write_files(persistent)
@@ -76,6 +73,7 @@ def network_request(engine: Engine, container: Container) -> NetworkRequest:
         name=container.name,
         hostname=config.hostname,
         domainname=config.domainname,
+        short_id=container.id[:12],
         mode=NONE if config.network_disabled else host.network_mode,
         donor=None if config.network_disabled else sharing.network_donor(engine, host.network_mode),
         endpoints=container.definition.endpoints,
@@ -135,25 +133,3 @@ def fill_volumes(points: Sequence[MountPoint], rootfs: Path) -> None:
 
         for point in points:
             copy_up(rootfs, point.destination, Path(point.source))
-
-
-def mark_root(rootfs: Path) -> None:
-    """Make in a new container's root what dockerd makes there: /.dockerenv, which programs look for, and /etc/mtab."""
-    root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with suppress(FileExistsError):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            fd = os.open(".dockerenv", flags, 0o755, dir_fd=root)
-            os.fchmod(fd, 0o755)
-            os.close(fd)
-        with suppress(FileExistsError):
-            os.mkdir("etc", 0o755, dir_fd=root)
-        with suppress(OSError):
-            etc = syscalls.openat2(root, "etc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                with suppress(FileExistsError):
-                    os.symlink("/proc/mounts", "mtab", dir_fd=etc)
-            finally:
-                os.close(etc)
-    finally:
-        os.close(root)

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.containers import folders, rows
+from engine.containers import folders, root_mount, rows
 from engine.containers.record import EXITED, RESTARTING, Container
 from engine.errors import NoSuchContainer
 from engine.runtime import monitor, oci
@@ -170,7 +170,7 @@ def dismantle(engine: Engine, container: Container) -> None:
 
         drop_subpaths(folders.run(engine.settings, container.id))
     engine.networks.tear_down(container.id)
-    engine.store.unmount(container.id)
+    root_mount.unmount(engine, container.id)
 
 
 def demolish(engine: Engine, container: Container, *, volumes: bool = False) -> None:
@@ -199,6 +199,7 @@ def sweep(engine: Engine, container: Container) -> None:
         engine.volumes.clear_removed()
     shutil.rmtree(folders.persistent(engine.settings, container.id), ignore_errors=True)
     shutil.rmtree(folders.run(engine.settings, container.id), ignore_errors=True)
+    root_mount.forget(engine, container.id)
     locks.forget(engine.settings.locks, folders.lock_name(container.id))
 
 

@@ -62,7 +62,7 @@ def extract(stream: Readable, folder: Path, split: IO[bytes]) -> Extracted:
 
     log = TarSplitWriter(split)
     reader = TarReader(Source(stream, watch), log.raw)
-    with _Tree(folder) as tree:
+    with Tree(folder) as tree:
         try:
             for entry in reader:
                 _take(tree, entry, reader, log)
@@ -74,7 +74,7 @@ def extract(stream: Readable, folder: Path, split: IO[bytes]) -> Extracted:
     return Extracted("sha256:" + sha256.hexdigest(), size, tree.content_size, uids, gids)
 
 
-def _take(tree: _Tree, entry: Entry, reader: TarReader, log: TarSplitWriter) -> None:
+def _take(tree: Tree, entry: Entry, reader: TarReader, log: TarSplitWriter) -> None:
     """Extract one entry; its content goes to the tree and its checksum to the log."""
     crc = Crc64()
 
@@ -100,10 +100,10 @@ def clean_path(name: str) -> list[str]:
     return [part for part in posixpath.normpath("/" + name).split("/") if part]
 
 
-class _Tree:
-    """The folder that is being filled."""
+class Tree:
+    """The folder that is being filled; engine.storage.unpack fills one by other rules."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path | str) -> None:
         self.root = os.open(root, _FOLDER_FLAGS)
         self.content_size = 0
         self.uids: set[int] = set()
@@ -111,11 +111,11 @@ class _Tree:
         self._open: OrderedDict[str, int] = OrderedDict()
         self._times: dict[str, int] = {}  # of folders: set when nothing is added to them any more
 
-    def __enter__(self) -> _Tree:
+    def __enter__(self) -> Tree:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._forget()
+        self.forget()
         os.close(self.root)
 
     def add(self, entry: Entry, content: Iterator[memoryview]) -> None:
@@ -130,14 +130,18 @@ class _Tree:
         if name.startswith(WHITEOUT):
             self._whiteout(folder, name, entry)
             return
-        self._clear(self._parent(folder), name, entry)
+        self.place(folder, name, entry, content)
+
+    def place(self, folder: str, name: str, entry: Entry, content: Iterator[memoryview]) -> None:
+        """Put an entry under a name of a folder, in the place of what is there."""
+        self.clear(self._parent(folder), name, entry)
         self._make(self._parent(folder), name, entry, content)
         if entry.type == tarformat.FOLDER:
             self._times[f"{folder}/{name}"] = _bounded(entry.mtime)
 
     def finish(self) -> None:
         """Give the folders their times."""
-        self._forget()
+        self.forget()
         for path, mtime in self._times.items():
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 fd = syscalls.openat2(self.root, path, _FOLDER_FLAGS | os.O_NOFOLLOW)
@@ -153,7 +157,7 @@ class _Tree:
                 self._file(parent, name, entry, content)
                 return
             case tarformat.HARD_LINK:
-                self._hard_link(parent, name, entry)
+                self.hard_link(parent, name, entry)
                 return
             case tarformat.SYMBOLIC_LINK:
                 os.symlink(entry.link, name, dir_fd=parent)
@@ -197,7 +201,8 @@ class _Tree:
             os.close(fd)
         self.content_size += entry.size
 
-    def _hard_link(self, parent: int, name: str, entry: Entry) -> None:
+    def hard_link(self, parent: int, name: str, entry: Entry) -> None:
+        """Make a hard link; it leads to a name in the folder, whatever the archive says."""
         target = clean_path(entry.link)
         if not target:
             raise OSError(errno.EPERM, "cannot link a folder", entry.name)
@@ -219,7 +224,7 @@ class _Tree:
         os.mknod(hidden, stat.S_IFCHR, os.makedev(0, 0), dir_fd=parent)
         os.chown(hidden, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
 
-    def _clear(self, parent: int, name: str, entry: Entry) -> None:
+    def clear(self, parent: int, name: str, entry: Entry) -> None:
         """Remove what is in an entry's place, unless a folder meets a folder."""
         try:
             found = os.stat(name, dir_fd=parent, follow_symlinks=False)
@@ -238,7 +243,7 @@ class _Tree:
         keep = os.dup(parent)
         try:
             if stat.S_ISDIR(found.st_mode):
-                self._forget()  # one of the open folders may be inside
+                self.forget()  # one of the open folders may be inside
             remove_tree_at(name, keep)
         finally:
             os.close(keep)
@@ -254,13 +259,14 @@ class _Tree:
         try:
             fd = syscalls.openat2(self.root, path, _FOLDER_FLAGS)
         except FileNotFoundError:
-            fd = self._make_folders(path)
+            fd = self.make_folders(path)
         self._open[path] = fd
         if len(self._open) > _KEPT_FOLDERS:
             os.close(self._open.popitem(last=False)[1])
         return fd
 
-    def _make_folders(self, path: str) -> int:
+    def make_folders(self, path: str) -> int:
+        """Make what is missing of a path and open it."""
         fd = os.dup(self.root)
         at = ""
         for part in path.split("/"):
@@ -274,7 +280,8 @@ class _Tree:
             fd = syscalls.openat2(self.root, at, _FOLDER_FLAGS)
         return fd
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Close the folders that are kept open."""
         for fd in self._open.values():
             os.close(fd)
         self._open.clear()

@@ -1,0 +1,49 @@
+"""Packing an answer's body for clients that ask for it with Accept-Encoding (RFC 9110, 12.5.3)."""
+
+from __future__ import annotations
+
+import zlib
+
+from engine.off_loop import off_loop
+
+OFFERS = ("gzip", "deflate")
+_LEVEL = 6
+_BITS = {"gzip": 31, "deflate": -15}  # dockerd's deflate is a bare stream, without zlib's header
+
+
+def chosen(accepted: str) -> str:
+    """Return the coding that a client likes best, the first offer of several; "" for none. Pure."""
+    best, found = -1.0, ""
+    wishes = [_wish(text) for text in accepted.split(",") if text.strip()]
+    for offer in OFFERS:
+        for name, quality in wishes:
+            if quality > best and name in ("*", offer):
+                best, found = quality, offer
+    return found if best > 0 else ""
+
+
+class Packer:
+    """Packs a body piece by piece, off the loop; with coding "" it leaves the pieces as they are."""
+
+    def __init__(self, coding: str) -> None:
+        self._packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _BITS[coding]) if coding else None
+
+    async def pack(self, data: bytes) -> bytes:
+        """Return what there is to send after data came, b"" for nothing yet."""
+        return data if self._packer is None else await off_loop(self._packer.compress, data)
+
+    def end(self) -> bytes:
+        """Return the rest."""
+        return b"" if self._packer is None else self._packer.flush()
+
+
+def _wish(text: str) -> tuple[str, float]:
+    name, *parameters = (part.strip() for part in text.split(";"))
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip().lower() == "q":
+            try:
+                return name.lower(), float(value)
+            except ValueError:
+                return name.lower(), 0.0
+    return name.lower(), 1.0

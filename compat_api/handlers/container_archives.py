@@ -1,0 +1,66 @@
+"""Files of containers as archives, as `docker cp` fetches and sends them."""
+
+from __future__ import annotations
+
+from functools import partial
+from time import time
+from typing import TYPE_CHECKING
+
+from compat_api.answers import Answer, Empty, Plain
+from compat_api.body_reader import BodyReader, iterate_off_loop
+from compat_api.content_coding import Packer, chosen
+from compat_api.headers import COMMON, http_date
+from compat_api.problems import BadRequest
+from compat_api.shapes import paths
+
+if TYPE_CHECKING:
+    from compat_api.request import Request
+
+
+async def stat(request: Request) -> Answer:
+    """Tell in a header what a path is."""
+    found = await request.call(request.engine.containers.stat_path, request.name, _path(request))
+    headers = sorted([*COMMON, paths.header(found)], key=lambda each: each[0])
+    return Plain([*headers, ("Date", http_date(time()))], complete=True)
+
+
+async def fetch(request: Request) -> Answer:
+    """Send an archive of what is at a path."""
+    from engine.containers.archive import PathStat
+
+    pieces = iterate_off_loop(partial(request.engine.containers.archive_path, request.name, _path(request)))
+    try:
+        found = await anext(pieces)  # what is wrong with the path is found before the head goes out
+        assert isinstance(found, PathStat)
+        coding = chosen(request.header("Accept-Encoding"))
+        headers = [paths.header(found), *([("Content-Encoding", coding)] if coding else [])]
+        stream = await request.stream("application/x-tar", headers=tuple(headers))
+        packer = Packer(coding)
+        async for piece in pieces:
+            assert isinstance(piece, bytes)
+            await stream.write(await packer.pack(piece))
+        await stream.write(packer.end())
+    finally:
+        await pieces.aclose()
+    return None
+
+
+async def extract(request: Request) -> Answer:
+    """Unpack the archive that the client sends."""
+    query = request.query
+    await request.call(
+        request.engine.containers.extract_to,
+        request.name,
+        _path(request),
+        BodyReader(request.http),
+        keep_kinds=query.flag("noOverwriteDirNonDir"),
+        own_user=query.flag("copyUIDGID"),
+    )
+    return Empty(200)
+
+
+def _path(request: Request) -> str:
+    path = request.query.get("path")
+    if not path:
+        raise BadRequest("bad parameter: pathcannot be empty")
+    return path

@@ -1,0 +1,216 @@
+"""A container's files as dockerd shows them, running or not: its root, with its volumes and binds where they belong.
+
+A view is a mount namespace of its own with nothing but the container's root in it, on which the volumes are mounted
+anew. What the container itself mounted, its tmpfs mounts, /proc and /dev are not in it. Everything is found below the
+root's descriptor with openat2(RESOLVE_IN_ROOT), and no program runs in that namespace, so no link of the container
+leads out of it and no file of it is ever taken for one of the host's. Read-only mounts need Linux 5.12.
+
+No lock is held while a view is open but the view's own (engine.containers.root_mount): the container may start and end.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine import locks, syscalls
+from engine.containers import folders, mounts, root_mount, rows, skeleton
+from engine.containers.mount_syntax import TMPFS, clean
+from engine.containers.settle import settled
+from engine.containers.working_directory import make_working_directory
+from engine.errors import NoSuchContainer
+from engine.runtime.spec_mounts import NON_RECURSIVE, READ_ONLY_FORCE_RECURSIVE, READ_ONLY_NON_RECURSIVE
+
+if TYPE_CHECKING:
+    from engine import Engine
+    from engine.containers.config import MountPoint
+    from engine.containers.record import Container
+
+_NETWORK_FILES = ("hosts", "hostname", "resolv.conf")
+_OPEN_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_MODE = 0o755
+_AT_FDCWD = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Something to be mounted in a view; part is found inside source, "" for all of it."""
+
+    source: str
+    destination: str
+    part: str = ""
+    writable: bool = True
+    recursive: bool = True
+    read_only_recursive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An open view; root is a descriptor of the container's root folder, for openat2."""
+
+    container: Container
+    root: int
+
+
+@contextmanager
+def opened(engine: Engine, name: str) -> Iterator[View]:
+    """Open a view of a container. Raises NoSuchContainer, what making its mounts ready raises, and OSError."""
+    container_id = rows.find_id(engine.database, name)
+    own_lock = folders.lock_name(container_id)
+    with ExitStack() as held:
+        try:
+            with locks.locked(engine.settings.locks, own_lock):
+                container = settled(engine, container_id)
+                view_lock = root_mount.view_lock_name(container_id)
+                held.enter_context(locks.locked(engine.settings.locks, view_lock, shared=True))
+                namespace, root = _open(engine, container)
+                held.callback(os.close, namespace)
+                held.callback(os.close, root)
+            _tell(engine, container, mounted=True)
+            try:
+                yield View(container, root)
+            finally:
+                _tell(engine, container, mounted=False)
+        finally:
+            with locks.locked(engine.settings.locks, own_lock):
+                held.close()
+                _let_go(engine, container_id)
+
+
+def planned(points: Sequence[MountPoint], tmpfs: Sequence[str], files: Sequence[tuple[str, str, bool]]) -> list[Bind]:
+    """Return what is mounted in a view, in order: no tmpfs, outer folders before inner ones. Pure.
+
+    files are (path on the host, path in the container, writable) of what the engine itself mounts.
+    """
+    covered = {clean(path) for path in tmpfs}
+    binds = [
+        Bind(
+            point.source,
+            point.destination,
+            point.subpath,
+            point.read_write,
+            NON_RECURSIVE not in point.options,
+            READ_ONLY_NON_RECURSIVE not in point.options or READ_ONLY_FORCE_RECURSIVE in point.options,
+        )
+        for point in points
+        if point.type != TMPFS and point.destination not in covered
+    ]
+    taken = {bind.destination for bind in binds}
+    binds.sort(key=lambda bind: bind.destination.count("/"))
+    return binds + [Bind(source, inside, writable=rw) for source, inside, rw in files if inside not in taken]
+
+
+def _open(engine: Engine, container: Container) -> tuple[int, int]:
+    """Return descriptors of a view's mount namespace and of its root; the container's lock is held."""
+    rootfs = engine.store.mount(container.id, volatile=container.host.auto_remove)
+    if not skeleton.is_made(rootfs):
+        skeleton.make(rootfs)
+    points = mounts.prepare_sources(container.definition.mounts)
+    engine.volumes.make_ready(points)
+    folder, writable = folders.persistent(engine.settings, container.id), not container.host.readonly_rootfs
+    files = [(str(folder / name), f"/etc/{name}", writable) for name in _NETWORK_FILES if (folder / name).exists()]
+    binds = planned(points, list(container.host.tmpfs or ()), files)
+    return _in_own_thread(lambda: _build(rootfs, binds))
+
+
+def _let_go(engine: Engine, container_id: str) -> None:
+    """Unmount what only the view needed; the container's lock is held, the view's is not any more."""
+    try:
+        container = settled(engine, container_id)
+    except NoSuchContainer:
+        root_mount.forget(engine, container_id)
+        return
+    if container.state.alive:
+        return
+    root_mount.unmount(engine, container_id)
+    engine.volumes.settle(container.definition.mounts)
+
+
+def _tell(engine: Engine, container: Container, *, mounted: bool) -> None:
+    points = container.definition.mounts
+    if any(point.name for point in points):
+        with engine.database.transaction() as tx:
+            tell = engine.volumes.mount_events if mounted else engine.volumes.unmount_events
+            tell(tx, container.id, points)
+
+
+def _build(rootfs: Path, binds: Sequence[Bind]) -> tuple[int, int]:
+    """Make the calling thread's own mount namespace into a view. Nothing may be imported in here, nor after it."""
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
+    with ExitStack() as undo:
+        root = os.open(rootfs, _OPEN_FOLDER)
+        undo.callback(os.close, root)
+        namespace = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        undo.callback(os.close, namespace)
+        for bind in binds:
+            _mount(rootfs, root, bind)
+        # Only what is below the root stays: other containers' mounts must not be held by this namespace.
+        os.fchdir(root)
+        syscalls.pivot_root(".", ".")
+        syscalls.umount2(".", syscalls.MNT_DETACH)
+        undo.pop_all()
+    return namespace, root
+
+
+def _mount(rootfs: Path, root: int, bind: Bind) -> None:
+    flags = syscalls.OPEN_TREE_CLONE | (syscalls.AT_RECURSIVE if bind.recursive else 0)
+    with ExitStack() as opened_files:
+        if bind.part:
+            source = os.open(bind.source, _OPEN_FOLDER)
+            opened_files.callback(os.close, source)
+            part = syscalls.openat2(source, bind.part, os.O_PATH, resolve=syscalls.RESOLVE_BENEATH)
+            opened_files.callback(os.close, part)
+            tree = syscalls.open_tree(part, "", flags | syscalls.AT_EMPTY_PATH)
+        else:
+            tree = syscalls.open_tree(_AT_FDCWD, bind.source, flags)
+        opened_files.callback(os.close, tree)
+        if not bind.writable:
+            recursive = bind.recursive and bind.read_only_recursive
+            syscalls.mount_setattr(tree, syscalls.MOUNT_ATTR_RDONLY, recursive=recursive)
+        target = _mount_point(rootfs, root, bind.destination, folder=stat.S_ISDIR(os.fstat(tree).st_mode))
+        opened_files.callback(os.close, target)
+        syscalls.move_mount(tree, target)
+
+
+def _mount_point(rootfs: Path, root: int, path: str, *, folder: bool) -> int:
+    """Open where something is to be mounted, making it where it is missing."""
+    with suppress(FileNotFoundError):
+        return syscalls.openat2(root, path, os.O_PATH)
+    if folder:
+        make_working_directory(rootfs, path)
+        return syscalls.openat2(root, path, os.O_PATH)
+    above, _, name = path.rpartition("/")
+    make_working_directory(rootfs, above or "/")
+    parent = syscalls.openat2(root, above or "/", _OPEN_FOLDER)
+    try:
+        os.close(os.open(name, _NEW_FILE, _NEW_MODE, dir_fd=parent))
+        return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    finally:
+        os.close(parent)
+
+
+def _in_own_thread(work: Callable[[], tuple[int, int]]) -> tuple[int, int]:
+    """Run work in a thread that ends with it, since a thread's namespace and root cannot be given back."""
+    made: list[tuple[int, int]] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            made.append(work())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="view of a container")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return made[0]
