@@ -27,7 +27,7 @@ def server() -> Iterator[Server]:
         runner.drop_image(server.socket)
     finally:
         server.stop()
-        left = leftovers.everything(server.root, server.run_root)
+        left = leftovers.at_rest(server.root, server.run_root)
         leftovers.take_away(server.root, server.run_root)
     assert not left, f"left behind: {left}\n{server.words()}"
     shutil.rmtree(home)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +20,7 @@ from tests.harness import processes
 if TYPE_CHECKING:
     from engine.network import Networks
 
+REST_SECONDS = 10.0
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -100,6 +104,26 @@ def everything(root: Path, run_root: Path) -> dict[str, list[str]]:
     return {kind: lines for kind, lines in found.items() if lines}
 
 
+def at_rest(root: Path, run_root: Path) -> dict[str, list[str]]:
+    """Return the same once what ends by itself has had its time: monitors, and interfaces that the kernel removes.
+
+    A monitor outlives its container by its exit command, an interface its namespace by the kernel's grace period.
+    """
+    deadline = time.monotonic() + REST_SECONDS
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as news:
+        news.bind((0, 1))  # RTMGRP_LINK: the kernel tells of each interface that goes
+        news.settimeout(0.5)
+        while left := everything(root, run_root):
+            if not left.keys() & {"monitors", "interfaces"} or time.monotonic() > deadline:
+                break
+            for line in left.get("monitors", []):
+                processes.wait_for_end(int(line.partition(":")[0]), REST_SECONDS)
+            if "monitors" not in left:
+                with suppress(TimeoutError):
+                    news.recv(65536)
+    return left
+
+
 def take_away(root: Path, run_root: Path) -> None:
     """Remove by force whatever an engine has left, so that a failed test does not harm the next."""
     home = run_root.parent
@@ -119,7 +143,12 @@ def take_away(root: Path, run_root: Path) -> None:
 
 
 def take_network_away(root: Path, run_root: Path) -> None:
-    """Remove an engine's bridge and firewall table, which it keeps for as long as it exists."""
+    """Remove an engine's bridges and firewall table, which it keeps for as long as it exists, and its name server."""
+    pid_file = run_root / "dns" / "aardvark.pid"
+    if pid_file.exists():
+        pid = int(pid_file.read_text())
+        _ignoring_errors(os.kill, pid, signal.SIGKILL)
+        processes.wait_for_end(pid, 5)
     if not (root / "state.db").exists():
         return
     networks = networks_of(root, run_root)

@@ -42,7 +42,7 @@ class Skiff:
 
     def left(self) -> dict[str, list[str]]:
         """Return what is left on the machine once no container is there."""
-        return leftovers.everything(self.server.root, self.server.run_root)
+        return leftovers.at_rest(self.server.root, self.server.run_root)
 
     def stop(self) -> None:
         """End the servers."""
