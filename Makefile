@@ -1,4 +1,4 @@
-# Skiff's tasks; `make run` and `make test` are the two that a newcomer needs. What they do is in tools/.
+# Skiff's tasks; `make run` and `make test` are the two that a newcomer needs. What they do is in .ci/.
 PYTHON ?= python3
 BIN := .venv/bin
 export PYTHON
@@ -9,18 +9,18 @@ help: ## list the tasks
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
 
 run: ## install what is missing, start the socket, run a container through it
-	@tools/packages run
-	@tools/environment
-	@tools/run
+	@.ci/packages run
+	@.ci/environment
+	@.ci/first_run
 
 stop: ## end what make run started; containers go on
-	@tools/stop
+	@.ci/stop
 
 ready:
-	@tools/packages test
-	@tools/environment dev
-	@tools/cgroups
-	@tools/docker_cli >/dev/null
+	@.ci/packages test
+	@.ci/environment dev
+	@.ci/cgroups
+	@.ci/docker_cli >/dev/null
 
 test: ready lint ## install what the tests need, and pass all of them
 	$(BIN)/pytest $(PYTEST_OPTIONS)

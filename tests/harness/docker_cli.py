@@ -19,7 +19,7 @@ def find_docker() -> str:
     """Return the docker command's path; raises RuntimeError with what to do where there is none."""
     found = shutil.which("docker") or (str(FETCHED) if FETCHED.exists() else None)
     if found is None:
-        raise RuntimeError("no docker command on this machine: run tools/docker_cli, or install the package docker-cli")
+        raise RuntimeError("no docker command on this machine: run .ci/docker_cli, or install the package docker-cli")
     return found
 
 

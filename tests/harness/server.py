@@ -13,7 +13,7 @@ from typing import Literal
 from tests.harness import processes
 
 PROJECT = Path(__file__).resolve().parents[2]
-HOLDER = PROJECT / "tools" / "hold_socket.py"
+HOLDER = PROJECT / "systemd" / "hold_socket.py"
 START_SECONDS = 30.0
 Mode = Literal["shared", "isolated", "listen"]
 
