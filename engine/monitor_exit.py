@@ -1,11 +1,11 @@
 """The exit command: what a monitor runs when its container or exec session has ended.
 
-    python -I monitor_exit.py ROOT RUN_ROOT [--runtime NAME] [--graph-root DIR] container ID
-    python -I monitor_exit.py ROOT RUN_ROOT [--runtime NAME] [--graph-root DIR] exec CONTAINER_ID EXEC_ID
+    python -I -S monitor_exit.py ROOT RUN_ROOT [--runtime NAME] [--graph-root DIR] container ID
+    python -I -S monitor_exit.py ROOT RUN_ROOT [--runtime NAME] [--graph-root DIR] exec CONTAINER_ID EXEC_ID
 
 It records the exit code and takes down what the container stood on, unless a server that waited for the end has
 done so already, and starts the container again where its restart policy says so. It runs once for every end,
-so it looks at the database before it imports anything of size.
+so it looks at the database before it imports anything of size, and needs nothing but the standard library.
 """
 
 from __future__ import annotations

@@ -185,7 +185,7 @@ def exit_command(engine: Engine, kind: str, *ids: str) -> list[str]:
     import engine as package
 
     settings = engine.settings
-    command = [sys.executable, "-I", _script(package.__path__[0]), str(settings.root), str(settings.run_root)]
+    command = [sys.executable, "-I", "-S", _script(package.__path__[0]), str(settings.root), str(settings.run_root)]
     if settings.default_runtime is not None:
         command += ["--runtime", settings.default_runtime]
     if settings.graph_root is not None:
