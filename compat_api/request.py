@@ -109,14 +109,19 @@ class Request:
         return parts
 
     async def stream(
-        self, content_type: str = "application/json", *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
+        self,
+        content_type: str | None = "application/json",
+        *,
+        status: int = 200,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> Stream:
-        """Send the answer's head at once and return what its body is written to.
+        """Send the answer's head at once and return what its body is written to; None is for no content type.
 
         When the client goes away, the handler is cancelled.
         """
         self.answered = True
-        ordered = sorted((*COMMON, ("Content-Type", content_type), *headers), key=lambda each: each[0])  # as Go does
+        labelled = (("Content-Type", content_type),) if content_type is not None else ()
+        ordered = sorted((*COMMON, *labelled, *headers), key=lambda each: each[0])  # as Go does
         stream = await Stream.begin(self.http, status, tuple(ordered), close=self._connection.last_answer)
         self.streamed = stream.response
         return stream

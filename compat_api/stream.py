@@ -24,7 +24,8 @@ class Stream:
         cls, http: BaseRequest, status: int, headers: tuple[tuple[str, str], ...], *, close: bool = False
     ) -> Stream:
         """Send the head; the body is chunked for whoever speaks HTTP/1.1."""
-        response = StreamResponse(status=status)
+        labelled = any(name == "Content-Type" for name, _ in headers)
+        response = StreamResponse(status=status) if labelled else Unlabelled(status=status)
         fill_headers(response, [*headers, ("Date", http_date(time()))])
         if http.version >= HttpVersion11:
             response.enable_chunked_encoding()
@@ -59,6 +60,14 @@ class Stream:
         send = getattr(writer, "send_headers", None)
         if send is not None:
             send()
+
+
+class Unlabelled(StreamResponse):
+    """An answer without a content type, for which aiohttp has no word."""
+
+    async def _prepare_headers(self) -> None:
+        await super()._prepare_headers()
+        self.headers.popall("Content-Type", None)
 
 
 class Finished(StreamResponse):
