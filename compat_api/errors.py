@@ -77,6 +77,9 @@ WORDS: dict[str, Words] = {
     "ExportOfRemoved": lambda e: (
         f"You cannot export container {e.container_id} which is {'Dead' if e.status == 'dead' else 'being removed'}"
     ),
+    "CommitOfRemoved": lambda e: (
+        f"You cannot commit container {e.container_id} which is {'Dead' if e.status == 'dead' else 'being removed'}"
+    ),
     "AlreadyPaused": lambda e: f"Container {e.container_id} is already paused",
     "NotPaused": lambda e: f"Container {e.container_id} is not paused",
     "InvalidDetachKeys": lambda e: f"Invalid detach keys ({e.keys}) provided",
@@ -104,13 +107,13 @@ WORDS: dict[str, Words] = {
 # Errors that say in dockerd's words, or in the engine's where dockerd has none, what they are.
 OWN_WORDS = frozenset(
     """
-    AddressReserved AddressTaken AlreadyStopped BadArchive BadExtraHost BadNameserver BadRegistryAddress
-    BadStorageConfiguration BlockDeviceUnusable CdiDeviceUnknown ConflictingReadOnlyOptions ConflictingSettings
-    ConntrackFailed DeviceDriverMissing DeviceUnusable DownloadFailed DownloadForbidden DownloadMissing
-    DownloadRefused DownloadUnauthorized DuplicateMountPoint FirewallFailed FirewallMissing HybridCgroupRefused
-    IdOutOfRange ImageMountUnsupported InitMissing InvalidBind InvalidBindMode InvalidCapability
-    InvalidCgroupParent InvalidChange InvalidDangling InvalidDeviceRule InvalidEndpoint InvalidFilter
-    InvalidHostPort InvalidLimit InvalidLogMode InvalidMacAddress InvalidMount InvalidMountPath
+    AddressReserved AddressTaken AddressTakenAtStart AlreadyStopped BadArchive BadExtraHost BadNameserver
+    BadRegistryAddress BadStorageConfiguration BlockDeviceUnusable CdiDeviceUnknown ConflictingReadOnlyOptions
+    ConflictingSettings ConntrackFailed DeviceDriverMissing DeviceUnusable DownloadFailed DownloadForbidden
+    DownloadMissing DownloadRefused DownloadUnauthorized DuplicateMountPoint FirewallFailed FirewallMissing
+    HybridCgroupRefused IdOutOfRange ImageMountUnsupported InitMissing InvalidBind InvalidBindMode
+    InvalidCapability InvalidCgroupParent InvalidChange InvalidDangling InvalidDeviceRule InvalidEndpoint
+    InvalidFilter InvalidHostPort InvalidLimit InvalidLogMode InvalidMacAddress InvalidMount InvalidMountPath
     InvalidNamespaceMode InvalidNetworkConfig InvalidNetworkName InvalidNetworkOption InvalidNetworkType
     InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy InvalidSecurityOption InvalidSetting
     InvalidSignal InvalidTmpfsOption InvalidUrl InvalidVolumeName InvalidVolumeOption InvalidVolumesFrom

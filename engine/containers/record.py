@@ -85,7 +85,11 @@ class NetworkState:
 
     def disconnected(self) -> NetworkState:
         """Return what is left to be told of it when the container has ended: which networks they were."""
-        return NetworkState(endpoints={name: ConnectedEndpoint(end.network_id) for name, end in self.endpoints.items()})
+        return NetworkState(
+            endpoints={
+                name: ConnectedEndpoint(end.network_id, dns_names=end.dns_names) for name, end in self.endpoints.items()
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

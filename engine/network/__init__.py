@@ -124,6 +124,10 @@ class Networks:
             from engine.network.machine import mend
 
             mend(self, [_network(row) for row in found])
+        elif (self.settings.run_root / "dns").exists():
+            from engine.network.machine import update_names
+
+            update_names(self)
 
     def check(self, endpoints: Mapping[str, EndpointRequest]) -> None:
         """Refuse settings that a container's endpoints, by network name or id, cannot have.
@@ -137,7 +141,7 @@ class Networks:
                 network = self.resolve(name)
             except (NoSuchNetwork, AmbiguousId):
                 continue
-            check(network.name, wants, user_defined=network.user_defined)
+            check(network, wants)
 
     def forget(self, tx: Transaction, container_id: str) -> None:
         """Give back what a container's plan claimed."""

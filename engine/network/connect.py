@@ -8,7 +8,8 @@ lives. The kernel removes the interfaces when the namespace goes, and the socket
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 HOST_SANDBOX = "default"
 SANDBOX_ID_BYTES = 32
+INTERFACE_PREFIX = "com.docker.network.container_iface_prefix"
 
 Bindings = dict[str, list[tuple[str, str]] | None]
 
@@ -40,6 +42,13 @@ class NetworkGone(NoSuchNetwork):
 
     def __str__(self) -> str:
         return f"failed to set up container networking: network {self.name} not found"
+
+
+class AddressTakenAtStart(ipam.AddressTaken):
+    """An address that a container that starts asks for is another's; in dockerd's words."""
+
+    def __str__(self) -> str:
+        return "failed to set up container networking: Address already in use"
 
 
 class NetworksExclude(InvalidParameter):
@@ -59,6 +68,7 @@ class Plan:
     endpoints: list[tuple[Network, Endpoint]] = field(default_factory=list)
     ports: list[PublishedPort] = field(default_factory=list)  # those that the firewall leads on
     bindings: Bindings = field(default_factory=dict)
+    way_out: str = ""  # the id of the endpoint that the default route leads to
     held: list[int] = field(default_factory=list)
 
 
@@ -93,7 +103,7 @@ def plan(networks: Networks, tx: Transaction, container_id: str, request: Networ
     """Claim what a container needs, in the transaction of its start.
 
     The rows go with the transaction when it fails, the sockets are closed. Raises NetworkGone, NetworksExclude,
-    NoFreeAddress, InvalidEndpoint, InvalidMacAddress, InvalidHostPort and
+    NoFreeAddress, AddressTaken, InvalidEndpoint, InvalidMacAddress, InvalidHostPort and
     PortFailure.
     """
     made = Plan(container_id, request)
@@ -103,19 +113,57 @@ def plan(networks: Networks, tx: Transaction, container_id: str, request: Networ
         for number, (network, wants) in enumerate(_joined(networks, request)):
             if network.driver == BRIDGE:
                 network = built_in.refit(tx, network)
-            endpoint = _endpoint(tx, network, container_id, wants, number)
-            tx.execute(
-                "INSERT INTO endpoints (id, network_id, container_id, definition) VALUES (?, ?, ?, ?)",
-                (endpoint.id, network.id, container_id, encode(endpoint)),
-            )
-            made.endpoints.append((network, endpoint))
-        bridged = next((endpoint for network, endpoint in made.endpoints if network.driver == BRIDGE), None)
-        if bridged is not None:
-            _claim_ports(tx, made, bridged)
+            try:
+                made.endpoints.append((network, claim(tx, network, container_id, request, wants, number)))
+            except ipam.AddressTaken as error:
+                raise AddressTakenAtStart(error.address) from error
+        out = way_out(made.endpoints, {name: wants.gw_priority for name, wants in request.endpoints.items()})
+        if out is not None:
+            made.way_out = out[1].id
+            _claim_ports(tx, made, *out)
     except BaseException:
         release(made)
         raise
     return made
+
+
+def claim(
+    tx: Transaction,
+    network: Network,
+    container_id: str,
+    request: NetworkRequest,
+    wants: EndpointRequest,
+    number: int,
+) -> Endpoint:
+    """Give a container a place in a network, in the database; number is its interface's.
+
+    Raises NoFreeAddress, AddressTaken.
+    """
+    endpoint = _endpoint(tx, network, container_id, wants, number)
+    if network.user_defined:
+        own = [request.name, request.short_id, request.hostname if request.hostname != request.short_id else ""]
+        endpoint = replace(
+            endpoint,
+            names=endpoint_settings.dns_names(network, wants, own),
+            servers=request.dns,
+            isolated=not network.connects,
+        )
+    tx.execute(
+        "INSERT INTO endpoints (id, network_id, container_id, definition) VALUES (?, ?, ?, ?)",
+        (endpoint.id, network.id, container_id, encode(endpoint)),
+    )
+    return endpoint
+
+
+def way_out(
+    endpoints: Sequence[tuple[Network, Endpoint]], priorities: Mapping[str, int]
+) -> tuple[Network, Endpoint] | None:
+    """Return the endpoint that has the default route: of those with a gateway the one of the highest priority.
+
+    Among equals the network's name decides.
+    """
+    having = [each for each in endpoints if each[1].gateway]
+    return min(having, key=lambda each: (-priorities.get(each[0].name, 0), each[0].name), default=None)
 
 
 def apply(networks: Networks, made: Plan) -> ContainerNetwork:
@@ -147,7 +195,7 @@ def _joined(networks: Networks, request: NetworkRequest) -> list[tuple[Network, 
         except NoSuchNetwork as error:
             raise NetworkGone(name) from error
         wants = request.endpoints.get(name, EndpointRequest())
-        endpoint_settings.check(network.name, wants, user_defined=network.user_defined)
+        endpoint_settings.check(network, wants)
         found.setdefault(network.id, (network, wants))
     drivers = [network.driver for network, _ in found.values()]
     if HOST in drivers and mode != HOST:
@@ -175,11 +223,18 @@ def _endpoint(tx: Transaction, network: Network, container_id: str, wants: Endpo
         )
     subnet = network.definition.subnets[0]
     taken = {row["address"] for row in tx.execute("SELECT address FROM leases WHERE network_id = ?", (network.id,))}
-    address = ipam.free_address(subnet.subnet, taken | {subnet.gateway})
+    taken |= {subnet.gateway, *subnet.auxiliary.values()}
+    if wants.ipv4_address:
+        if wants.ipv4_address in taken | {*ipam.ends(subnet.subnet)}:
+            raise ipam.AddressTaken(wants.ipv4_address)
+        address: str | None = wants.ipv4_address
+    else:
+        address = ipam.free_address(subnet.subnet, taken, subnet.ip_range)
     if address is None:
         raise ipam.NoFreeAddress(network.name, network.id)
     tx.execute("INSERT INTO leases VALUES (?, ?, ?)", (network.id, address, endpoint_id))
-    interface = endpoint_settings.interface_name(wants) or f"eth{number}"
+    prefix = network.definition.options.get(INTERFACE_PREFIX) or "eth"
+    interface = endpoint_settings.interface_name(wants) or f"{prefix}{number}"
     if wants.mac_address:
         mac = endpoint_settings.mac_bytes(network.name, wants.mac_address)
     else:
@@ -190,7 +245,7 @@ def _endpoint(tx: Transaction, network: Network, container_id: str, wants: Endpo
         container_id=container_id,
         ip_address=address,
         prefix_length=subnet.prefix_length,
-        gateway=subnet.gateway,
+        gateway="" if network.definition.internal else subnet.gateway,
         mac_address=mac.hex(":"),
         interface=interface,
         outer=outer_name(container_id, number),
@@ -199,7 +254,7 @@ def _endpoint(tx: Transaction, network: Network, container_id: str, wants: Endpo
     )
 
 
-def _claim_ports(tx: Transaction, made: Plan, endpoint: Endpoint) -> None:
+def _claim_ports(tx: Transaction, made: Plan, network: Network, endpoint: Endpoint) -> None:
     from engine.network.port_errors import PortFailure
     from engine.network.ports import reserve, shown_key, wanted_ports
 
@@ -212,6 +267,8 @@ def _claim_ports(tx: Transaction, made: Plan, endpoint: Endpoint) -> None:
     for exposed in request.exposed:
         made.bindings[shown_key(exposed)] = None
     for wanted in wanted_ports(request.exposed, request.ports, request.publish_all):
+        if network.host_ip:
+            wanted = replace(wanted, host_ips=tuple(each or network.host_ip for each in wanted.host_ips))
         try:
             reserved = reserve(wanted, taken, container_ip=endpoint.ip_address)
         except PortFailure as error:
@@ -251,7 +308,7 @@ def _apply(networks: Networks, made: Plan) -> ContainerNetwork:
     state = NetworkState(
         sandbox_id=sandbox_id,
         sandbox_key=str(path or settings.network_namespaces / HOST_SANDBOX),
-        endpoints={network.name: _connected(endpoint) for network, endpoint in made.endpoints},
+        endpoints={network.name: connected(endpoint) for network, endpoint in made.endpoints},
         ports=made.bindings,
     )
     default = networks.resolve(BRIDGE)
@@ -270,10 +327,20 @@ def _make(networks: Networks, made: Plan, path: Path) -> None:
 
     with locks.locked(networks.settings.locks, LOCK):
         bridges = [machine.ensure_bridge(networks, network) for network, _ in bridged]
-    wire(path, [(index, network.mtu, end) for index, (network, end) in zip(bridges, bridged, strict=True)])
+    named = next(((network, end) for network, end in bridged if end.names), None)
+    wire(
+        path,
+        [(index, network.mtu, end) for index, (network, end) in zip(bridges, bridged, strict=True)],
+        way_out=made.way_out,
+        resolver=None if named is None else (named[0].definition.subnets[0].gateway, named[1].interface),
+    )
     # After the namespace: see engine.network.machine.
     with locks.locked(networks.settings.locks, LOCK):
         machine.publish(networks, made.ports)
+        if named is not None:
+            from engine.network import dns
+
+            dns.update(networks, wait_for=named[0].id)
     udp = [port.host_port for port in made.ports if port.protocol == "udp"]
     if udp:
         from engine.network.conntrack import forget_udp
@@ -281,7 +348,8 @@ def _make(networks: Networks, made: Plan, path: Path) -> None:
         forget_udp(host_ports=udp)
 
 
-def _connected(endpoint: Endpoint) -> ConnectedEndpoint:
+def connected(endpoint: Endpoint) -> ConnectedEndpoint:
+    """Return an endpoint as the container's record has it."""
     return ConnectedEndpoint(
         network_id=endpoint.network_id,
         endpoint_id=endpoint.id,
@@ -289,4 +357,5 @@ def _connected(endpoint: Endpoint) -> ConnectedEndpoint:
         ip_prefix_len=endpoint.prefix_length,
         gateway=endpoint.gateway,
         mac_address=endpoint.mac_address,
+        dns_names=endpoint.names or None,
     )

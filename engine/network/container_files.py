@@ -11,6 +11,7 @@ from engine.network.record import BRIDGE, HOST
 
 if TYPE_CHECKING:
     from engine.network.connect import ContainerNetwork
+    from engine.network.record import NetworkRequest
 
 
 def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
@@ -23,7 +24,7 @@ def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
     if request.donor is not None:
         theirs = request.donor.files
         return NameFiles(str(theirs / "hosts"), str(theirs / "hostname"), str(theirs / "resolv.conf"))
-    joined, endpoint = plan.endpoints[0]
+    joined, _ = plan.endpoints[0]
     on_host = joined.driver == HOST
     path, text = names.choose_resolv_conf(_read, direct=not on_host)
     gateways = [network.host_gateway] if network.host_gateway else []
@@ -36,11 +37,14 @@ def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
         hosts = names.hosts_text(
             hostname=request.hostname,
             domainname=request.domainname,
-            addresses=[endpoint.ip_address] if endpoint.ip_address else [],
+            addresses=[endpoint.ip_address for _, endpoint in plan.endpoints if endpoint.ip_address],
             extra_hosts=request.extra_hosts,
             host_gateways=gateways,
             ipv6=ipv6,
         )
+    if any(endpoint.names for _, endpoint in plan.endpoints):
+        resolv_conf = internal_resolv_conf(request)
+        return write(folder, hosts, names.hostname_text(request.hostname), resolv_conf)
     resolv_conf = names.resolv_conf_text(
         path,
         text,
@@ -51,6 +55,14 @@ def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
         host_network=on_host,
     )
     return write(folder, hosts, names.hostname_text(request.hostname), resolv_conf)
+
+
+def internal_resolv_conf(request: NetworkRequest) -> str:
+    """Return /etc/resolv.conf of a container whose network has a name server."""
+    path, text = names.choose_resolv_conf(_read)
+    return names.internal_resolv_conf_text(
+        path, text, dns=request.dns, dns_search=request.dns_search, dns_options=request.dns_options
+    )
 
 
 def _read(path: str) -> str | None:

@@ -5,11 +5,13 @@ check is called when a container is created, and again when it starts, because n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from engine.containers.config import EndpointRequest
 from engine.errors import InvalidParameter
+from engine.network import ipam
 from engine.network.addresses import canonical, is_ipv6
+from engine.network.record import Network
 
 SYSCTLS = "com.docker.network.endpoint.sysctls"
 INTERFACE_NAME = "com.docker.network.endpoint.ifname"
@@ -37,16 +39,16 @@ class InvalidMacAddress(InvalidParameter):
         self.address = address
 
 
-def check(network: str, wants: EndpointRequest, *, user_defined: bool) -> None:
-    """Refuse what an endpoint cannot have. user_defined: the network is none of those that always exist.
+def check(network: Network, wants: EndpointRequest) -> None:
+    """Refuse what an endpoint cannot have.
 
     Raises InvalidEndpoint with everything that is wrong, or InvalidMacAddress.
     """
     if wants.mac_address:
-        mac_bytes(network, wants.mac_address)
-    causes = list(_wrong(wants, user_defined))
+        mac_bytes(network.name, wants.mac_address)
+    causes = list(_wrong(network, wants))
     if causes:
-        raise InvalidEndpoint(network, causes)
+        raise InvalidEndpoint(network.name, causes)
 
 
 def mac_bytes(network: str, text: str) -> bytes:
@@ -74,7 +76,19 @@ def interface_name(wants: EndpointRequest) -> str:
     return (wants.driver_opts or {}).get(INTERFACE_NAME, "")
 
 
-def _wrong(wants: EndpointRequest, user_defined: bool) -> Iterator[str]:
+def dns_names(network: Network, wants: EndpointRequest, own: Sequence[str]) -> list[str]:
+    """Return the names of a container in a network's name server; the default networks have none.
+
+    own: its name, the short form of its id and its host name, which is empty where nobody chose one.
+    """
+    if not network.user_defined:
+        return []
+    name, *others = own
+    return list(dict.fromkeys(each for each in (name, *(wants.aliases or ()), *others) if each))
+
+
+def _wrong(network: Network, wants: EndpointRequest) -> Iterator[str]:
+    user_defined = network.user_defined
     static = bool(wants.ipv4_address or wants.ipv6_address)
     if static and not user_defined:
         yield "user specified IP address is supported on user defined networks only"
@@ -87,8 +101,13 @@ def _wrong(wants: EndpointRequest, user_defined: bool) -> Iterator[str]:
     for address in wants.link_local_ips or ():
         if canonical(address) in (None, "0.0.0.0", "::"):
             yield f"invalid link-local IP address: {address}"
-    if static and not user_defined:
+    if static and not network.definition.configured:
         yield "user specified IP address is supported only when connecting to networks with user configured subnets"
+    elif wants.ipv4_address:
+        subnets = [each.subnet for each in network.definition.subnets]
+        usable = _usable(wants.ipv4_address, ipv6=False)
+        if not usable or not ipam.overlaps(f"{wants.ipv4_address}/32", subnets):
+            yield f"no configured subnet or ip-range contain the IP address {wants.ipv4_address}"
     for entry in _sysctl_entries(wants):
         parts = entry.split(".", 4)
         if len(parts) != 5 or parts[1] not in SYSCTL_FAMILIES or parts[3] not in IFNAME:

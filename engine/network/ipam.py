@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Collection, Iterable, Iterator
 
-from engine.errors import EngineError, InvalidParameter
+from engine.errors import EngineError, Forbidden, InvalidParameter
 
 # dockerd's default pools: 172.17.0.0/16 to 172.31.0.0/16, then 192.168.0.0/20 and its siblings.
 POOLS = (*((f"172.{number}.0.0", 16) for number in range(17, 32)), *((f"192.168.{n}.0", 20) for n in range(0, 256, 16)))
@@ -28,6 +28,14 @@ class NoFreeAddress(EngineError):
         )
         self.network = network
         self.network_id = network_id
+
+
+class AddressTaken(Forbidden):
+    """An address that a container asks for is another's, or nobody's to have; in dockerd's words."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__("Address already in use")
+        self.address = address
 
 
 def free_subnet(taken: Iterable[str]) -> str:

@@ -51,6 +51,19 @@ def mend(networks: Networks, used: Sequence[Network]) -> None:
         for network in used:
             ensure_bridge(networks, network)
         publish(networks, [])
+        _update_names(networks)
+
+
+def update_names(networks: Networks) -> None:
+    """Make known the names that containers have now, in the name server of the networks; takes the lock."""
+    with locks.locked(networks.settings.locks, LOCK):
+        _update_names(networks)
+
+
+def _update_names(networks: Networks) -> None:
+    from engine.network import dns
+
+    dns.update(networks)
 
 
 def publish(networks: Networks, ports: Sequence[PublishedPort]) -> None:

@@ -15,6 +15,7 @@ from engine.network.addresses import canonical, is_ipv6, is_loopback
 HOST_GATEWAY = "host-gateway"
 RESOLV_CONF = "/etc/resolv.conf"
 RESOLVED_RESOLV_CONF = "/run/systemd/resolve/resolv.conf"
+INTERNAL_NAMESERVER = "127.0.0.11"
 RESOLVED_STUB = "127.0.0.53"
 
 IPV4_HOSTS = (("127.0.0.1", "localhost"),)
@@ -148,6 +149,37 @@ def resolv_conf_text(
     if any(option.partition(":")[0] == "ndots" for option in conf.options):
         lines.append(f"# Option ndots from: {'override' if dns_options else 'host'}")
     return "\n".join([*lines, ""])
+
+
+def internal_resolv_conf_text(
+    host_path: str, host_text: str, *, dns: Sequence[str], dns_search: Sequence[str], dns_options: Sequence[str]
+) -> str:
+    """Return /etc/resolv.conf of a container whose network has a name server; arguments as of resolv_conf_text.
+
+    Raises BadNameserver.
+    """
+    conf = _parse(host_text)
+    servers = [_nameserver(address) for address in dns]
+    outer = servers or [f"host({address})" for address in conf.nameservers]
+    conf.nameservers = [INTERNAL_NAMESERVER]
+    if dns_search:
+        conf.search = [domain for domain in dns_search if domain != "."]
+    if dns_options:
+        conf.options = list(dns_options)
+    ndots = any(option.partition(":")[0] == "ndots" for option in conf.options)
+    source = ("override" if dns_options else "host") if ndots else "internal"
+    if not ndots:
+        conf.options = [*conf.options, "ndots:0"]
+    overrides = [
+        name for name, given in (("nameservers", dns), ("search", dns_search), ("options", dns_options)) if given
+    ]
+    lines = [RESOLV_CONF_HEADER, *_directives(conf), "", f"# Based on host file: '{host_path}' (internal resolver)"]
+    if outer:
+        lines.append(f"# ExtServers: [{' '.join(outer)}]")
+    if conf.invalid:
+        lines.append(f"# Invalid nameservers: [{' '.join(conf.invalid)}]")
+    lines += [f"# Overrides: [{' '.join(overrides)}]", f"# Option ndots from: {source}", ""]
+    return "\n".join(lines)
 
 
 @dataclass(slots=True)

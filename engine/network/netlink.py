@@ -16,12 +16,12 @@ from types import TracebackType
 from engine.errors import EngineError
 
 NETLINK_ROUTE = 0
-RTM_NEWLINK, RTM_DELLINK, RTM_SETLINK, RTM_NEWADDR, RTM_NEWROUTE = 16, 17, 19, 20, 24
+RTM_NEWLINK, RTM_DELLINK, RTM_SETLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_DELROUTE = 16, 17, 19, 20, 24, 25
 NLMSG_ERROR = 2
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE = 1, 4, 0x200, 0x400
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_PROTINFO, IFLA_LINKINFO, IFLA_NET_NS_FD = 1, 3, 4, 10, 12, 18, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
-IFLA_BRPORT_STATE, IFLA_BRPORT_MODE, BR_STATE_DISABLED = 1, 4, 0
+IFLA_BRPORT_STATE, IFLA_BRPORT_MODE, IFLA_BRPORT_ISOLATED, BR_STATE_DISABLED = 1, 4, 33, 0
 NLA_F_NESTED = 0x8000
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
 RTA_OIF, RTA_GATEWAY = 4, 5
@@ -102,6 +102,17 @@ def set_master(index: int, bridge: int) -> Request:
 def let_hairpin(index: int) -> Request:
     """Let a bridge send what came from a port back to it."""
     return _port_setting("let an interface answer itself", index, IFLA_BRPORT_MODE, 1)
+
+
+def isolate_port(index: int) -> Request:
+    """Let a bridge pass nothing on between a port and others that are isolated."""
+    return _port_setting("isolate an interface", index, IFLA_BRPORT_ISOLATED, 1)
+
+
+def delete_default_route() -> Request:
+    """Take the default route away; does nothing when there is none."""
+    body = _ROUTE.pack(socket.AF_INET, 0, 0, 0, RT_TABLE_MAIN, 0, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0)
+    return Request("take the default route away", RTM_DELROUTE, 0, body, (errno.ESRCH,))
 
 
 def disable_port(index: int) -> Request:

@@ -44,21 +44,43 @@ def run(command: str) -> str:
     return (output or b"").decode(errors="replace")
 
 
+def run_here(command: str) -> None:
+    """Carry out nft commands in the network namespace that the calling thread is in. Raises as run does."""
+    library = _library()
+    context = _context(library)
+    try:
+        if library.nft_run_cmd_from_buffer(context, command.encode()):
+            raise FirewallFailed(command, (library.nft_ctx_get_error_buffer(context) or b"").decode(errors="replace"))
+    finally:
+        library.nft_ctx_free(context)
+
+
 @functools.cache
 def _open() -> tuple[ctypes.CDLL, ctypes.c_void_p]:
+    library = _library()
+    return library, _context(library)
+
+
+def _context(library: ctypes.CDLL) -> ctypes.c_void_p:
+    context = ctypes.c_void_p(library.nft_ctx_new(0))
+    library.nft_ctx_buffer_output(context)
+    library.nft_ctx_buffer_error(context)
+    return context
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(LIBRARY)
     except OSError as error:
         raise FirewallMissing from error
     library.nft_ctx_new.restype = ctypes.c_void_p
     library.nft_ctx_new.argtypes = [ctypes.c_uint32]
-    for name in ("nft_ctx_buffer_output", "nft_ctx_buffer_error"):
+    library.nft_ctx_free.restype = None
+    for name in ("nft_ctx_buffer_output", "nft_ctx_buffer_error", "nft_ctx_free"):
         getattr(library, name).argtypes = [ctypes.c_void_p]
     library.nft_run_cmd_from_buffer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
     for name in ("nft_ctx_get_output_buffer", "nft_ctx_get_error_buffer"):
         getattr(library, name).argtypes = [ctypes.c_void_p]
         getattr(library, name).restype = ctypes.c_char_p
-    context = ctypes.c_void_p(library.nft_ctx_new(0))
-    library.nft_ctx_buffer_output(context)
-    library.nft_ctx_buffer_error(context)
-    return library, context
+    return library

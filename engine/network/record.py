@@ -112,6 +112,9 @@ class Endpoint:
     outer: str = ""
     link_local: list[str] = field(default_factory=list)
     sysctls: dict[str, str] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)  # in the network's name server; none on the default network
+    servers: list[str] = field(default_factory=list)  # the name servers that the container asked for
+    isolated: bool = False  # from the other containers of the network
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ class NetworkRequest:
     name: str
     hostname: str = ""
     domainname: str = ""
+    short_id: str = ""
     mode: str = BRIDGE
     donor: NetworkDonor | None = None  # set for a mode that names a container
     endpoints: dict[str, EndpointRequest] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.network import sandbox
-from engine.network.record import LOCK, NetworkDefinition
+from engine.network.record import LOCK, Endpoint, NetworkDefinition
 from engine.network.sandbox import namespace_path
 from engine.state.codec import decode
 
@@ -27,7 +27,8 @@ def tear_down(networks: Networks, container_id: str) -> None:
     """Take down what apply made; what is not there is passed over. Raises OSError and FirewallMissing."""
     path = namespace_path(networks.settings, container_id)
     rows = networks.database.rows("SELECT * FROM ports WHERE container_id = ?", (container_id,))
-    if not rows:
+    named = _has_names(networks, container_id)
+    if not rows and not named:
         if path.exists():
             _cut_off(container_id)
             sandbox.remove(path)
@@ -43,10 +44,19 @@ def tear_down(networks: Networks, container_id: str) -> None:
             sandbox.remove(path)
             if ports:
                 withdraw(networks, ports)
+            if named:
+                from engine.network import dns
+
+                dns.update(networks)
     if any(port.protocol == UDP for port in ports):
         from engine.network.conntrack import forget_udp
 
         forget_udp(container_ip=ports[0].container_ip)
+
+
+def _has_names(networks: Networks, container_id: str) -> bool:
+    rows = networks.database.rows("SELECT definition FROM endpoints WHERE container_id = ?", (container_id,))
+    return any(decode(Endpoint, row["definition"]).names for row in rows)
 
 
 def sweep(networks: Networks) -> None:

@@ -36,12 +36,31 @@ class NoSuchSysctl(EngineError):
         self.path = path
 
 
-def wire(path: Path, ends: Sequence[tuple[int, int, Endpoint]]) -> None:
+def wire(
+    path: Path,
+    ends: Sequence[tuple[int, int, Endpoint]],
+    *,
+    way_out: str = "",
+    resolver: tuple[str, str] | None = None,
+) -> None:
     """Make the namespace at path with an interface for each (bridge's index, MTU, endpoint).
 
-    The first endpoint with a gateway has the default route. Raises NetlinkFailed, NoSuchSysctl and OSError.
+    way_out: the id of the endpoint that has the default route. resolver: the gateway and the interface that lead to the
+    name server. Raises NetlinkFailed, NoSuchSysctl, OSError, FirewallFailed and FirewallMissing.
     """
     sandbox.make(path)
+    add_ends(path, ends, [nl.set_up(nl.LOOPBACK_INDEX)], way_out=way_out, resolver=resolver)
+
+
+def add_ends(
+    path: Path,
+    ends: Sequence[tuple[int, int, Endpoint]],
+    first: Sequence[nl.Request] = (),
+    *,
+    way_out: str = "",
+    resolver: tuple[str, str] | None = None,
+) -> None:
+    """Put interfaces into the namespace at path, after first was carried out inside; otherwise as wire."""
     if ends:
         namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -50,7 +69,15 @@ def wire(path: Path, ends: Sequence[tuple[int, int, Endpoint]]) -> None:
                     _add_pair(host, bridge, mtu, endpoint, namespace)
         finally:
             os.close(namespace)
-    sandbox.inside(path, lambda: _furnish([endpoint for _, _, endpoint in ends]))
+
+    def furnish() -> None:
+        _furnish([endpoint for _, _, endpoint in ends], first, way_out)
+        if resolver is not None:
+            from engine.network.resolver import lead
+
+            lead(*resolver)
+
+    sandbox.inside(path, furnish)
 
 
 def outer_name(container_id: str, number: int = 0) -> str:
@@ -86,13 +113,13 @@ def _add_pair(host: nl.Netlink, bridge: int, mtu: int, endpoint: Endpoint, names
         if error.code != errno.EEXIST:
             raise
         host.run(nl.delete_link(endpoint.outer), pair)  # a killed start or a former run left it
+    index = socket.if_nametoindex(endpoint.outer)
     # Where br_netfilter is loaded, a container that calls its own published port is answered within the bridge.
-    host.run(nl.let_hairpin(socket.if_nametoindex(endpoint.outer)))
+    host.run(nl.let_hairpin(index), *([nl.isolate_port(index)] if endpoint.isolated else []))
 
 
-def _furnish(endpoints: Sequence[Endpoint]) -> None:
-    requests = [nl.set_up(nl.LOOPBACK_INDEX)]
-    gateway = ""
+def _furnish(endpoints: Sequence[Endpoint], first: Sequence[nl.Request], way_out: str) -> None:
+    requests = [*first]
     for endpoint in endpoints:
         name = endpoint.interface
         with suppress(OSError):  # a kernel without IPv6
@@ -105,9 +132,8 @@ def _furnish(endpoints: Sequence[Endpoint]) -> None:
             nl.add_address(index, address, LINK_LOCAL_PREFIX) for address in endpoint.link_local if ":" not in address
         ]
         requests.append(nl.set_up(index))
-        if endpoint.gateway and not gateway:
-            gateway = endpoint.gateway
-            requests.append(nl.add_default_route(index, gateway))
+        if endpoint.id == way_out:
+            requests.append(nl.add_default_route(index, endpoint.gateway))
     with nl.Netlink() as link:
         link.run(*requests)
 

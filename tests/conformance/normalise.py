@@ -9,7 +9,11 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _NEVER = "0001-01-01T00:00:00Z"
 _DURATION = re.compile(r"(Up|ago|\)) ?(Less than a second|About a minute|\d+ (second|minute)s?)")
 _HEX = re.compile(r"\b[0-9a-f]{64}\b")
+_ENDPOINT = re.compile(r'\bid:"[0-9a-f]{12}"')
 _MAC = re.compile(r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b")
+
+_NUMBER = re.compile(r"^(\d+|\d+\.\d|\d\d:\d\d)$")
+COUNTED = {"pids_stats", "blkio_stats", "cpu_stats", "precpu_stats", "memory_stats", "networks"}
 
 # Machine and engine decide on these: whether there is a value counts, not which.
 OPAQUE = {
@@ -35,11 +39,20 @@ def headers(found: dict[str, str], status: int) -> dict[str, str]:
 
 def value(found: Any, ids: dict[str, str], key: str = "") -> Any:
     """Return JSON with what varies replaced; ids gives names to the ids that the scenario knows."""
+    if key in COUNTED:
+        return counted(found)
+    if key == "Processes" and isinstance(found, list):
+        return [[_NUMBER.sub("<number>", field) for field in process] for process in found]
     if isinstance(found, dict):
         if key == "GraphDriver":
             return {**found, "Data": sorted(found["Data"] or {})}
-        return {name: value(each, ids, name) for name, each in found.items() if name != "KernelMemoryTCP"}
+        kept = {name: each for name, each in found.items() if name != "KernelMemoryTCP"}
+        return {
+            _HEX.sub(lambda match: ids.get(match[0], match[0]), name): value(kept[name], ids, name) for name in kept
+        }
     if isinstance(found, list):
+        if found and all(isinstance(each, dict) and each.keys() == {"Path", "Kind"} for each in found):
+            return sorted(found, key=lambda each: str(each["Path"]))  # dockerd walks a map for these, too
         items = [value(each, ids, key) for each in found]
         # dockerd walks a map for these, in an order that is another one each time.
         return sorted(items, key=repr) if key in UNORDERED else items
@@ -62,12 +75,19 @@ def value(found: Any, ids: dict[str, str], key: str = "") -> Any:
     return text(found, ids)
 
 
+def counted(found: Any) -> Any:
+    """Return what stats counts with its shape only: which counts there are, and which lists."""
+    if isinstance(found, dict):
+        return {name: counted(each) for name, each in found.items()}
+    return found if found is None else "<list>" if isinstance(found, list) else "<number>"
+
+
 def text(found: str, ids: dict[str, str]) -> str:
     """Return a text with ids, times, durations and addresses replaced."""
     for each, name in ids.items():
         found = found.replace(each, f"<{name}>").replace(each[:12], f"<{name} short>")
         found = found.replace(each.upper(), f"<{name} in capitals>")
-    found = _HEX.sub("<hex>", found)
+    found = _ENDPOINT.sub('id:"<hex>"', _HEX.sub("<hex>", found))
     found = _TIME.sub(lambda match: match[0] if match[0] == _NEVER else "<time>", found)
     found = _MAC.sub("<mac>", found)
     return _DURATION.sub(lambda match: f"{match[1]} <duration>".replace(") ", ") "), found)

@@ -448,6 +448,99 @@ def shared_namespaces(s: Session) -> None:
 
 
 @scenario
+def processes(s: Session) -> None:
+    """top: arguments of every kind, and containers that do not run."""
+    s.create("conf-a", "sleep", "1000")
+    s.call("GET", "/containers/conf-a/top")
+    s.quietly("POST", "/containers/conf-a/start")
+    for arguments in ("", "-ef", "aux", "-o pid,args", "-eo pid,args f", "-o comm", "--bogus", "-o x=PID", " -ef"):
+        s.call("GET", "/containers/conf-a/top", query={"ps_args": arguments})
+    s.quietly("POST", "/containers/conf-a/pause")
+    s.call("GET", "/containers/conf-a/top", query={"ps_args": "-o pid,args"})
+    s.quietly("POST", "/containers/conf-a/unpause")
+    s.quietly("POST", "/containers/conf-a/kill")
+    s.call("GET", "/containers/conf-a/top")
+    s.call("GET", "/containers/conf-nowhere/top")
+    s.remove("conf-a")
+
+
+@scenario
+def usage(s: Session) -> None:
+    """stats: one look, two looks, and of what does not run."""
+    s.create("conf-a", "sleep", "1000", HostConfig={"Memory": 1 << 26, "PidsLimit": 50})
+    for query in ("stream=0", "stream=0&one-shot=1"):
+        s.call("GET", f"/containers/conf-a/stats?{query}")
+    s.quietly("POST", "/containers/conf-a/start")
+    for query in ("stream=0", "stream=0&one-shot=1", "one-shot=1", "stream=1&one-shot=1"):
+        s.call("GET", f"/containers/conf-a/stats?{query}")
+    s.call("GET", "/containers/conf-a/stats?stream=0&one-shot=1", version="v1.40")
+    for network in ("none", "host"):
+        s.create("conf-b", "sleep", "1000", HostConfig={"NetworkMode": network})
+        s.quietly("POST", "/containers/conf-b/start")
+        s.call("GET", "/containers/conf-b/stats?stream=0&one-shot=1")
+    for query in ("", "stream=0", "one-shot=1"):
+        s.call("GET", f"/containers/conf-nowhere/stats?{query}")
+    s.remove("conf-a")
+    s.remove("conf-b")
+
+
+@scenario
+def updates(s: Session) -> None:
+    """update: every field, values that cannot be, and what a container's limits do not allow."""
+    s.create("conf-a", "sleep", "1000")
+    s.create("conf-b", "sleep", "1000", HostConfig={"AutoRemove": True, "NanoCpus": 500000000})
+    s.create("conf-c", "true")
+    s.quietly("POST", "/containers/conf-a/start")
+    s.quietly("POST", "/containers/conf-b/start")
+    for name, body in (
+        ("conf-a", b""), ("conf-a", b"null"), ("conf-a", b"[]"), ("conf-a", {}), ("conf-a", {"Memory": "x"}),
+        ("conf-a", {"Memory": 1}), ("conf-a", {"Memory": 1 << 27}), ("conf-a", {"Memory": 1 << 27, "MemorySwap": -1}),
+        ("conf-a", {"Memory": 1 << 27, "MemorySwap": 1 << 28}), ("conf-a", {"Memory": 1 << 29}),
+        ("conf-a", {"MemorySwap": 3 << 27}), ("conf-a", {"MemoryReservation": 1 << 25}), ("conf-a", {"CpuShares": 512}),
+        ("conf-a", {"CpuQuota": 50000}), ("conf-a", {"NanoCpus": 5}), ("conf-a", {"CpuPeriod": 1}),
+        ("conf-a", {"CpuPeriod": 50000}), ("conf-a", {"CpusetCpus": "0"}), ("conf-a", {"CpusetCpus": "x"}),
+        ("conf-a", {"PidsLimit": 100}), ("conf-a", {"PidsLimit": -5}), ("conf-a", {"CpuPercent": 1}),
+        ("conf-a", {"IOMaximumIOps": 5}), ("conf-a", {"OomKillDisable": True}), ("conf-a", {"CgroupParent": "x"}),
+        ("conf-a", {"Ulimits": [{"Name": "nofile", "Soft": 5, "Hard": 10}]}),
+        ("conf-a", {"RestartPolicy": {"Name": "sometimes"}}),
+        ("conf-a", {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 3}}),
+        ("conf-a", {"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3}}),
+        ("conf-b", {"RestartPolicy": {"Name": "always"}}), ("conf-b", {"RestartPolicy": {"Name": "no"}}),
+        ("conf-b", {"CpuQuota": 50000}), ("conf-b", {"CpuPeriod": 50000}), ("conf-c", {"Memory": 1 << 27}),
+        ("conf-c", {"CpuQuota": 50000}), ("conf-c", {"NanoCpus": 500000000}), ("conf-nowhere", {"Memory": 1}),
+        ("conf-nowhere", {}),
+    ):  # fmt: skip
+        s.call("POST", f"/containers/{name}/update", body)
+    s.call("POST", "/containers/conf-a/update", {"PidsLimit": 30}, version="v1.39")
+    for name in ("conf-a", "conf-c"):
+        s.call("GET", f"/containers/{name}/json")
+    for name in ("conf-a", "conf-b", "conf-c"):
+        s.remove(name)
+
+
+@scenario
+def files(s: Session) -> None:
+    """changes and export of containers that never ran, run, and have ended."""
+    script = (
+        "cd /tmp; echo a >a; ln a b; ln -s a c; mkfifo p; mknod n c 1 3; chmod 4755 a; mkdir -p /made/deep; "
+        "rm /bin/ash; echo >>/etc/group; touch -d '2001-01-01 00:00:00' /tmp/* /made/deep /made /tmp; echo done; sleep 9"
+    )
+    s.create("conf-a", "sh", "-c", script)
+    s.call("GET", "/containers/conf-a/changes")
+    running = s.open("POST", "/containers/conf-a/attach?stdout=1&stream=1")
+    s.quietly("POST", "/containers/conf-a/start")
+    running[1].read_until(b"done")
+    for _ in range(2):
+        s.call("GET", "/containers/conf-a/changes")
+        s.listing("GET", "/containers/conf-a/export")
+        s.quietly("POST", "/containers/conf-a/kill")
+    running[1].close()
+    for verb in ("changes", "export"):
+        s.call("GET", f"/containers/conf-nowhere/{verb}")
+    s.remove("conf-a")
+
+
+@scenario
 def mounts(s: Session) -> None:
     """Bind mounts, volumes and what is left of them."""
     s.create(
@@ -538,3 +631,52 @@ def networks(s: Session) -> None:
     for filters in ({"x": ["y"]}, {"until": ["x"]}, mine | {"until": ["2000-01-01"]}, mine | {"label!": ["conf"]}):
         s.call("POST", "/networks/prune", query={"filters": filters})
     s.call("POST", "/networks/prune", query={"filters": {"label": ["conf=net"], "label!": ["other"]}})
+
+
+@scenario
+def containers_in_networks(s: Session) -> None:
+    """Containers in networks that somebody made: addresses, names, files, and what they see of each other."""
+    s.remove("conf-a")
+    s.remove("conf-b")
+    for name, config in (("conf-lan", {"Subnet": "198.19.5.0/24"}), ("conf-lan2", None), ("conf-in", None)):
+        s.quietly("DELETE", f"/networks/{name}")
+        ipam = {"IPAM": {"Config": [config]}} if config else {}
+        made = s.quietly("POST", "/networks/create", {"Name": name, "Internal": name == "conf-in", **ipam})
+        s.ids[made["Id"]] = name
+    endpoints = {
+        "conf-lan": {"Aliases": ["web", "Big"], "IPAMConfig": {"IPv4Address": "198.19.5.77"}},
+        "conf-lan2": {"Aliases": ["far"]},
+        "conf-in": {},
+    }
+    network = {"NetworkingConfig": {"EndpointsConfig": endpoints}, "HostConfig": {"NetworkMode": "conf-lan"}}
+    s.create("conf-a", "sleep", "60", Hostname="host", record=True, **network)
+    s.call("GET", "/containers/conf-a/json")
+    s.call("POST", "/containers/conf-a/start")
+    s.call("GET", "/containers/conf-a/json")
+    s.call("GET", "/containers/json", query={"filters": {"network": ["conf-lan2"]}})
+    s.call("GET", "/networks/conf-lan")
+    s.create("conf-b", "cat", "/etc/resolv.conf", HostConfig={"NetworkMode": "conf-lan"})
+    s.call("POST", "/containers/conf-b/start")
+    s.wait("conf-b")
+    s.call("GET", "/containers/conf-b/logs", query={"stdout": "1"})
+    s.call("GET", "/containers/conf-b/json")
+    for name in ("web", "big", "conf-a", "host", "conf-a.conf-lan"):
+        s.create("conf-b", "nslookup", "-type=a", name, HostConfig={"NetworkMode": "conf-lan"})
+        s.quietly("POST", "/containers/conf-b/start")
+        s.wait("conf-b")
+        s.call("GET", "/containers/conf-b/logs", query={"stdout": "1"})
+    for wants in ({"IPAMConfig": {"IPv4Address": "198.19.6.1"}}, {"IPAMConfig": {"IPv4Address": "x"}}):
+        body = {"Image": IMAGE, "HostConfig": {"NetworkMode": "conf-lan"}}
+        s.call("POST", "/containers/create", body | {"NetworkingConfig": {"EndpointsConfig": {"conf-lan": wants}}})
+    taken = {"conf-lan": {"IPAMConfig": {"IPv4Address": "198.19.5.77"}}}
+    s.create("conf-b", "true", NetworkingConfig={"EndpointsConfig": taken}, HostConfig={"NetworkMode": "conf-lan"})
+    s.call("POST", "/containers/conf-b/start")
+    s.remove("conf-b")
+    s.call("DELETE", "/networks/conf-lan")
+    s.quietly("POST", "/containers/conf-a/kill")
+    s.wait("conf-a")
+    s.call("GET", "/containers/conf-a/json")
+    s.call("GET", "/networks/conf-lan")
+    for name in ("conf-lan", "conf-lan2", "conf-in"):
+        s.quietly("DELETE", f"/networks/{name}")
+    s.remove("conf-a")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -76,6 +78,15 @@ class Session:
         answer = self.call(method, path, body, **options)
         self.records.pop()
         return answer
+
+    def listing(self, method: str, path: str) -> None:
+        """Make a call that is answered by an archive, and write down what is in it instead of its bytes."""
+        data = self.call(method, path)
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            self.records[-1]["body"] = [
+                f"{each.name} {each.type.decode()} {each.mode:o} {each.uid}:{each.gid} {each.size} {each.linkname}"
+                for each in archive
+            ]
 
     def create(self, name: str, *command: str, record: bool = False, **keys: Any) -> str:
         """Make a container, replacing one of that name; returns its id, which is written as <name> from now on."""

@@ -11,11 +11,15 @@ from engine.network.endpoint_settings import (
     InvalidEndpoint,
     InvalidMacAddress,
     check,
+    dns_names,
     interface_name,
     mac_bytes,
     sysctls,
 )
+from engine.network.record import Network, NetworkDefinition, Subnet
 
+BRIDGE_NETWORK = Network("1", "bridge", 0, NetworkDefinition(subnets=[Subnet("172.17.0.0/16")]))
+OWN_NETWORK = Network("2", "own", 0, NetworkDefinition(subnets=[Subnet("10.0.0.0/24")], configured=True))
 START = "invalid config for network bridge: invalid endpoint settings:\n"
 
 
@@ -51,7 +55,7 @@ def setting(entries: str) -> EndpointRequest:
 )
 def test_what_the_default_network_does_not_give(wants: EndpointRequest, words: str) -> None:
     with pytest.raises(InvalidEndpoint) as caught:
-        check("bridge", wants, user_defined=False)
+        check(BRIDGE_NETWORK, wants)
     assert str(caught.value) == START + words
 
 
@@ -66,16 +70,26 @@ def test_what_the_default_network_does_not_give(wants: EndpointRequest, words: s
     ],
 )
 def test_what_the_default_network_gives(wants: EndpointRequest) -> None:
-    check("bridge", wants, user_defined=False)
+    check(BRIDGE_NETWORK, wants)
 
 
 def test_a_network_of_ones_own_gives_addresses_and_names() -> None:
     wants = EndpointRequest(ipv4_address="10.0.0.9", ipv6_address="fd00::9", aliases=["db"])
-    check("own", wants, user_defined=True)
+    check(OWN_NETWORK, wants)
     with pytest.raises(InvalidEndpoint, match="invalid IPv4 address: fd00::9"):
-        check("own", EndpointRequest(ipv4_address="fd00::9"), user_defined=True)
+        check(OWN_NETWORK, EndpointRequest(ipv4_address="fd00::9"))
     with pytest.raises(InvalidEndpoint, match="invalid IPv6 address: ::"):
-        check("own", EndpointRequest(ipv6_address="::"), user_defined=True)
+        check(OWN_NETWORK, EndpointRequest(ipv6_address="::"))
+    with pytest.raises(InvalidEndpoint, match="contain the IP address"):
+        check(OWN_NETWORK, EndpointRequest(ipv4_address="10.0.1.9"))
+
+
+def test_only_a_network_of_ones_own_has_names() -> None:
+    own = ["web", "0123456789ab", "host"]
+    wants = EndpointRequest(aliases=["db", "web"])
+    assert dns_names(OWN_NETWORK, wants, own) == ["web", "db", "0123456789ab", "host"]
+    assert dns_names(OWN_NETWORK, EndpointRequest(), ["web", "0123456789ab", ""]) == ["web", "0123456789ab"]
+    assert dns_names(BRIDGE_NETWORK, wants, own) == []
 
 
 @pytest.mark.parametrize("text", ["02:11:22:33:44:aa", "02-11-22-33-44-AA", "0211.2233.44aa"])
@@ -88,7 +102,7 @@ def test_mac_addresses_are_read_in_every_form(text: str) -> None:
 )
 def test_what_is_no_mac_address(text: str) -> None:
     with pytest.raises(InvalidMacAddress) as caught:
-        check("bridge", EndpointRequest(mac_address=text), user_defined=False)
+        check(BRIDGE_NETWORK, EndpointRequest(mac_address=text))
     assert str(caught.value) == f"invalid config for network bridge: invalid MAC address {text}"
 
 
