@@ -15,6 +15,12 @@ class CreateAnswer(DockerModel):
     warnings: list[str]
 
 
+class CommitAnswer(DockerModel):
+    """What commit answers."""
+
+    id: str = Field(alias="Id")
+
+
 class WaitError(DockerModel):
     """Why a wait failed."""
 

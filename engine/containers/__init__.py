@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.containers.archive import PathStat
     from engine.containers.attach import Attachment, AttachOptions
     from engine.containers.changes import Change
+    from engine.containers.commit import CommitRequest
     from engine.containers.config import HostConfig
     from engine.containers.create import Created, CreateRequest
     from engine.containers.execs import ExecConfig, ExecSession
@@ -149,6 +150,12 @@ class Containers:
         from engine.containers.export import export
 
         return export(self._engine, name)
+
+    def commit(self, request: CommitRequest) -> str:
+        """Make an image of a container; see engine.containers.commit."""
+        from engine.containers.commit import commit
+
+        return commit(self._engine, request)
 
     def stat_path(self, name: str, path: str) -> PathStat:
         """Tell what a path of a container is; see engine.containers.archive."""

@@ -32,10 +32,14 @@ def apply(config: ContainerConfig, changes: list[str]) -> ContainerConfig:
         if word.lower() not in _INSTRUCTIONS:
             raise InvalidChange(f"{word} is not a valid change command")
         parsed.append((word.lower(), rest.strip()))
+    given: set[str] = set()
     for word, rest in parsed:
         if not rest and word not in ("cmd", "entrypoint"):
             raise InvalidChange(_MISSING.get(word, f"{word.upper()} requires at least one argument"))
         config = _INSTRUCTIONS[word](config, rest)
+        if word == "entrypoint" and "cmd" not in given:
+            config = dataclasses.replace(config, cmd=None)  # arguments that were meant for another program
+        given.add(word)
     return config
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import NoSuchLayer
+from engine.errors import NoSuchImage, NoSuchLayer
 from engine.images.configuration import container_config, diff_ids
 from engine.images.platform import Platform, check
 from engine.images.record import HistoryEntry, Image, ImageDetails
-from engine.images.resolve import resolve, tags_and_digests
+from engine.images.resolve import resolve, tags_and_digests, to_image
 from engine.images.times import seconds_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def details(image: Image, size: int, graph: dict[str, str]) -> ImageDetails:
         id=image.digest,
         repo_tags=tags,
         repo_digests=digests,
-        parent="",
+        parent=f"sha256:{image.parent}" if image.parent else "",
         comment=comment(document),
         created=image.created,
         docker_version=str(document.get("docker_version") or ""),
@@ -74,7 +75,7 @@ def history(engine: Engine, reference: str, platform: Platform | None = None) ->
     """
     image = resolve(engine, reference)
     check(image, reference, platform)
-    tags, _ = tags_and_digests(image.names)
+    known = _lineage(engine, image)
     layers = engine.store.layer_chain(image.layer)
     entries: list[HistoryEntry] = []
     made = 0
@@ -94,9 +95,18 @@ def history(engine: Engine, reference: str, platform: Platform | None = None) ->
                 comment=step.get("comment") or "",
             ),
         )
-    if entries:
-        newest = entries[0]
-        entries[0] = HistoryEntry(
-            image.digest, newest.created, newest.created_by, tags or None, newest.size, newest.comment
-        )
+    for index, (entry, made_by) in enumerate(zip(entries, known, strict=False)):
+        tags, _ = tags_and_digests(made_by.names)
+        entries[index] = replace(entry, id=made_by.digest, tags=tags or None)
     return entries
+
+
+def _lineage(engine: Engine, image: Image) -> list[Image]:
+    """Return an image and those that it was made on, each on the next, as far as they are still there."""
+    known = [image]
+    while known[-1].parent:
+        try:
+            known.append(to_image(engine, engine.store.image(known[-1].parent)))
+        except NoSuchImage:
+            break
+    return known

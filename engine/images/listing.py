@@ -82,7 +82,7 @@ def list_images(engine: Engine, query: ImageQuery) -> list[ImageSummary]:
             id=image.digest,
             repo_tags=tags,
             repo_digests=digests,
-            parent="",
+            parent=f"sha256:{image.parent}" if image.parent else "",
             created=seconds_of(image.created),
             size=sum(engine.store.layer_size(layer) for layer in layers[image.id]),
             shared_size=-1

@@ -18,6 +18,7 @@ class Image:
     config: ContainerConfig
     document: dict[str, Any]  # the whole configuration
     last_tag_time: str
+    parent: str = ""  # the id of the image that it was made on here
 
     @property
     def digest(self) -> str:

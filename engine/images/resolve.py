@@ -26,7 +26,7 @@ def to_image(engine: Engine, stored: StoredImage) -> Image:
     """Return a stored image with its configuration."""
     document = configuration.parse(engine.store.config(stored.id))
     config = configuration.container_config(document)
-    return Image(stored.id, stored.names, stored.layer, config, document, stored.last_tag_time)
+    return Image(stored.id, stored.names, stored.layer, config, document, stored.last_tag_time, stored.parent)
 
 
 def find(images: list[StoredImage], text: str) -> StoredImage:

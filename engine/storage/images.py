@@ -3,7 +3,7 @@
 Format: overlay-images/images.json, and a folder per image with its manifest and configuration ("big data"). A big
 data name of digits, small letters and dots is its file's name; any other is "=" and its base64. An image's id is
 the sha256 of its configuration. Our own flag "skiff.last-tag-time" keeps when a name was last given, other than by a
-load, as dockerd counts it. Only engine.storage uses this.
+load, as dockerd counts it, and "skiff.parent" the image that one was committed on. Only engine.storage uses this.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from engine.storage.records import Draft, Record, RecordFiles
 from engine.storage.times import ZERO, now_text
 
 LAST_TAG_TIME = "skiff.last-tag-time"
+PARENT = "skiff.parent"
 _PLAIN = re.compile(r"[0-9a-z.]+")
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -41,6 +42,7 @@ class StoredImage:
     created: str
     big_data: list[str]
     last_tag_time: str
+    parent: str = ""  # the id of the image that this one was made on here, which may have gone
 
 
 class ImageRecords:
@@ -92,7 +94,9 @@ class ImageRecords:
                 self._swept = True
             yield draft
 
-    def add(self, draft: Draft, config: bytes, manifest: bytes, layer: str | None, created: str) -> str:
+    def add(
+        self, draft: Draft, config: bytes, manifest: bytes, layer: str | None, created: str, parent: str = ""
+    ) -> str:
         """Record an image, put on disk with its documents; one that is there already stays as it is. Returns its id."""
         image_id = hashlib.sha256(config).hexdigest()
         if image_id in draft:
@@ -117,6 +121,8 @@ class ImageRecords:
         }
         if layer is not None:
             record["layer"] = layer
+        if parent:
+            record["flags"] = {PARENT: parent}
         draft.put(record)
         return image_id
 
@@ -148,6 +154,7 @@ def to_image(record: Record) -> StoredImage:
         created=record.get("created", ZERO),
         big_data=list(record.get("big-data-names") or []),
         last_tag_time=(record.get("flags") or {}).get(LAST_TAG_TIME, ZERO),
+        parent=(record.get("flags") or {}).get(PARENT, ""),
     )
 
 
