@@ -519,11 +519,11 @@ def updates(s: Session) -> None:
 
 
 @scenario
-def files(s: Session) -> None:
-    """changes and export of containers that never ran, run, and have ended."""
+def changed_files(s: Session) -> None:
+    """What changes and export say of containers that never ran, run, and have ended."""
     script = (
         "cd /tmp; echo a >a; ln a b; ln -s a c; mkfifo p; mknod n c 1 3; chmod 4755 a; mkdir -p /made/deep; "
-        "rm /bin/ash; echo >>/etc/group; touch -d '2001-01-01 00:00:00' /tmp/* /made/deep /made /tmp; echo done; sleep 9"
+        "rm /bin/ash; echo >>/etc/group; echo done; sleep 9"
     )
     s.create("conf-a", "sh", "-c", script)
     s.call("GET", "/containers/conf-a/changes")
