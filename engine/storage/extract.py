@@ -137,7 +137,7 @@ class Tree:
         self.clear(self._parent(folder), name, entry)
         self._make(self._parent(folder), name, entry, content)
         if entry.type == tarformat.FOLDER:
-            self._times[f"{folder}/{name}"] = _bounded(entry.mtime)
+            self._times[f"{folder}/{name}"] = bounded(entry.mtime)
 
     def finish(self) -> None:
         """Give the folders their times."""
@@ -151,7 +151,7 @@ class Tree:
                     os.close(fd)
 
     def _make(self, parent: int, name: str, entry: Entry, content: Iterator[memoryview]) -> None:
-        mtime = _bounded(entry.mtime)
+        mtime = bounded(entry.mtime)
         match entry.type:
             case tarformat.REGULAR:
                 self._file(parent, name, entry, content)
@@ -184,8 +184,8 @@ class Tree:
             os.utime(name, ns=(mtime, mtime), dir_fd=parent, follow_symlinks=False)
 
     def _file(self, parent: int, name: str, entry: Entry, content: Iterator[memoryview]) -> None:
-        mtime = _bounded(entry.mtime)
-        fd = os.open(name, _FILE_FLAGS, 0o600, dir_fd=parent)
+        mtime = bounded(entry.mtime)
+        fd = os.open(name, _FILE_FLAGS, entry.mode & 0o777, dir_fd=parent)
         try:
             if entry.holes is None:
                 for piece in content:
@@ -287,7 +287,7 @@ class Tree:
         self._open.clear()
 
 
-def _bounded(time: int) -> int:
+def bounded(time: int) -> int:
     """Return a file time that every file system can keep: as dockerd, 1970 for one before it."""
     return time if 0 <= time < 1 << 63 else 0
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 from engine import syscalls
 from engine.errors import BadArchive, EngineError
 from engine.storage import tarformat
-from engine.storage.extract import Tree, clean_path
+from engine.storage.extract import Tree, bounded, clean_path
 from engine.storage.source import PIECE, Readable, Source
 from engine.storage.tarformat import Entry, TarReader
 
@@ -151,6 +151,19 @@ class _UsedFolder(Tree):
         except OSError as error:
             cause = os.strerror(error.errno or 0).lower()
             raise UnpackFailed(f"linkat {entry.link} {posixpath.normpath(entry.name)}: {cause}") from error
+        self._describe(parent, name, entry)
+
+    def _describe(self, parent: int, name: str, entry: Entry) -> None:
+        """Give what a hard link leads to the link's own owner, mode and time, as dockerd does."""
+        os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            if not stat.S_ISLNK(os.fstat(fd).st_mode):
+                os.chmod(f"/proc/self/fd/{fd}", entry.mode)
+                mtime = bounded(entry.mtime)
+                os.utime(f"/proc/self/fd/{fd}", ns=(mtime, mtime))
+        finally:
+            os.close(fd)
 
     def make_folders(self, path: str) -> int:
         """Make what is missing of a path and open it; a link that leads nowhere gets what it leads to."""

@@ -32,7 +32,7 @@ def headers(found: dict[str, str], status: int) -> dict[str, str]:
     # dockerd sends small answers with a length and larger ones in chunks; no client can tell.
     if kept.get("content-length") != "0":
         kept.pop("content-length", None)
-    if kept.get("content-type") == "application/json" and status == 200:
+    if kept.get("content-type") in ("application/json", "application/x-tar") and status == 200:
         kept.pop("transfer-encoding", None)
     return kept
 

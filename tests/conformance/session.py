@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import tarfile
@@ -87,6 +88,13 @@ class Session:
                 f"{each.name} {each.type.decode()} {each.mode:o} {each.uid}:{each.gid} {each.size} {each.linkname}"
                 for each in archive
             ]
+
+    def path_stat(self, container: str, path: str) -> None:
+        """Ask what a path of a container is, and write down the header that tells it."""
+        opened = self.open("HEAD", f"/containers/{container}/archive", query={"path": path})
+        found = opened[1].read_head().headers.get("x-docker-container-path-stat", "")
+        self.finish(opened)
+        self.records[-1]["body"] = normalise.text(base64.b64decode(found).decode(), self.ids)
 
     def create(self, name: str, *command: str, record: bool = False, **keys: Any) -> str:
         """Make a container, replacing one of that name; returns its id, which is written as <name> from now on."""
