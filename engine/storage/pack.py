@@ -18,7 +18,7 @@ from engine.storage.tarformat import Entry
 
 _CAPABILITY = "security.capability"
 _CAPABILITY_SIZE = 20
-_READ = 1 << 20
+_READ = 256 * 1024
 _GATHERED = 256 * 1024
 _RESOLVE = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_SYMLINKS
 _FLAGS = os.O_PATH | os.O_NOFOLLOW
