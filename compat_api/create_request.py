@@ -102,6 +102,11 @@ def _options(mount: Any) -> dict[str, dict[str, object] | None]:
     return found
 
 
+def endpoint_request(endpoint: Endpoint | None) -> EndpointRequest:
+    """Return how a container is to be connected to one network."""
+    return EndpointRequest() if endpoint is None else _endpoint(endpoint)
+
+
 def _endpoint(endpoint: Endpoint) -> EndpointRequest:
     plain = endpoint.model_dump(exclude={"ipam_config"})
     if endpoint.ipam_config is not None:

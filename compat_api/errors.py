@@ -107,27 +107,27 @@ WORDS: dict[str, Words] = {
 # Errors that say in dockerd's words, or in the engine's where dockerd has none, what they are.
 OWN_WORDS = frozenset(
     """
-    AddressReserved AddressTaken AddressTakenAtStart AlreadyStopped BadArchive BadExtraHost BadNameserver
-    BadRegistryAddress BadStorageConfiguration BlockDeviceUnusable CdiDeviceUnknown ConflictingReadOnlyOptions
-    ConflictingSettings ConntrackFailed DeviceDriverMissing DeviceUnusable DownloadFailed DownloadForbidden
-    DownloadMissing DownloadRefused DownloadUnauthorized DuplicateMountPoint FirewallFailed FirewallMissing
-    HybridCgroupRefused IdOutOfRange ImageMountUnsupported InitMissing InvalidBind InvalidBindMode
-    InvalidCapability InvalidCgroupParent InvalidChange InvalidDangling InvalidDeviceRule InvalidEndpoint
-    InvalidFilter InvalidHostPort InvalidLimit InvalidLogMode InvalidMacAddress InvalidMount InvalidMountPath
-    InvalidNamespaceMode InvalidNetworkConfig InvalidNetworkName InvalidNetworkOption InvalidNetworkType
-    InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy InvalidSecurityOption InvalidSetting
-    InvalidSignal InvalidTmpfsOption InvalidUrl InvalidVolumeName InvalidVolumeOption InvalidVolumesFrom
-    IpcNotShareable Ipv6Unsupported LoginFailed LoginRefused MalformedFilters MisplacedMountOptions MonitorMissing
-    MountRefused NetlinkFailed NetworkExists NetworkForbidden NetworkInUse NetworksExclude NoCommand NoDonor
-    NoExportTarget NoFreeAddress NoFreeSubnet NoHostGateway NoImage NoProtocol NoSuchConfigNetwork NoSuchLayer
-    NoSuchNetworkDriver NoSuchPath NoSuchSysctl NoSuchVolumeDriver NoZstd NotABridge NotExtractable NotPropagating
-    NotRunning OtherPlatform PathUnusable PredefinedNetwork ProcessFailed ProfileNotLoaded PsFailed
-    QualityOfServiceUnsupported RecursiveReadOnlyUnsupported RegistryUnreachable RenamedPid ResolverFailed
-    ResolverMissing RuntimeFailed RuntimeMissing SeveralSubnets SubnetTaken SubpathUnusable UnavailableCapability
-    UnknownCapability UnknownExecUser UnknownGroup UnknownLogDriver UnknownLogOption UnknownUser UnpackFailed
-    UnsupportedNetwork UnsupportedNetworkOption UnsupportedStorageOption UnusableExecProgram UnusableProgram
-    UpdateConflict UpdateFailed VolumeInUse VolumeNotMounted VolumeOverFile VolumesFromMissing
-    WorkingDirectoryNotFolder WrongPlatform
+    AddressReserved AddressTaken AddressTakenAtStart AlreadyConnected AlreadyStopped BadArchive BadExtraHost
+    BadNameserver BadRegistryAddress BadStorageConfiguration BlockDeviceUnusable CannotConnect CdiDeviceUnknown
+    ConflictingReadOnlyOptions ConflictingSettings ConntrackFailed DeviceDriverMissing DeviceUnusable
+    DownloadFailed DownloadForbidden DownloadMissing DownloadRefused DownloadUnauthorized DuplicateMountPoint
+    FirewallFailed FirewallMissing HybridCgroupRefused IdOutOfRange ImageMountUnsupported InitMissing InvalidBind
+    InvalidBindMode InvalidCapability InvalidCgroupParent InvalidChange InvalidDangling InvalidDeviceRule
+    InvalidEndpoint InvalidFilter InvalidHostPort InvalidLimit InvalidLogMode InvalidMacAddress InvalidMount
+    InvalidMountPath InvalidNamespaceMode InvalidNetworkConfig InvalidNetworkName InvalidNetworkOption
+    InvalidNetworkType InvalidPlatform InvalidProfile InvalidReference InvalidRestartPolicy InvalidSecurityOption
+    InvalidSetting InvalidSignal InvalidTmpfsOption InvalidUrl InvalidVolumeName InvalidVolumeOption
+    InvalidVolumesFrom IpcNotShareable Ipv6Unsupported LoginFailed LoginRefused MalformedFilters
+    MisplacedMountOptions MonitorMissing MountRefused NetlinkFailed NetworkExists NetworkForbidden NetworkInUse
+    NetworksExclude NoCommand NoDonor NoExportTarget NoFreeAddress NoFreeSubnet NoHostGateway NoImage NoProtocol
+    NoSuchConfigNetwork NoSuchLayer NoSuchNetworkDriver NoSuchPath NoSuchSysctl NoSuchVolumeDriver NoZstd
+    NotABridge NotConnected NotExtractable NotPropagating NotRunning OtherPlatform PathUnusable PredefinedNetwork
+    ProcessFailed ProfileNotLoaded PsFailed QualityOfServiceUnsupported RecursiveReadOnlyUnsupported
+    RegistryUnreachable RenamedPid ResolverFailed ResolverMissing RuntimeFailed RuntimeMissing SeveralSubnets
+    SubnetTaken SubpathUnusable UnavailableCapability UnknownCapability UnknownExecUser UnknownGroup
+    UnknownLogDriver UnknownLogOption UnknownUser UnpackFailed UnsupportedNetwork UnsupportedNetworkOption
+    UnsupportedStorageOption UnusableExecProgram UnusableProgram UpdateConflict UpdateFailed VolumeInUse
+    VolumeNotMounted VolumeOverFile VolumesFromMissing WorkingDirectoryNotFolder WrongPlatform
     """.split()
 )
 

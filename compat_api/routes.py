@@ -442,6 +442,20 @@ NETWORKS = (
         query={"filters": "filters"},
         since="1.25",
     ),
+    Route(
+        "POST",
+        "/networks/{name:.*}/connect",
+        "networks:connect",
+        "Connect a container to a network",
+        body="networks:ConnectBody",
+    ),
+    Route(
+        "POST",
+        "/networks/{name:.*}/disconnect",
+        "networks:disconnect",
+        "Disconnect a container from a network",
+        body="networks:DisconnectBody",
+    ),
     Route("DELETE", "/networks/{name:.*}", "networks:remove", "Remove a network", statuses={204: "it is gone"}),
 )
 

@@ -51,6 +51,28 @@ async def create(request: Request) -> Answer:
     return Json({"Id": made.id, "Warning": ""}, status=201)
 
 
+async def connect(request: Request) -> Answer:
+    """Connect a container to a network."""
+    from compat_api.create_request import endpoint_request
+    from compat_api.models.networks import ConnectBody
+
+    body = await request.body(ConnectBody)
+    _check_given(body.container)
+    wants = endpoint_request(body.endpoint_config)
+    await request.call(request.engine.containers.connect, request.name, body.container, wants)
+    return Empty(status=200)
+
+
+async def disconnect(request: Request) -> Answer:
+    """Disconnect a container from a network."""
+    from compat_api.models.networks import DisconnectBody
+
+    body = await request.body(DisconnectBody)
+    _check_given(body.container)
+    await request.call(request.engine.containers.disconnect, request.name, body.container)
+    return Empty(status=200)
+
+
 async def prune(request: Request) -> Answer:
     """Remove the networks that no container is in."""
     from engine.images.listing import BadTime
@@ -58,6 +80,11 @@ async def prune(request: Request) -> Answer:
     with answering(400, BadTime):
         removed = await request.call(request.engine.networks.prune, request.query.filters())
     return Json({"NetworksDeleted": removed or None})
+
+
+def _check_given(container: str) -> None:
+    if not container:
+        raise BadRequest('invalid name or ID supplied: ""')
 
 
 def _asked(body: NetworkCreateBody) -> NewNetwork:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from compat_api.models.containers import Endpoint
 from compat_api.models.go import DockerModel, TextMap
 
 
@@ -53,6 +54,22 @@ class NetworkCreateBody(DockerModel):
     config_from: ConfigReference | None = None
     options: TextMap | None = None
     labels: TextMap | None = None
+
+
+class ConnectBody(DockerModel):
+    """Which container to connect to a network, and how."""
+
+    go_type: ClassVar[str] = "network.ConnectOptions"
+    container: str = ""
+    endpoint_config: Endpoint | None = None
+
+
+class DisconnectBody(DockerModel):
+    """Which container to disconnect; one whose process hangs is disconnected all the same, so force adds nothing."""
+
+    go_type: ClassVar[str] = "network.DisconnectOptions"
+    container: str = ""
+    force: bool = False
 
 
 class NetworkCreateAnswer(DockerModel):

@@ -27,10 +27,14 @@ def network(found: Network, endpoints: list[tuple[str, Endpoint]]) -> Json:
         "Ingress": False,
         "ConfigFrom": {"Network": ""},
         "ConfigOnly": False,
-        "Containers": {endpoint.container_id: _endpoint(name, endpoint) for name, endpoint in endpoints},
+        "Containers": {endpoint.container_id: _endpoint(name, endpoint) for name, endpoint in _by_id(endpoints)},
         "Options": definition.options,
         "Labels": definition.labels,
     }
+
+
+def _by_id(endpoints: list[tuple[str, Endpoint]]) -> list[tuple[str, Endpoint]]:
+    return sorted(endpoints, key=lambda each: each[1].container_id)
 
 
 def _ipam(found: Network) -> list[Json] | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engine.containers.attach import Attachment, AttachOptions
     from engine.containers.changes import Change
     from engine.containers.commit import CommitRequest
+    from engine.containers.config import EndpointRequest, HostConfig
     from engine.containers.config import HostConfig
     from engine.containers.create import Created, CreateRequest
     from engine.containers.execs import ExecConfig, ExecSession
@@ -108,6 +109,18 @@ class Containers:
         from engine.containers.prune import prune
 
         return prune(self._engine, filters)
+
+    def connect(self, network: str, name: str, wants: EndpointRequest) -> None:
+        """Put a container into a network; see engine.containers.networks."""
+        from engine.containers.networks import connect
+
+        connect(self._engine, network, name, wants)
+
+    def disconnect(self, network: str, name: str) -> None:
+        """Take a container out of a network; see engine.containers.networks."""
+        from engine.containers.networks import disconnect
+
+        disconnect(self._engine, network, name)
 
     def rename(self, name: str, new_name: str) -> None:
         """Give a container another name."""

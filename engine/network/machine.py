@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.network import generation, nftables, ruleset
+from engine.network import generation, ipam, nftables, ruleset
 from engine.network import netlink as nl
 from engine.network.record import BRIDGE, LOCK, Endpoint, Network
 from engine.network.ruleset import Bridge, PublishedPort
@@ -35,7 +35,7 @@ def ensure_bridge(networks: Networks, network: Network) -> int:
     with nl.Netlink() as host:
         index = nl.index_of(name)
         if index is None:
-            host.run(nl.add_bridge(name, network.mtu if network.user_defined else 0))
+            host.run(nl.add_bridge(name, ipam.mac_address(subnet.gateway), network.mtu if network.user_defined else 0))
             index = socket.if_nametoindex(name)
             _adopt(networks, network, index, host)
         host.run(nl.add_address(index, subnet.gateway, subnet.prefix_length), nl.set_up(index))

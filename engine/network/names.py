@@ -80,7 +80,7 @@ def hosts_text(
     Raises BadExtraHost and NoHostGateway.
     """
     lines = [*IPV4_HOSTS, *IPV6_HOSTS, *_extra_lines(extra_hosts, host_gateways)]
-    names = _own_names(hostname, domainname)
+    names = own_names(hostname, domainname)
     lines += [(address, names) for address in addresses]
     return "".join(f"{address}\t{name}\n" for address, name in lines if ipv6 or not is_ipv6(address))
 
@@ -255,8 +255,8 @@ def _extra_lines(extra_hosts: Iterable[str], host_gateways: Sequence[str]) -> It
             yield address, name
 
 
-def _own_names(hostname: str, domainname: str) -> str:
-    """Return the full name, followed by its first part if it has several."""
+def own_names(hostname: str, domainname: str) -> str:
+    """Return a container's full name, followed by its first part if it has several."""
     full = f"{hostname}.{domainname}" if domainname else hostname
     first, dot, _ = full.partition(".")
     return f"{full} {first}" if dot else full

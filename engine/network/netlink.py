@@ -70,10 +70,15 @@ def _number(kind: int, value: int) -> bytes:
     return attribute(kind, struct.pack("=I", value))
 
 
-def add_bridge(name: str, mtu: int = 0) -> Request:
-    """Make a bridge that is up; one that is there stays."""
+def add_bridge(name: str, mac: bytes, mtu: int = 0) -> Request:
+    """Make a bridge that is up; one that is there stays.
+
+    Without an address of its own it would take that of one of its ports, another one as they come and go, and
+    containers would go on sending to the former.
+    """
     info = attribute(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, b"bridge\0"))
-    body = _LINK.pack(0, 0, 0, IFF_UP, IFF_UP) + name_attribute(name) + (_number(IFLA_MTU, mtu) if mtu else b"") + info
+    body = _LINK.pack(0, 0, 0, IFF_UP, IFF_UP) + name_attribute(name) + attribute(IFLA_ADDRESS, mac)
+    body += (_number(IFLA_MTU, mtu) if mtu else b"") + info
     return Request(f"make the bridge {name}", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body, (errno.EEXIST,))
 
 

@@ -731,7 +731,6 @@ def connecting(s: Session) -> None:
         s.call("POST", f"/networks/{network}/disconnect", {"Container": "conf-b"})
     s.call("POST", "/containers/conf-b/start")
     s.call("GET", "/containers/conf-b/json")
-    s.call("GET", "/networks/conf-lan")
 
     def see() -> None:
         for container, command in (

@@ -194,3 +194,12 @@ def test_what_listens_on_a_containers_loopback_stays_its_own(engine: Engine, box
     server.settimeout(CLOSED_AFTER)
     with pytest.raises(TimeoutError):
         server.recv(64)
+
+
+def test_a_gateway_keeps_its_hardware_address(engine: Engine, box: MakeBox) -> None:
+    network = engine.networks.create(NewNetwork("one"))
+    path = Path("/sys/class/net", network.definition.bridge, "address")
+    before = path.read_text()
+    for _ in range(4):
+        join(box(), "one")
+        assert path.read_text() == before

@@ -1,0 +1,237 @@
+"""Connecting a container to a network and disconnecting it, whether it runs or not."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine import locks
+from engine.containers import folders, rows
+from engine.containers.config import EndpointRequest
+from engine.containers.record import ConnectedEndpoint, Container
+from engine.containers.settle import settled
+from engine.errors import EngineError, Forbidden, InvalidParameter
+from engine.network.record import CONTAINER_PREFIX, HOST, NONE, Network
+from engine.state.codec import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine import Engine
+    from engine.network import Endpoint
+
+
+class AlreadyConnected(Forbidden):
+    """The container is in the network; in dockerd's words."""
+
+    def __init__(self, name: str, network: str) -> None:
+        super().__init__(f"endpoint with name {name} already exists in network {network}")
+        self.name = name
+        self.network = network
+
+
+class NotConnected(EngineError):
+    """The container is not in the network; for dockerd its own failure, and with other words for a stopped one."""
+
+    def __init__(self, container_id: str, network: str, *, alive: bool) -> None:
+        super().__init__(f"container {container_id} is not connected to {'' if alive else 'the '}network {network}")
+        self.container_id = container_id
+        self.network = network
+
+
+class CannotConnect(InvalidParameter):
+    """A network that the container can never be in beside the others; in dockerd's words."""
+
+
+def connect(engine: Engine, network_name: str, name: str, wants: EndpointRequest) -> None:
+    """Put a container into a network, at once when it runs, else at its next start.
+
+    Raises NoSuchNetwork, NoSuchContainer, AlreadyConnected, CannotConnect, InvalidEndpoint, InvalidMacAddress and what
+    a start raises for its networks.
+    """
+    container_id = rows.find_id(engine.database, name)
+    with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
+        container = settled(engine, container_id)
+        network = engine.networks.resolve(network_name)
+        _check(container, network, wants)
+        if not container.state.alive:
+            names = _names(container, network, wants)
+            asked = {**_asked(container), network.name: wants}
+            _remember(engine, container, asked, {network.name: ConnectedEndpoint(dns_names=names or None)})
+            return
+        if network.name in container.network.endpoints:
+            raise AlreadyConnected(container.name, network.name)
+        _join(engine, container, network, wants)
+
+
+def disconnect(engine: Engine, network_name: str, name: str) -> None:
+    """Take a container out of a network.
+
+    Raises NoSuchNetwork, NoSuchContainer, NotConnected, NetlinkFailed, FirewallFailed, FirewallMissing and OSError.
+    """
+    network = engine.networks.resolve(network_name)
+    container_id = rows.find_id(engine.database, name)
+    with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
+        container = settled(engine, container_id)
+        asked = _asked(container)
+        if network.name not in asked or container.host.network_mode == HOST:
+            raise NotConnected(container_id, network.name, alive=container.state.alive)
+        del asked[network.name]
+        if container.state.alive:
+            _leave(engine, container, network, asked)
+        else:
+            _remember(engine, container, asked)
+
+
+def _check(container: Container, network: Network, wants: EndpointRequest) -> None:
+    from engine.network.endpoint_settings import InvalidEndpoint, check
+
+    mode = container.host.network_mode
+    if mode == HOST or mode.startswith(CONTAINER_PREFIX):
+        raise CannotConnect(
+            "container sharing network namespace with another container or host cannot be connected to any other "
+            "network"
+        )
+    if network.name == HOST:
+        raise CannotConnect("cannot connect container to host network - container must be created in host network mode")
+    others = {name for name in _asked(container) if name != network.name}
+    if others and NONE in {network.name, *others}:
+        raise CannotConnect(
+            "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+        )
+    try:
+        check(network, wants)
+    except InvalidEndpoint as error:
+        listed = "\n".join(f"* {cause}" for cause in error.causes) if len(error.causes) > 1 else error.causes[0]
+        raise CannotConnect(f"invalid endpoint settings:\n{listed}") from error
+
+
+def _asked(container: Container) -> dict[str, EndpointRequest]:
+    """Return what is asked for of each network that the container is, or at its start will be, in."""
+    from engine.containers.listing import network_names
+
+    return {name: container.definition.endpoints.get(name, EndpointRequest()) for name in network_names(container)}
+
+
+def _names(container: Container, network: Network, wants: EndpointRequest) -> list[str]:
+    from engine.network.endpoint_settings import dns_names
+
+    short, hostname = container.id[:12], container.config.hostname
+    return dns_names(network, wants, [container.name, short, hostname if hostname != short else ""])
+
+
+def _remember(
+    engine: Engine,
+    container: Container,
+    asked: dict[str, EndpointRequest],
+    new: Mapping[str, ConnectedEndpoint] | None = None,
+) -> None:
+    kept = {name: end for name, end in container.network.endpoints.items() if name in asked} | dict(new or {})
+    with engine.database.transaction() as tx:
+        rows.change(
+            tx,
+            container.id,
+            definition=encode(dataclasses.replace(container.definition, endpoints=asked)),
+            network=encode(dataclasses.replace(container.network, endpoints=kept)),
+        )
+
+
+def _join(engine: Engine, container: Container, network: Network, wants: EndpointRequest) -> None:
+    from engine.containers.bundle import network_request
+    from engine.network import join
+    from engine.network.connect import connected
+
+    networks = engine.networks
+    asked = {**_asked(container), network.name: wants}
+    priorities = {name: each.gw_priority for name, each in asked.items()}
+    for other, endpoint in join.places(networks, container.id):
+        if other.id == network.id:  # left by a process that was killed
+            _undo(engine, endpoint, priorities)
+    with engine.database.transaction() as tx:
+        request = network_request(engine, container)
+        endpoint = join.claim(networks, tx, network, container.id, request, wants)
+    try:
+        join.apply(networks, network, endpoint, priorities)
+        if endpoint.ip_address:
+            _add_host(engine, container, endpoint)
+        if endpoint.names:
+            _use_name_server(engine, container)
+    except BaseException:
+        _undo(engine, endpoint, priorities)
+        raise
+    ends = {**container.network.endpoints, network.name: connected(endpoint)}
+    with engine.database.transaction() as tx:
+        rows.change(
+            tx,
+            container.id,
+            definition=encode(dataclasses.replace(container.definition, endpoints=asked)),
+            network=encode(dataclasses.replace(container.network, endpoints=ends)),
+        )
+        tx.event("network", "connect", network.id, _attributes(container, network))
+
+
+def _undo(engine: Engine, endpoint: Endpoint, priorities: dict[str, int]) -> None:
+    from engine.network import join
+
+    with engine.database.transaction() as tx:
+        join.take_out(engine.networks, tx, endpoint)
+    join.undo(engine.networks, endpoint, priorities)
+
+
+def _leave(engine: Engine, container: Container, network: Network, asked: dict[str, EndpointRequest]) -> None:
+    from engine.network import join
+
+    found = next((end for other, end in join.places(engine.networks, container.id) if other.id == network.id), None)
+    ends = {name: end for name, end in container.network.endpoints.items() if name != network.name}
+    with engine.database.transaction() as tx:
+        if found is not None:
+            join.take_out(engine.networks, tx, found)
+        rows.change(
+            tx,
+            container.id,
+            definition=encode(dataclasses.replace(container.definition, endpoints=asked)),
+            network=encode(dataclasses.replace(container.network, endpoints=ends)),
+        )
+        tx.event("network", "disconnect", network.id, _attributes(container, network))
+    if found is not None:
+        join.undo(engine.networks, found, {name: each.gw_priority for name, each in asked.items()})
+        _remove_host(engine, container, found)
+
+
+def _attributes(container: Container, network: Network) -> dict[str, str]:
+    return {"container": container.id, "name": network.name, "type": network.driver}
+
+
+def _add_host(engine: Engine, container: Container, endpoint: Endpoint) -> None:
+    from engine.network.names import own_names
+
+    own = own_names(container.config.hostname, container.config.domainname)
+    with _hosts(engine, container).open("a", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(f"{endpoint.ip_address}\t{own}\n")
+
+
+def _remove_host(engine: Engine, container: Container, endpoint: Endpoint) -> None:
+    """Take the lines of an address out of the container's /etc/hosts, in place, since it is mounted there."""
+    path = _hosts(engine, container)
+    lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines(keepends=True)
+    _overwrite(path, "".join(line for line in lines if not line.startswith(f"{endpoint.ip_address}\t")))
+
+
+def _use_name_server(engine: Engine, container: Container) -> None:
+    from engine.containers.bundle import network_request
+    from engine.network.container_files import internal_resolv_conf
+
+    text = internal_resolv_conf(network_request(engine, container))
+    _overwrite(folders.persistent(engine.settings, container.id) / "resolv.conf", text)
+
+
+def _hosts(engine: Engine, container: Container) -> Path:
+    return folders.persistent(engine.settings, container.id) / "hosts"
+
+
+def _overwrite(path: Path, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
