@@ -6,8 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 
 from engine.errors import InvalidFilter
+from engine.times import duration, nanoseconds_of, now
 
 TRUE, FALSE = frozenset(("1", "true")), frozenset(("0", "false"))
+
+
+class BadTime(InvalidFilter):
+    """A time that is neither a date nor a duration."""
+
+    def __init__(self, value: str) -> None:
+        super().__init__("until", value, f'failed to parse value as time or duration: "{value}"')
 
 
 def has_labels(labels: Mapping[str, str], wanted: Sequence[str]) -> bool:
@@ -32,6 +40,24 @@ def truth(name: str, values: Sequence[str]) -> bool:
     if is_true == is_false:
         raise InvalidFilter(name, f"[{' '.join(values)}]")
     return is_true
+
+
+def until(value: str) -> int:
+    """Return the time, in nanoseconds since 1970, that a filter until names: a date, seconds or how long ago.
+
+    Raises BadTime.
+    """
+    found = nanoseconds_of(value)
+    if found is not None:
+        return found
+    try:
+        return int(float(value) * 1_000_000_000)
+    except ValueError:
+        pass
+    try:
+        return now() - duration(value)
+    except ValueError:
+        raise BadTime(value) from None
 
 
 def _is_found(pattern: str, text: str) -> bool:

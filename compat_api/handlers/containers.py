@@ -77,7 +77,7 @@ async def rename(request: Request) -> Answer:
 
 async def prune(request: Request) -> Answer:
     """Remove the containers that do not run."""
-    from engine.images.listing import BadTime
+    from engine.filters import BadTime
 
     with answering(400, BadTime):
         pruned = await request.call(request.engine.containers.prune, request.query.filters())

@@ -75,7 +75,7 @@ async def disconnect(request: Request) -> Answer:
 
 async def prune(request: Request) -> Answer:
     """Remove the networks that no container is in."""
-    from engine.images.listing import BadTime
+    from engine.filters import BadTime
 
     with answering(400, BadTime):
         removed = await request.call(request.engine.networks.prune, request.query.filters())

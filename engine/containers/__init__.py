@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from engine.containers.changes import Change
     from engine.containers.commit import CommitRequest
     from engine.containers.config import EndpointRequest, HostConfig
-    from engine.containers.config import HostConfig
     from engine.containers.create import Created, CreateRequest
     from engine.containers.execs import ExecConfig, ExecSession
     from engine.containers.listing import ListQuery

@@ -62,7 +62,7 @@ def _is_meant(container: Container, filters: dict[str, list[str]], before: int |
 
 
 def _until(values: list[str] | None) -> int | None:
-    from engine.images.listing import until
+    from engine.filters import until
 
     if not values:
         return None

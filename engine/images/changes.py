@@ -13,12 +13,11 @@ import re
 import signal
 from collections.abc import Callable
 
+from engine import times
 from engine.containers.config import ContainerConfig, Healthcheck
 from engine.errors import InvalidChange
 
 _SHELL = ["/bin/sh", "-c"]
-_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
-_DURATION = re.compile(r"([0-9]*\.?[0-9]+)(ns|us|µs|ms|s|m|h)")
 _MIN_DURATION = 10**6  # of a health check, a millisecond
 _PORT = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:/(.*))?")
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*|[0-9])(?:(:?[-+])([^}]*))?\}|([A-Za-z_][A-Za-z0-9_]*|[0-9]))")
@@ -45,12 +44,10 @@ def apply(config: ContainerConfig, changes: list[str]) -> ContainerConfig:
 
 def duration(text: str) -> int:
     """Return the nanoseconds of a duration such as 1m30s. Raises InvalidChange."""
-    found = list(_DURATION.finditer(text))
-    if text == "0":
-        return 0
-    if not text or "".join(part[0] for part in found) != text:
-        raise InvalidChange(f"time: invalid duration {json.dumps(text)}")
-    return sum(int(float(part[1]) * _UNITS[part[2]]) for part in found)
+    try:
+        return times.duration(text)
+    except ValueError as error:
+        raise InvalidChange(str(error)) from None
 
 
 def _lines(changes: list[str]) -> list[str]:

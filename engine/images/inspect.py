@@ -10,7 +10,7 @@ from engine.images.configuration import container_config, diff_ids
 from engine.images.platform import Platform, check
 from engine.images.record import HistoryEntry, Image, ImageDetails
 from engine.images.resolve import resolve, tags_and_digests, to_image
-from engine.images.times import seconds_of
+from engine.times import seconds_of
 
 if TYPE_CHECKING:
     from engine import Engine

@@ -8,12 +8,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.errors import InvalidChange, InvalidFilter, NoSuchLayer
+from engine.errors import InvalidFilter, NoSuchLayer
+from engine.filters import has_labels, until
 from engine.images import reference
-from engine.images.changes import duration
 from engine.images.record import Image, ImageSummary
 from engine.images.resolve import find, tags_and_digests, to_image
-from engine.images.times import nanoseconds_of, now, seconds_of
+from engine.times import nanoseconds_of, seconds_of
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -39,13 +39,6 @@ class BadPattern(InvalidFilter):
         super().__init__("reference", pattern, "syntax error in pattern")
 
 
-class BadTime(InvalidFilter):
-    """A time that is neither a date nor a duration."""
-
-    def __init__(self, value: str) -> None:
-        super().__init__("until", value, f'failed to parse value as time or duration: "{value}"')
-
-
 def list_images(engine: Engine, query: ImageQuery) -> list[ImageSummary]:
     """Return the images that a query names, newest first. Raises InvalidFilter, NoSuchImage (before, since)."""
     for name in query.filters:
@@ -65,7 +58,7 @@ def list_images(engine: Engine, query: ImageQuery) -> list[ImageSummary]:
             continue
         if (before and _created(image) >= min(before)) or (since and _created(image) <= max(since)):
             continue
-        if not _has_labels(image, query.filters.get("label", [])):
+        if not has_labels(image.config.labels or {}, query.filters.get("label", [])):
             continue
         names = [name for name in image.names if not patterns or _matches(name, patterns)]
         tags, digests = tags_and_digests(names)
@@ -136,39 +129,12 @@ def _matches(name: str, patterns: list[re.Pattern[str]]) -> bool:
     return any(pattern.fullmatch(target) for pattern in patterns for target in targets)
 
 
-def _has_labels(image: Image, wanted: list[str]) -> bool:
-    labels = image.config.labels or {}
-    for each in wanted:
-        key, equals, value = each.partition("=")
-        if key not in labels or (equals and labels[key] != value):
-            return False
-    return True
-
-
 def _dangling(values: list[str] | None) -> bool | None:
     if not values:
         return None
     if len(values) > 1 or values[0].lower() not in _BOOLEANS:
         raise InvalidFilter("dangling", f"[{' '.join(sorted(values))}]")
     return _BOOLEANS[values[0].lower()]
-
-
-def until(value: str) -> int:
-    """Return the time, in nanoseconds since 1970, that a filter until names: a date, seconds or how long ago.
-
-    Raises BadTime.
-    """
-    found = nanoseconds_of(value)
-    if found is not None:
-        return found
-    try:
-        return int(float(value) * 1_000_000_000)
-    except ValueError:
-        pass
-    try:
-        return now() - duration(value)
-    except InvalidChange:
-        raise BadTime(value) from None
 
 
 def _created(image: Image) -> int:

@@ -18,7 +18,7 @@ from engine.images.record import Image
 from engine.images.reference import Reference
 from engine.images.resolve import find, to_image
 from engine.images.tag import event
-from engine.images.times import seconds_of
+from engine.times import seconds_of
 
 if TYPE_CHECKING:
     from engine import Engine

@@ -89,7 +89,7 @@ def _is_meant(network: Network, filters: dict[str, list[str]], before: int | Non
 def _until(values: list[str] | None) -> int | None:
     if not values:
         return None
-    from engine.images.listing import until
+    from engine.filters import until
 
     if len(values) > 1:
         raise InvalidFilter("until", f"[{' '.join(values)}]")

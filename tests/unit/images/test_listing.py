@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.images.listing import BadPattern, path_matches
-from engine.images.times import nanoseconds_of, seconds_of
+from engine.times import nanoseconds_of, seconds_of
 
 
 @pytest.mark.parametrize(

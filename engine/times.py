@@ -1,14 +1,18 @@
-"""Times in image configurations and filters, as numbers. Pure."""
+"""Times and durations as clients and images write them, as numbers. Pure, but for now()."""
 
 from __future__ import annotations
 
 import calendar
+import json
 import re
 import time
 
 _TEXT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9})\d*)?)?)?\s*(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE
 )
+
+_DURATION = re.compile(r"([0-9]*\.?[0-9]+)(ns|us|µs|ms|s|m|h)")
+_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
 
 def nanoseconds_of(text: str) -> int | None:
@@ -37,3 +41,13 @@ def seconds_of(text: str) -> int:
 def now() -> int:
     """Return the present time in nanoseconds since 1970."""
     return time.time_ns()
+
+
+def duration(text: str) -> int:
+    """Return the nanoseconds of a duration such as 1m30s. Raises ValueError in Go's words."""
+    found = list(_DURATION.finditer(text))
+    if text == "0":
+        return 0
+    if not text or "".join(part[0] for part in found) != text:
+        raise ValueError(f"time: invalid duration {json.dumps(text)}")
+    return sum(int(float(part[1]) * _UNITS[part[2]]) for part in found)
