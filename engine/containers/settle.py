@@ -112,7 +112,7 @@ def finish(engine: Engine, container: Container, code: int) -> Container:
         engine.volumes.unmount_events(tx, container.id, container.definition.mounts)
         duration = max(0, finished - container.state.started) // 1_000_000_000
         rows.event(tx, container, "die", execDuration=str(duration), exitCode=str(code))
-        _end_exec_sessions(tx, container)
+        _end_exec_sessions(engine, tx, container)
         if remove:
             forget(engine, tx, container, volumes=True)
         else:
@@ -208,13 +208,20 @@ def clear_run_folder(engine: Engine, container: Container) -> None:
     run_folder = folders.run(engine.settings, container.id)
     for name in ("exit", "oom", "pidfile", "conmon.pid", "attach", "ctl", "winsz", "config.json"):
         (run_folder / name).unlink(missing_ok=True)
-    shutil.rmtree(run_folder / "exec", ignore_errors=True)
+    sessions = run_folder / "exec"
+    for session in sessions.iterdir() if sessions.is_dir() else ():
+        if not monitor.alive(session):  # it is still to write its exit code
+            shutil.rmtree(session, ignore_errors=True)
 
 
-def _end_exec_sessions(tx: Transaction, container: Container) -> None:
-    """Mark exec sessions that the container's end took with it."""
-    tx.execute(
-        "UPDATE exec_sessions SET status = ?, exit_code = coalesce(exit_code, ?), pid = 0 "
-        "WHERE container_id = ? AND status = 'running'",
-        (EXITED, LOST, container.id),
-    )
+def _end_exec_sessions(engine: Engine, tx: Transaction, container: Container) -> None:
+    """Mark exec sessions that the container's end took with it; one whose monitor lives tells of its end itself."""
+    running = tx.execute("SELECT id FROM exec_sessions WHERE container_id = ? AND status = 'running'", (container.id,))
+    for row in running.fetchall():
+        run_folder = folders.exec_session(engine.settings, container.id, row["id"])
+        if not monitor.alive(run_folder):
+            code = monitor.exit_code(run_folder)
+            tx.execute(
+                "UPDATE exec_sessions SET status = ?, exit_code = ?, pid = 0 WHERE id = ?",
+                (EXITED, LOST if code is None else code, row["id"]),
+            )
