@@ -21,7 +21,8 @@ def engine(tmp_path: Path) -> Engine:
     with made.database.transaction() as tx:
         insert(tx, CONTAINER)
         tx.execute(
-            "INSERT INTO exec_sessions (id, container_id, created, definition, status) VALUES (?, ?, 1, '{}', 'running')",
+            "INSERT INTO exec_sessions (id, container_id, created, definition, status) "
+            "VALUES (?, ?, 1, '{}', 'running')",
             (SESSION, CONTAINER.id),
         )
     folders.exec_session(made.settings, CONTAINER.id, SESSION).mkdir(parents=True)
