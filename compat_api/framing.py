@@ -9,7 +9,6 @@ from __future__ import annotations
 from struct import Struct
 
 STDOUT, STDERR = 1, 2
-HEADER_LENGTH = 8
 RAW_STREAM = "application/vnd.docker.raw-stream"
 MULTIPLEXED_STREAM = "application/vnd.docker.multiplexed-stream"
 

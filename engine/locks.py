@@ -11,7 +11,7 @@ are as many as objects. Order, outermost first; a process that holds one takes o
     6. the database      SQLite's write lock, held for one transaction
 
 State is read again after a lock is taken. None but a view's is held over a wait for a client, for the network,
-or for a container's process to end.
+or for a container's process to end; the network's is held until aardvark-dns has taken up a change of names.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from engine.errors import Conflict, NoSuchContainer
 from engine.storage import tarformat
 from engine.storage.merged import Merged, Node, Place
 from engine.storage.tarformat import Entry
-from engine.storage.tarwriter import END, header, padding
+from engine.storage.tarwriter import END, KINDS, header, padding
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -29,14 +29,6 @@ if TYPE_CHECKING:
 PIECE = 256 * 1024  # bytes that are read and given out at once
 REVISION = 3  # the byte of a capability that holds the revision, and the length that revision 2 has
 REVISION_2_SIZE = 20
-_KINDS = {
-    stat.S_IFREG: tarformat.REGULAR,
-    stat.S_IFDIR: tarformat.FOLDER,
-    stat.S_IFLNK: tarformat.SYMBOLIC_LINK,
-    stat.S_IFCHR: tarformat.CHARACTER_DEVICE,
-    stat.S_IFBLK: tarformat.BLOCK_DEVICE,
-    stat.S_IFIFO: tarformat.FIFO,
-}
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +104,7 @@ def archive(view: Merged) -> Iterator[bytes]:
 def _entry(view: Merged, node: Node, name: str, linked: dict[tuple[int, int], str]) -> Iterator[bytes]:
     """Give one member; raises OSError before its first piece when it has gone, and then nothing was given."""
     status = node.status
-    kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+    kind = KINDS.get(stat.S_IFMT(status.st_mode))
     if kind is None:
         return  # a socket, which archives cannot hold
     entry = Entry(

@@ -87,6 +87,7 @@ def rename(engine: Engine, name: str, new_name: str) -> None:
                 raise NameInUse(wanted, owner["id"])
             rows.change(tx, container_id, name=wanted)
             rows.event(tx, _renamed(container, wanted), "rename", oldName=f"/{container.name}")
+        engine.store.rename_container(container_id, wanted)  # a kill before this leaves the old name there alone
 
 
 def check_name(name: str) -> None:

@@ -86,11 +86,6 @@ def mac_address(address: str) -> bytes:
     return b"\x02\x42" + socket.inet_aton(address)
 
 
-def mac_text(mac: bytes) -> str:
-    """Return a MAC address in its usual form."""
-    return mac.hex(":")
-
-
 def routed_subnets(table: str) -> list[str]:
     """Return the subnets that /proc/net/route, whose text is given, has routes to, but for the default one."""
     found = []

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import EngineError, InvalidParameter, Unavailable
+from engine.runtime import cgroups
 
 KNOWN = ("crun", "runc")
 DEFAULT_ALIASES = ("", "io.containerd.runc.v2")  # names by which clients ask for whatever is the default
@@ -63,7 +64,7 @@ class Runtime:
     @property
     def global_arguments(self) -> list[str]:
         """What stands between the program and the verb."""
-        return ["--root", str(self.state_folder)]
+        return ["--root", str(self.state_folder), *cgroups.detect().runtime_arguments]
 
     def start(self, container_id: str) -> None:
         """Let a created container's process run."""

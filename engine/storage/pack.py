@@ -22,14 +22,6 @@ _READ = 256 * 1024
 _GATHERED = 256 * 1024
 _RESOLVE = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_SYMLINKS
 _FLAGS = os.O_PATH | os.O_NOFOLLOW
-_TYPES = {
-    stat.S_IFREG: tarformat.REGULAR,
-    stat.S_IFDIR: tarformat.FOLDER,
-    stat.S_IFLNK: tarformat.SYMBOLIC_LINK,
-    stat.S_IFCHR: tarformat.CHARACTER_DEVICE,
-    stat.S_IFBLK: tarformat.BLOCK_DEVICE,
-    stat.S_IFIFO: tarformat.FIFO,
-}
 
 log = logging.getLogger(__name__)
 Leave = Callable[[str, os.stat_result], bool]
@@ -115,7 +107,7 @@ class _Packing:
         return ((below + each, prefix + each) for each in names)
 
     def _member(self, fd: int, path: str, name: str, found: os.stat_result) -> Iterator[bytes]:
-        kind = _TYPES.get(stat.S_IFMT(found.st_mode))
+        kind = tarwriter.KINDS.get(stat.S_IFMT(found.st_mode))
         if kind is None:
             log.info("Archive without the socket %r", path)
             return

@@ -66,22 +66,3 @@ class Source:
         self._buffer = memoryview(data)
         for watcher in self._watchers:
             watcher(self._buffer)
-
-
-class Section:
-    """The next n bytes of a source, as a stream of their own."""
-
-    def __init__(self, source: Source, size: int) -> None:
-        self._source = source
-        self.left = size
-
-    def read(self, n: int, /) -> bytes:
-        """Return up to n bytes, b"" after the section's last one or when the source ends early."""
-        piece = self._source.up_to(min(n, self.left))
-        self.left -= len(piece)
-        return bytes(piece)
-
-    def skip(self) -> None:
-        """Read and drop what is left."""
-        while self.left and (piece := self._source.up_to(self.left)):
-            self.left -= len(piece)

@@ -101,11 +101,6 @@ def assemble(split: Path, diff: Path) -> Iterator[bytes]:
         os.close(root)
 
 
-def content_total(split: Path) -> int:
-    """Return how many bytes of file content an archive has."""
-    return sum(line.get("size", 0) for line in _lines(split) if line["type"] == 1)
-
-
 def _content(root: int, name: str, size: int, checksum: bytes) -> Iterator[bytes]:
     fd = syscalls.openat2(root, name, os.O_RDONLY | os.O_NOFOLLOW)
     try:

@@ -7,9 +7,19 @@ names, two blocks of zeros at the end. The counterpart of engine.storage.tarform
 from __future__ import annotations
 
 import os
+import stat
 
+from engine.storage import tarformat
 from engine.storage.tarformat import BLOCK, Entry
 
+KINDS = {  # an entry's kind by its file's
+    stat.S_IFREG: tarformat.REGULAR,
+    stat.S_IFDIR: tarformat.FOLDER,
+    stat.S_IFLNK: tarformat.SYMBOLIC_LINK,
+    stat.S_IFCHR: tarformat.CHARACTER_DEVICE,
+    stat.S_IFBLK: tarformat.BLOCK_DEVICE,
+    stat.S_IFIFO: tarformat.FIFO,
+}
 END = bytes(2 * BLOCK)
 _FIELDS = {"mode": (100, 8), "uid": (108, 8), "gid": (116, 8), "size": (124, 12), "mtime": (136, 12)}
 _PAX = {"uid", "gid", "size", "mtime"}
