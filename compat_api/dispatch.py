@@ -30,7 +30,7 @@ from compat_api.lean_aiohttp import BaseRequest, Response, StreamResponse
 from compat_api.problems import PageNotFound
 from compat_api.query import unescape
 from compat_api.request import Request
-from compat_api.routes import ROUTES, Route
+from compat_api.routes import Route, routes_under
 from compat_api.stream import Finished, fill_headers
 from engine.off_loop import off_loop
 
@@ -65,12 +65,32 @@ class Pattern:
 
 
 class Table:
-    """The route table, ready to be searched: whole paths by themselves, others by method and first segment."""
+    """The route table, ready to be searched: areas are loaded when a path of theirs is first asked for."""
 
-    def __init__(self, routes: tuple[Route, ...]) -> None:
+    def __init__(self, routes_under: Callable[[str], tuple[Route, ...]] = routes_under) -> None:
+        self._routes_under = routes_under
         self._exact: dict[tuple[str, str], Route] = {}
         self._patterns: dict[tuple[str, str], list[Pattern]] = {}
-        for route in routes:
+        self._known: set[str] = set()
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """Return the route of a path without version and escapes, and its variables."""
+        segment = _first_segment(path)
+        if segment not in self._known:
+            self._add(segment)
+        if route := self._exact.get((method, path)):
+            return route, {}
+        for pattern in self._patterns.get((method, segment), ()):
+            variables = pattern.match(path)
+            if variables is not None:
+                return pattern.route, variables
+        return None
+
+    def _add(self, segment: str) -> None:
+        for route in self._routes_under(segment):
+            self._known.add(segment)  # what clients make up is not kept
+            if _first_segment(route.path) != segment:
+                continue
             prefix, brace, rest = route.path.partition("{")
             if not brace:
                 self._exact.setdefault((route.method, route.path), route)
@@ -78,17 +98,11 @@ class Table:
             inner, _, suffix = rest.partition("}")
             variable, _, form = inner.partition(":")
             pattern = Pattern(prefix, suffix, variable, form == ".*", route)
-            self._patterns.setdefault((route.method, prefix.split("/", 2)[1]), []).append(pattern)
+            self._patterns.setdefault((route.method, segment), []).append(pattern)
 
-    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """Return the route of a path without version and escapes, and its variables."""
-        if route := self._exact.get((method, path)):
-            return route, {}
-        for pattern in self._patterns.get((method, path.split("/", 2)[1] if "/" in path else ""), ()):
-            variables = pattern.match(path)
-            if variables is not None:
-                return pattern.route, variables
-        return None
+
+def _first_segment(path: str) -> str:
+    return path.split("/", 2)[1] if "/" in path else ""
 
 
 @cache
@@ -101,11 +115,11 @@ def load(reference: str, package: str) -> Any:
 class Dispatcher:
     """Answers requests; one for the server's life."""
 
-    def __init__(self, engine: Engine, activity: Activity, routes: tuple[Route, ...] = ROUTES) -> None:
+    def __init__(self, engine: Engine, activity: Activity) -> None:
         self._engine = engine
         self._activity = activity
         self._reconciled: asyncio.Task[None] | None = None
-        self._table = Table(routes)
+        self._table = Table()
 
     async def handle(self, http: BaseRequest) -> StreamResponse:
         """Answer one request, whatever happens; aiohttp calls this."""

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from compat_api.dispatch import load
 from compat_api.models.go import Go
-from compat_api.routes import ROUTES, Route
+from compat_api.routes import Route, all_routes
 from engine.version import API_VERSION, MIN_API_VERSION, VERSION
 
 Json = dict[str, Any]
@@ -56,7 +56,7 @@ _PARAMETERS: dict[str, Json] = {
         }
     },
 }
-HEADING = "# Written by `make openapi`; changes belong into compat_api/routes.py and compat_api/models.\n"
+HEADING = "# Written by `make openapi`; changes belong into compat_api/routes and compat_api/models.\n"
 _INTRODUCTION = f"""\
 The part of the Docker Engine API that Skiff serves, as dockerd 28.5 does. It is served on a Unix socket, with and
 without a version in the path; versions {MIN_API_VERSION} to {API_VERSION} are understood, each in its own form."""
@@ -129,8 +129,8 @@ def _nullable(schemas: list[Json], null: bool) -> Json:
     return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
-def document(routes: tuple[Route, ...] = ROUTES) -> Json:
-    """Return the OpenAPI document of a route table."""
+def document() -> Json:
+    """Return the OpenAPI document of the route table."""
     schemas = Schemas()
     schemas.found["ErrorResponse"] = {
         "type": "object",
@@ -139,7 +139,7 @@ def document(routes: tuple[Route, ...] = ROUTES) -> Json:
         "required": ["message"],
     }
     paths: dict[str, Json] = {}
-    for route in routes:
+    for route in all_routes():
         path = route.path.replace(":.*}", "}")
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, schemas)
     return {

@@ -6,16 +6,15 @@ import pytest
 
 from compat_api.dispatch import Table, clean_path, load
 from compat_api.headers import version_of, version_problem, version_text
-from compat_api.routes import ROUTES, Route
+from compat_api.routes import AREAS, Route, all_routes, routes_under
 
-TABLE = Table(
-    (
-        Route("GET", "/images/json", "a:list", ""),
-        Route("GET", "/images/{name:.*}/json", "a:inspect", ""),
-        Route("DELETE", "/images/{name:.*}", "a:remove", ""),
-        Route("GET", "/exec/{id}/json", "a:exec", ""),
-    )
+ROWS = (
+    Route("GET", "/images/json", "a:list", ""),
+    Route("GET", "/images/{name:.*}/json", "a:inspect", ""),
+    Route("DELETE", "/images/{name:.*}", "a:remove", ""),
+    Route("GET", "/exec/{id}/json", "a:exec", ""),
 )
+TABLE = Table(lambda segment: ROWS)
 
 
 def found(method: str, path: str) -> tuple[str, dict[str, str]] | None:
@@ -45,9 +44,14 @@ def test_paths_find_their_route(method: str, path: str, expected: tuple[str, dic
     assert found(method, path) == expected
 
 
+def test_every_row_is_in_the_area_of_its_first_segment() -> None:
+    reachable = [row for segment in AREAS for row in routes_under(segment) if row.path.split("/")[1] == segment]
+    assert sorted(map(id, reachable)) == sorted(map(id, all_routes()))
+
+
 def test_every_row_can_be_loaded_and_found() -> None:
-    table = Table(ROUTES)
-    for route in ROUTES:
+    table = Table()
+    for route in all_routes():
         assert callable(load(route.handler, "handlers"))
         for model in filter(None, (route.body, route.answer.removesuffix("[]"))):
             module, _, name = model.partition(":")

@@ -1,0 +1,34 @@
+"""The routes of volumes."""
+
+from __future__ import annotations
+
+from compat_api.routes.route import Route
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "GET",
+        "/volumes",
+        "volumes:list_",
+        "List volumes",
+        answer="volumes:VolumeListAnswer",
+        query={"filters": "filters"},
+    ),
+    Route(
+        "POST",
+        "/volumes/create",
+        "volumes:create",
+        "Create a volume",
+        body="volumes:VolumeCreateBody",
+        answer="volumes:VolumeAnswer",
+        statuses={201: "the volume is there"},
+    ),
+    Route("GET", "/volumes/{name:.*}", "volumes:inspect", "Inspect a volume", answer="volumes:VolumeAnswer"),
+    Route(
+        "DELETE",
+        "/volumes/{name:.*}",
+        "volumes:remove",
+        "Remove a volume",
+        query={"force": "boolean"},
+        statuses={204: "the volume is gone"},
+    ),
+)
