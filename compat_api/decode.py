@@ -30,6 +30,33 @@ def decode_body(model: type[Model], body: bytes, content_type: str, *, required:
     return decode_value(model, _read(body))
 
 
+def decode_list(body: bytes, content_type: str, go_type: str, *, length_known: bool) -> list[Any]:
+    """Read a JSON body that is a list of texts or of objects, [] for an empty one. Raises BadRequest.
+
+    go_type: what Go's decoder calls the list: "[]string", or a type named as its items with an s.
+    """
+    if content_type or body or not length_known:
+        check_json(content_type)
+    value = _read(body) if body or not length_known else []
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise BadRequest(f"invalid JSON: json: cannot unmarshal {go_kind(value)} into Go value of type {go_type}")
+    texts = go_type == "[]string"
+    name, item_type = ("", "string") if texts else (go_type.rpartition(".")[2], go_type.removesuffix("s"))
+    for index, item in enumerate(value):
+        if item is not None and not isinstance(item, str if texts else dict):
+            into = f"{name}.{index} of type {item_type}"
+            raise BadRequest(f"invalid JSON: json: cannot unmarshal {go_kind(item)} into {into}")
+    return value
+
+
+def go_kind(value: Any) -> str:
+    """Return what Go's decoder calls a JSON value."""
+    kinds = {bool: "bool", str: "string", list: "array", dict: "object"}
+    return next((name for kind, name in kinds.items() if isinstance(value, kind)), "number")
+
+
 def _read(body: bytes) -> Any:
     try:
         return go_json.loads(body.decode(errors="replace"))

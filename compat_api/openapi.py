@@ -30,6 +30,15 @@ TAGS = {
     "images": "Image",
     "networks": "Network",
     "volumes": "Volume",
+    "swarm": "Swarm",
+    "nodes": "Node",
+    "services": "Service",
+    "tasks": "Task",
+    "secrets": "Secret",
+    "configs": "Config",
+    "plugins": "Plugin",
+    "session": "BuildKit",
+    "grpc": "BuildKit",
 }
 _SCALARS: dict[Any, Json] = {
     str: {"type": "string"},
@@ -151,7 +160,7 @@ def document() -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": f"/v{API_VERSION}"}, {"url": "/"}],
-        "tags": [{"name": name} for name in TAGS.values()],
+        "tags": [{"name": name} for name in dict.fromkeys(TAGS.values())],
         "paths": paths,
         "components": {"schemas": dict(sorted(schemas.found.items()))},
     }
@@ -159,11 +168,8 @@ def document() -> Json:
 
 def _operation(route: Route, schemas: Schemas) -> Json:
     area = route.path.split("/")[1]
-    module, _, function = route.handler.partition(":")
-    variant = "_head" if route.method == "HEAD" else "_several" if route.path == "/images/get" else ""
-    variant += "_slash" if route.path.endswith("/") else ""
     found: Json = {
-        "operationId": f"{module}_{function.rstrip('_')}{variant}",
+        "operationId": _operation_id(route),
         "summary": route.summary,
         "tags": [TAGS.get(area, TAGS[""])],
     }
@@ -179,16 +185,29 @@ def _operation(route: Route, schemas: Schemas) -> Json:
         found["parameters"] = parameters
     if body := _body(route, schemas):
         found["requestBody"] = {"content": body}
+    error = {"application/json": {"schema": {"$ref": f"{REFERENCE}ErrorResponse"}}}
     responses: Json = {}
     for status, meaning in route.statuses.items():
         answer: Json = {"description": meaning}
         if content := _content(route, status, schemas):
             answer["content"] = content
         responses[str(status)] = answer
-    error = {"application/json": {"schema": {"$ref": f"{REFERENCE}ErrorResponse"}}}
+    responses = {status: answer for status, answer in responses.items() if int(status) < 400} | {
+        status: {**answer, "content": error} for status, answer in responses.items() if int(status) >= 400
+    }
     responses["default"] = {"description": "an error", "content": error}
     found["responses"] = responses
     return found
+
+
+def _operation_id(route: Route) -> str:
+    """Return the handler's name, and where several routes share one, what tells them apart."""
+    module, _, function = route.handler.partition(":")
+    name = f"{module}_{function.rstrip('_')}"
+    if [each.handler for each in all_routes()].count(route.handler) == 1:
+        return name
+    words = [part.strip("{}").partition(":")[0] for part in route.path.strip("/").split("/")]
+    return "_".join([name, route.method.lower(), *words, *(["slash"] if route.path.endswith("/") else [])])
 
 
 def _body(route: Route, schemas: Schemas) -> Json:

@@ -53,6 +53,15 @@ def truth(text: str) -> bool:
     return text.strip().lower() not in _FALSE
 
 
+def go_bool(text: str) -> bool:
+    """Parse a truth value as Go's strconv does; raises BadRequest in its words."""
+    if text in ("1", "t", "T", "TRUE", "true", "True"):
+        return True
+    if text in ("0", "f", "F", "FALSE", "false", "False"):
+        return False
+    raise BadRequest(f"strconv.ParseBool: parsing {go_quote(text)}: invalid syntax")
+
+
 def go_integer(text: str, *, bits: int = 64, function: str = "ParseInt") -> int:
     """Parse a decimal number as Go's strconv does; raises BadRequest in its words."""
     digits = text[1:] if text[:1] in ("+", "-") else text

@@ -27,6 +27,15 @@ AREAS = {
     "images": "images",
     "networks": "networks",
     "volumes": "volumes",
+    "swarm": "swarm",
+    "nodes": "swarm",
+    "services": "swarm",
+    "tasks": "swarm",
+    "secrets": "swarm",
+    "configs": "swarm",
+    "plugins": "plugins",
+    "session": "buildkit",
+    "grpc": "buildkit",
 }
 
 

@@ -24,6 +24,14 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("GET", "/volumes/{name:.*}", "volumes:inspect", "Inspect a volume", answer="volumes:VolumeAnswer"),
     Route(
+        "PUT",
+        "/volumes/{name:.*}",
+        "swarm:update_volume",
+        "Change a cluster volume",
+        query={"version": "integer"},
+        statuses={503: "this node is in no swarm"},
+    ),
+    Route(
         "DELETE",
         "/volumes/{name:.*}",
         "volumes:remove",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compat_api import go_json
-from compat_api.decode import decode_body, parse_media_type
+from compat_api.decode import decode_body, decode_list, parse_media_type
 from compat_api.models.containers import CreateBody
 from compat_api.models.volumes import VolumeCreateBody
 from compat_api.problems import BadRequest
@@ -182,3 +182,25 @@ def test_what_we_write_reads_back(value: object) -> None:
 def test_depth_is_no_crash() -> None:
     with pytest.raises((go_json.SyntaxProblem, go_json.TrailingContent)):
         go_json.loads("[" * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("body", "go_type", "words"),
+    [
+        (b"{}", "[]string", "json: cannot unmarshal object into Go value of type []string"),
+        (b"1", "types.Things", "json: cannot unmarshal number into Go value of type types.Things"),
+        (b"true", "types.Things", "json: cannot unmarshal bool into Go value of type types.Things"),
+        (b"[1]", "[]string", "json: cannot unmarshal number into .0 of type string"),
+        (b'[{}, "a"]', "types.Things", "json: cannot unmarshal string into Things.1 of type types.Thing"),
+    ],
+)
+def test_a_list_is_refused_in_the_words_of_go(body: bytes, go_type: str, words: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        decode_list(body, "application/json", go_type, length_known=True)
+    assert caught.value.message == f"invalid JSON: {words}"
+
+
+def test_a_list_may_be_empty_null_or_missing() -> None:
+    for body, kind in ((b"", ""), (b"null", "application/json"), (b"[]", "application/json")):
+        assert decode_list(body, kind, "[]string", length_known=True) == []
+    assert decode_list(b'["a", null]', "application/json", "[]string", length_known=True) == ["a", None]
