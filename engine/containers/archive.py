@@ -102,7 +102,7 @@ def extract_to(
     keep_kinds: no folder gives way to a file nor a file to a folder. own_user: everything belongs to the container's
     user. Raises NoSuchContainer, NoSuchPath, PathUnusable, NotExtractable, BadArchive, UnpackFailed.
     """
-    from engine.images.compression import unpacked
+    from engine.storage.compression import unpacked
     from engine.storage.source import Source
     from engine.storage.unpack import unpack
 

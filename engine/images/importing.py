@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from engine.containers.config import ContainerConfig
 from engine.errors import InvalidParameter
 from engine.images import changes as instructions
-from engine.images.compression import unpacked
 from engine.images.configuration import config_document, encode
 from engine.images.manifest import manifest_for
 from engine.images.reference import parse_target
 from engine.images.resolve import to_image
 from engine.images.tag import check_name, event
-from engine.storage.source import Readable, Source
+from engine.storage.source import Readable
 from engine.storage.times import text_of
 from engine.version import DOCKER_VERSION
 
@@ -64,7 +63,7 @@ def import_image(
     config = instructions.apply(ContainerConfig(), changes)
     created = text_of(time.time_ns())
     with engine.store.staging() as stage:
-        staged = engine.store.extract_layer(unpacked(Source(stream)), stage / "layer")
+        staged = engine.store.extract_layer(stream, stage / "layer")
         layer = engine.store.record_layers(stage, None, [staged])
         document = encode(import_document(config, staged.diff_id, created, message, system, architecture, variant))
         manifest = manifest_for(document, [(staged.diff_id, staged.archive_size)])

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import BadArchive
 from engine.images import configuration
 from engine.images.archive import Item, clean, items
-from engine.images.compression import magic_of, unpacked
 from engine.images.importing import own_platform
 from engine.images.manifest import manifest_for
 from engine.images.platform import Platform, is_exactly, of_document
 from engine.images.resolve import to_image
 from engine.images.tag import check_name, event
 from engine.storage import tarformat
+from engine.storage.compression import magic_of, unpacked
 from engine.storage.layers import Layer, StagedLayer
 from engine.storage.source import Readable, Source
 
@@ -174,7 +174,7 @@ class _Archive:
         if known is not None and self._store.has_archive(known):
             self._layers[path] = known
         elif looks_like_layer(content.peek(tarformat.BLOCK)):
-            self._layers[path] = self._extract(unpacked(content))
+            self._layers[path] = self._extract(content)
         elif size <= _MAX_DOCUMENT:
             self._documents[path] = bytes(content.exactly(size))
 

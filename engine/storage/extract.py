@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import posixpath
 import stat
@@ -38,10 +37,8 @@ _KEPT_FOLDERS = 32
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What an archive turned out to be."""
+    """What came out of an archive."""
 
-    diff_id: str  # sha256:... of the archive
-    archive_size: int
     content_size: int  # as dockerd counts a layer's size
     uids: list[int]
     gids: list[int]
@@ -52,16 +49,8 @@ def extract(stream: Readable, folder: Path, split: IO[bytes]) -> Extracted:
 
     Raises BadArchive for what is no whole tar archive, OSError for what the file system refuses.
     """
-    sha256 = hashlib.sha256()
-    size = 0
-
-    def watch(data: memoryview) -> None:
-        nonlocal size
-        sha256.update(data)
-        size += len(data)
-
     log = TarSplitWriter(split)
-    reader = TarReader(Source(stream, watch), log.raw)
+    reader = TarReader(Source(stream), log.raw)
     with Tree(folder) as tree:
         try:
             for entry in reader:
@@ -70,8 +59,7 @@ def extract(stream: Readable, folder: Path, split: IO[bytes]) -> Extracted:
             raise BadArchive(tarformat.INVALID) from None
         tree.finish()
     log.close()
-    uids, gids = sorted(tree.uids), sorted(tree.gids)
-    return Extracted("sha256:" + sha256.hexdigest(), size, tree.content_size, uids, gids)
+    return Extracted(tree.content_size, sorted(tree.uids), sorted(tree.gids))
 
 
 def _take(tree: Tree, entry: Entry, reader: TarReader, log: TarSplitWriter) -> None:

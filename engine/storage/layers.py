@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine import syscalls
 from engine.errors import NoSuchLayer
@@ -25,6 +26,9 @@ from engine.storage.overlay import ROOT_MODE, Overlay
 from engine.storage.records import Draft, Record, RecordFiles, Snapshot
 from engine.storage.source import Readable
 from engine.storage.times import now_text
+
+if TYPE_CHECKING:
+    from engine.storage.incoming import Expected
 
 INCOMPLETE = "incomplete"
 CONTENT_SIZE = "skiff.content-size"
@@ -41,7 +45,9 @@ class Layer:
     diff_id: str
     archive_size: int
     content_size: int | None  # as dockerd counts it; None: another engine made it and nobody counted yet
-    compressed_digest: str
+    compressed_digest: str  # of the stream that it came as
+    compressed_size: int
+    packing: int  # of that stream, in containers/storage's numbers, 0 for none
     created: str
 
     @property
@@ -61,6 +67,9 @@ class StagedLayer:
     content_size: int
     uids: list[int]
     gids: list[int]
+    compressed_digest: str  # of the stream that it came as
+    compressed_size: int
+    packing: int  # of that stream, in containers/storage's numbers, 0 for none
 
 
 def layer_id(parent: str | None, diff_id: str) -> str:
@@ -148,21 +157,35 @@ class Layers:
             with temporary_folder(self.staging) as stage:
                 self.drop(draft, gone, stage)
 
-    def extract(self, stream: Readable, folder: Path) -> StagedLayer:
-        """Extract a plain tar stream into a new folder, to be recorded on any parent later. Raises BadArchive, OSError.
+    def extract(self, stream: Readable, folder: Path, expected: Expected | None = None) -> StagedLayer:
+        """Extract a tar stream, packed or not, into a new folder, to be recorded on any parent later.
 
-        The folder lies in a temporary folder of the store's staging area.
+        The folder lies in a temporary folder of the store's staging area. Raises BadArchive, its kinds WrongDigest,
+        WrongSize, WrongDiffId and DecompressionBomb, NoZstd, OSError, and whatever reading the stream raises.
         """
         from engine.storage.extract import extract
+        from engine.storage.incoming import Incoming
 
         folder.mkdir(mode=0o700)
         diff, split = folder / "diff", folder / "split"
         diff.mkdir()
         diff.chmod(ROOT_MODE)
-        with open(split, "xb") as file:
+        with open(split, "xb") as file, Incoming(stream, expected, room=free_bytes(folder)) as incoming:
             os.fchmod(file.fileno(), 0o600)
-            made = extract(stream, diff, file)
-        return StagedLayer(diff, split, made.diff_id, made.archive_size, made.content_size, made.uids, made.gids)
+            made = extract(incoming, diff, file)
+            arrived = incoming.arrived()
+        return StagedLayer(
+            diff,
+            split,
+            arrived.diff_id,
+            arrived.archive_size,
+            made.content_size,
+            made.uids,
+            made.gids,
+            arrived.digest,
+            arrived.size,
+            arrived.packing,
+        )
 
     def record(self, parent: str | None, staged: StagedLayer, stage: Path | None = None) -> Layer:
         """Make an extracted layer part of the store; returns it, or the one that is the same.
@@ -173,10 +196,11 @@ class Layers:
         record: Record = {
             "id": layer_id(parent, staged.diff_id),
             "created": now_text(),
-            "compressed-diff-digest": staged.diff_id,
-            "compressed-size": staged.archive_size,
+            "compressed-diff-digest": staged.compressed_digest,
+            "compressed-size": staged.compressed_size,
             "diff-digest": staged.diff_id,
             "diff-size": staged.archive_size,
+            **({"compression": staged.packing} if staged.packing else {}),
             "flags": {CONTENT_SIZE: staged.content_size, **({STAGE: stage.name} if stage else {})},
         }
         if parent is not None:
@@ -246,6 +270,8 @@ def to_layer(record: Record) -> Layer:
         archive_size=record.get("diff-size", 0),
         content_size=None if size is None else int(size),
         compressed_digest=record.get("compressed-diff-digest", ""),
+        compressed_size=record.get("compressed-size", 0),
+        packing=record.get("compression", 0),
         created=record.get("created", ""),
     )
 
@@ -282,6 +308,12 @@ def children(layers: Snapshot) -> dict[str, list[str]]:
 def _is(record: Record, parent: str | None, diff_id: str) -> bool:
     same = record.get("diff-digest") == diff_id and (record.get("parent") or None) == parent
     return same and not is_incomplete(record)
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how much more the file system of a folder holds."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
 
 
 def put_on_disk(folder: Path) -> None:

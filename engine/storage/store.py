@@ -17,8 +17,9 @@ import os
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.errors import BadArchive, NoSuchContainer, NoSuchImage, NoSuchLayer, StoredImageInUse
+from engine.errors import NoSuchContainer, NoSuchImage, NoSuchLayer, StoredImageInUse
 from engine.storage.containers import (
     ContainerRecords,
     MountRecords,
@@ -34,6 +35,9 @@ from engine.storage.overlay import Graph
 from engine.storage.records import Draft, Record, Snapshot
 from engine.storage.source import Readable
 from engine.storage.times import now_text
+
+if TYPE_CHECKING:
+    from engine.storage.incoming import Expected
 
 
 class Store:
@@ -157,12 +161,15 @@ class Store:
         """Give a temporary folder for layers that are being extracted; it goes when the block ends."""
         return temporary_folder(self.layers.staging)
 
-    def extract_layer(self, stream: Readable, folder: Path) -> StagedLayer:
-        """Extract a plain tar stream into a new folder below a staging folder; no lock is held meanwhile.
+    def extract_layer(self, stream: Readable, folder: Path, expected: Expected | None = None) -> StagedLayer:
+        """Extract a tar stream, packed or not, into a new folder below a staging folder; no lock is held meanwhile.
 
-        Raises BadArchive, OSError.
+        The stream is unpacked, hashed and compared with what is expected of it while it comes in, in bounded memory;
+        several may be extracted at once, each in a thread of its own. The caller's thread extracts, another reads the
+        stream. Raises BadArchive, its kinds WrongDigest, WrongSize, WrongDiffId and DecompressionBomb, NoZstd,
+        OSError, and whatever reading the stream raises.
         """
-        return self.layers.extract(stream, folder)
+        return self.layers.extract(stream, folder, expected)
 
     def record_layers(self, stage: Path, parent: str | None, staged: list[StagedLayer]) -> str | None:
         """Make extracted layers part of the store, each on the one before; returns the last one's id.
@@ -176,16 +183,14 @@ class Store:
             parent = self.layers.record(parent, each, stage).id
         return parent
 
-    def add_layer(self, parent: str | None, stream: Readable, expected: str | None = None) -> Layer:
-        """Make a layer on parent from a plain tar stream, or return the one that is the same.
+    def add_layer(self, parent: str | None, stream: Readable, expected: Expected | None = None) -> Layer:
+        """Make a layer on parent from a tar stream, packed or not, or return the one that is the same.
 
-        It shows up when it is whole and on disk, never before. Raises BadArchive, also when the diff id is not
-        the expected one, NoSuchLayer (the parent), OSError; nothing is left behind then.
+        It shows up when it is whole, verified and on disk, never before. Raises what extract_layer raises, and
+        NoSuchLayer (the parent); nothing is left behind then.
         """
         with self.staging() as stage:
-            staged = self.extract_layer(stream, stage / "layer")
-            if expected is not None and staged.diff_id != expected:
-                raise BadArchive(f"invalid diffID for layer: expected {expected!r}, got {staged.diff_id!r}")
+            staged = self.extract_layer(stream, stage / "layer", expected)
             put_on_disk(stage)
             return self.layers.record(parent, staged)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-HEAVY = {"aiohttp", "aiofiles", "docker", "importlib.metadata", "pydantic", "pyroute2", "requests", "uvloop", "yaml"}
+HEAVY = {"aiohttp", "aiofiles", "docker", "fastcrc", "importlib.metadata", "isal", "pydantic", "pyroute2", "requests"}
+HEAVY |= {"uvloop", "yaml", "zstandard"}
 LOOP = {"asyncio", "concurrent.futures", "ssl"}
 TOOLS = {"ctypes", "dataclasses", "inspect", "json", "logging", "sqlite3", "subprocess", "tempfile", "typing"}
 

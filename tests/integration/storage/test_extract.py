@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import stat
@@ -86,8 +85,7 @@ def test_everything_that_a_layer_can_hold(layer: Layer) -> None:
     assert (stat.S_IMODE(inside.st_mode), inside.st_uid, inside.st_gid) == (0o1777, 3, 4)
     assert inside.st_mtime_ns == 1000 * 10**9, "a folder's time must not change with what is put into it"
     assert stat.S_IMODE((root / "made/on").stat().st_mode) == 0o755
-    assert made.diff_id == "sha256:" + hashlib.sha256(data).hexdigest()
-    assert (made.archive_size, made.uids, made.gids) == (len(data), [0, 1, 3], [0, 2, 4])
+    assert (made.uids, made.gids) == ([0, 1, 3], [0, 2, 4])
     assert made.content_size == content_size(root) == len(b"content") + len("../d/suid") + 1
     assert layer.again() == data
 
@@ -200,8 +198,7 @@ def test_sparse_files_come_out_with_their_holes_and_go_back_as_they_were(
 def test_a_layer_that_python_and_tar_make(layer: Layer) -> None:
     command = ["tar", "-C", "/etc", "--format=gnu", "-cf", "-", "."]
     data = subprocess.run(command, check=True, capture_output=True).stdout
-    made = layer.take(data)
-    assert made.diff_id == "sha256:" + hashlib.sha256(data).hexdigest()
+    layer.take(data)
     assert subprocess.run(["diff", "-r", "--no-dereference", "/etc", layer.root], check=False).returncode == 0
     assert layer.again() == data
 
@@ -225,5 +222,5 @@ def test_a_cut_archive_is_an_error_wherever_it_is_cut(layer: Layer, cut: int) ->
 
 def test_only_the_end_marks_may_be_missing(layer: Layer) -> None:
     data = archive(member("g", b"y" * 700))
-    assert layer.take(data[: 512 + 700]).archive_size == 512 + 700
+    assert layer.take(data[: 512 + 700]).content_size == 700
     assert layer.again() == data[: 512 + 700]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import io
 import json
 import multiprocessing
@@ -15,6 +17,7 @@ import pytest
 
 from engine.errors import BadArchive, NoSuchContainer, NoSuchImage, NoSuchLayer, StoredImageInUse
 from engine.images.manifest import manifest_for
+from engine.storage.incoming import Expected, WrongDiffId, WrongDigest, WrongSize
 from engine.storage.layers import Layer
 from engine.storage.store import Store
 from tests.harness.tars import archive, files, folder, member
@@ -179,9 +182,38 @@ def test_a_bad_layer_leaves_nothing(store: Store, data: bytes) -> None:
     assert os.listdir(store.graph_root / "overlay" / "tempdirs") == []
 
 
-def test_a_layer_that_is_not_the_expected_one_is_refused(store: Store) -> None:
-    with pytest.raises(BadArchive, match="invalid diffID"):
-        store.add_layer(None, io.BytesIO(files({"a": b"1"})), "sha256:" + "0" * 64)
+WRONG = "sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("expected", "error"),
+    [
+        (Expected(diff_id=WRONG), WrongDiffId),
+        (Expected(digest=WRONG), WrongDigest),
+        (Expected(size=100), WrongSize),
+        (Expected(size=100_000), WrongSize),
+    ],
+)
+def test_a_layer_that_is_not_the_expected_one_is_refused(
+    store: Store, expected: Expected, error: type[BadArchive]
+) -> None:
+    with pytest.raises(error):
+        store.add_layer(None, io.BytesIO(gzip.compress(files({"a": b"1"}))), expected)
+    assert store.all_layers() == []
+    assert os.listdir(store.graph_root / "overlay" / "tempdirs") == []
+
+
+def test_a_layer_knows_what_it_came_as(store: Store) -> None:
+    data = files({"a": b"1" * 5000})
+    packed = gzip.compress(data)
+    digests = ["sha256:" + hashlib.sha256(each).hexdigest() for each in (packed, data)]
+    layer = store.add_layer(None, io.BytesIO(packed), Expected(digests[0], len(packed), digests[1]))
+    assert (layer.compressed_digest, layer.compressed_size, layer.packing) == (digests[0], len(packed), 2)
+    assert (layer.diff_id, layer.archive_size) == (digests[1], len(data))
+    assert b"".join(store.archive(layer)) == data
+
+
+def test_a_layer_on_no_parent_is_refused(store: Store) -> None:
     with pytest.raises(NoSuchLayer):
         store.add_layer("f" * 64, io.BytesIO(files({"a": b"1"})))
 

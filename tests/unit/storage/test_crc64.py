@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.storage.crc64 import Crc64
+from engine.storage.crc64 import Crc64, Update, by_folding, quickest
 
 POLYNOMIAL = 0xD800000000000000  # ISO 3309, reflected
 
@@ -19,8 +22,8 @@ def by_definition(data: bytes) -> int:
     return crc ^ ((1 << 64) - 1)
 
 
-def of(*pieces: bytes) -> int:
-    crc = Crc64()
+def of(*pieces: bytes, take: Update = by_folding) -> int:
+    crc = Crc64(take)
     for piece in pieces:
         crc.update(piece)
     return int.from_bytes(crc.digest(), "big")
@@ -28,6 +31,13 @@ def of(*pieces: bytes) -> int:
 
 def test_the_check_value_of_the_catalogue() -> None:
     assert of(b"123456789") == 0xB90956C775A41001
+
+
+def test_it_does_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastcrc", None)
+    quickest.cache_clear()
+    assert quickest() is by_folding
+    quickest.cache_clear()
 
 
 @given(st.binary(max_size=700))

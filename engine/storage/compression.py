@@ -1,10 +1,13 @@
-"""Unpacking what clients send: plain, gzip, bzip2, xz or zstd, told apart by their first bytes.
+"""Unpacking what clients and registries send: plain, gzip, bzip2, xz or zstd, told apart by their first bytes.
 
-However well a few bytes were packed, only a piece of what they unpack to is held in memory.
+However well a few bytes were packed, only a piece of what they unpack to is held in memory. For gzip the quickest
+library at hand is taken: isal, zlib-ng, else Python's own zlib; for zstd Python's own from 3.14, else zstandard.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib
 import zlib
 from typing import Any, Protocol
 
@@ -16,7 +19,11 @@ BZIP2 = b"BZh"
 XZ = b"\xfd7zXZ\0"
 ZSTD = b"\x28\xb5\x2f\xfd"
 MAGIC = 6  # bytes that tell them apart
-_INPUT = 16 * 1024
+BOMB_RATIO = 1000  # bytes out for one in: what gzip can do at most, and what no real files come near
+BOMB_SIZE = 4 << 30  # below that, any ratio will do
+FULL_RATIO = 100  # the same for what has no room on the disk
+_INPUT = 64 * 1024
+_ZSTD_INPUT = 16 * 1024  # the package zstandard takes no limit of its output
 
 
 class NoZstd(Unavailable):
@@ -26,14 +33,28 @@ class NoZstd(Unavailable):
         super().__init__("cannot unpack zstd: it needs Python 3.14 or newer, or the Python package zstandard")
 
 
-class Unpacked:
-    """A stream that is unpacked as it is read; several members in a row are one."""
+class DecompressionBomb(BadArchive):
+    """A few bytes unpack to far more than real files do, or than there is room for."""
 
-    def __init__(self, source: Source, magic: bytes) -> None:
+    def __init__(self, packed: int, unpacked: int) -> None:
+        super().__init__(f"refusing a decompression bomb: {packed} bytes unpack to more than {unpacked}")
+
+
+class Unpacked:
+    """A stream that is unpacked as it is read; several members in a row are one.
+
+    room: bytes that there is place for, None where they are not kept.
+    """
+
+    def __init__(self, source: Source, magic: bytes, room: int | None = None) -> None:
         self._source = source
         self._magic = magic
+        self._room = room
+        self._begin = source.position
+        self._given = 0
         self._decoder = _decoder(magic)
         self._rest = b""
+        self._input = _ZSTD_INPUT if magic == ZSTD else _INPUT
         self._done = False
 
     def read(self, n: int, /) -> bytes:
@@ -41,7 +62,7 @@ class Unpacked:
         while not self._done:
             data = b""
             if self._decoder.eof or self._decoder.hungry:
-                data = self._rest or self._source.read(_INPUT)
+                data = self._rest or self._source.read(self._input)
                 self._rest = b""
                 if not data and not self._decoder.eof:
                     raise BadArchive("unexpected EOF")
@@ -59,14 +80,24 @@ class Unpacked:
             if self._decoder.eof:
                 self._rest = self._decoder.unused
             if found:
+                self._count(len(found))
                 return found
         return b""
 
+    def _count(self, more: int) -> None:
+        """Raise DecompressionBomb when the stream proves to be one."""
+        self._given += more
+        if self._given < BOMB_SIZE and (self._room is None or self._given <= self._room):
+            return
+        taken = self._source.position - self._begin
+        if self._given > taken * (BOMB_RATIO if self._given >= BOMB_SIZE else FULL_RATIO):
+            raise DecompressionBomb(taken, self._given)
 
-def unpacked(source: Source) -> Source | Unpacked:
-    """Return a stream of what a source holds, unpacked where it is packed. Raises NoZstd."""
+
+def unpacked(source: Source, room: int | None = None) -> Source | Unpacked:
+    """Return a stream of what a source holds, unpacked where it is packed; see Unpacked. Raises NoZstd."""
     magic = magic_of(source.peek(MAGIC))
-    return Unpacked(source, magic) if magic else source
+    return Unpacked(source, magic, room) if magic else source
 
 
 def magic_of(start: bytes) -> bytes:
@@ -98,11 +129,11 @@ class _Decoder(Protocol):
 
 class _Zlib:
     def __init__(self) -> None:
-        self._decoder = zlib.decompressobj(31)
+        self._decoder = gzip_library().decompressobj(31)
 
     @property
     def eof(self) -> bool:
-        return self._decoder.eof
+        return bool(self._decoder.eof)
 
     @property
     def hungry(self) -> bool:
@@ -110,10 +141,10 @@ class _Zlib:
 
     @property
     def unused(self) -> bytes:
-        return self._decoder.unused_data
+        return bytes(self._decoder.unused_data)
 
     def decode(self, data: bytes) -> bytes:
-        return self._decoder.decompress(self._decoder.unconsumed_tail or data, PIECE)
+        return bytes(self._decoder.decompress(self._decoder.unconsumed_tail or data, PIECE))
 
 
 class _Standard:
@@ -149,6 +180,17 @@ class _Zstandard(_Standard):
         return bytes(self._decoder.decompress(data))
 
 
+@functools.cache
+def gzip_library() -> Any:
+    """Return the quickest of the modules that speak gzip as zlib does."""
+    for name in ("isal.isal_zlib", "zlib_ng.zlib_ng"):
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    return zlib
+
+
 def _decoder(magic: bytes) -> _Decoder:
     if magic == GZIP:
         return _Zlib()
@@ -164,8 +206,6 @@ def _decoder(magic: bytes) -> _Decoder:
 
 
 def _zstd() -> _Decoder:
-    import importlib
-
     try:
         return _Standard(importlib.import_module("compression.zstd").ZstdDecompressor())
     except ImportError:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from engine.errors import BadArchive
-from engine.images.compression import unpacked
+from engine.storage.compression import unpacked
 from engine.storage.source import PIECE, Readable, Source
 
 DATA = bytes(range(256)) * 3000
