@@ -11,7 +11,7 @@ from compat_api.shapes.times import SECOND, human_duration, rfc3339_nano
 from engine.containers import record
 from engine.containers.config import MountPoint
 from engine.containers.listing import network_names
-from engine.containers.record import Container, State
+from engine.containers.record import Container, Probe, State
 
 Json = dict[str, Any]
 DRIVER = "overlay2"
@@ -31,7 +31,7 @@ def inspect(container: Container, folder: Path, layers: dict[str, str], sizes: t
         "Created": rfc3339_nano(container.created),
         "Path": definition.path,
         "Args": definition.args,
-        "State": state_of(state),
+        "State": state_of(state, container.probes),
         "Image": f"sha256:{container.image_id}" if container.image_id else "",
         "ResolvConfPath": str(folder / "resolv.conf") if tried else "",
         "HostnamePath": str(folder / "hostname") if tried else "",
@@ -88,10 +88,10 @@ def summary(container: Container, image: str, now: int, sizes: tuple[int, int] |
     return found
 
 
-def state_of(state: State) -> Json:
+def state_of(state: State, probes: list[Probe]) -> Json:
     """Return the State that inspect shows."""
     running = state.status in (record.RUNNING, record.PAUSED, record.RESTARTING)
-    return {
+    found: Json = {
         "Status": state.status,
         "Running": running,
         "Paused": state.status == record.PAUSED,
@@ -104,13 +104,28 @@ def state_of(state: State) -> Json:
         "StartedAt": rfc3339_nano(state.started),
         "FinishedAt": rfc3339_nano(state.finished),
     }
+    if state.health:
+        found["Health"] = {
+            "Status": state.health,
+            "FailingStreak": state.health_streak,
+            "Log": [
+                {
+                    "Start": rfc3339_nano(probe.started),
+                    "End": rfc3339_nano(probe.finished),
+                    "ExitCode": probe.exit_code,
+                    "Output": probe.output,
+                }
+                for probe in probes
+            ],
+        }
+    return found
 
 
 def status_text(state: State, now: int) -> str:
     """Return how a container stands in words: "Up 3 seconds", "Exited (0) 2 minutes ago", "Created"."""
     match state.status:
         case record.RUNNING:
-            return f"Up {human_duration(now - state.started)}"
+            return f"Up {human_duration(now - state.started)}{_health_words(state.health)}"
         case record.PAUSED:
             return f"Up {human_duration(now - state.started)} (Paused)"
         case record.RESTARTING:
@@ -124,6 +139,10 @@ def status_text(state: State, now: int) -> str:
     if not state.started:
         return "Created"
     return f"Exited ({state.exit_code}) {human_duration(now - state.finished)} ago" if state.finished else ""
+
+
+def _health_words(health: str) -> str:
+    return f" ({'health: ' if health == 'starting' else ''}{health})" if health else ""
 
 
 def command_line(path: str, arguments: list[str]) -> str:

@@ -43,15 +43,20 @@ class Containers:
         return create(self._engine, request)
 
     def get(self, name: str) -> Container:
-        """Return one container's record, with the ids of its running exec sessions."""
+        """Return one container's record, with the ids of its running exec sessions and its last probes."""
         import dataclasses
 
         from engine.containers import rows
         from engine.containers.execs import exec_ids
+        from engine.containers.health import probes
 
         database = self._engine.database
         container = rows.get(database, rows.find_id(database, name))
-        return dataclasses.replace(container, exec_ids=exec_ids(self._engine, container.id))
+        return dataclasses.replace(
+            container,
+            exec_ids=exec_ids(self._engine, container.id),
+            probes=probes(database, container.id) if container.state.health else [],
+        )
 
     def sizes(self, container: Container) -> tuple[int, int]:
         """Return the bytes that a container wrote itself and those of its whole root."""

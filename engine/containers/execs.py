@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from engine import Engine
 
+KEPT_NANOSECONDS = 600_000_000_000  # how long a session that has ended can still be asked for
+
 
 class ExecHasRun(Conflict):
     """An exec session runs once, and this one has."""
@@ -79,6 +81,7 @@ class ExecConfig:
     env: list[str] | None = None
     working_dir: str = ""
     cmd: list[str] | None = None
+    probe: bool = False  # made by the health check: run without a monitor, by engine.health_monitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,11 @@ class ExecSession:
     def running(self) -> bool:
         """Whether its process runs."""
         return self.status == RUNNING
+
+
+def command_text(words: list[str]) -> str:
+    """Return a command as the events tell it: the program, a blank, and the arguments."""
+    return f"{words[0]} {' '.join(words[1:])}"
 
 
 def exec_create(engine: Engine, name: str, config: ExecConfig) -> str:
@@ -117,7 +125,11 @@ def exec_create(engine: Engine, name: str, config: ExecConfig) -> str:
             "INSERT INTO exec_sessions (id, container_id, created, definition, status) VALUES (?, ?, ?, ?, ?)",
             (exec_id, container.id, time.time_ns(), encode(config), CREATED),
         )
-        rows.event(tx, container, f"exec_create: {' '.join(config.cmd)}", execID=exec_id)
+        tx.execute(
+            "DELETE FROM exec_sessions WHERE status = ? AND finished < ?",
+            (EXITED, time.time_ns() - KEPT_NANOSECONDS),
+        )
+        rows.event(tx, container, f"exec_create: {command_text(config.cmd)}", execID=exec_id)
     return exec_id
 
 
@@ -201,8 +213,8 @@ def settle_exec(engine: Engine, container_id: str, exec_id: str, code: int | Non
             code = LOST
     with engine.database.transaction() as tx:
         done = tx.execute(
-            "UPDATE exec_sessions SET status = ?, exit_code = ? WHERE id = ? AND status = ?",
-            (EXITED, code, exec_id, RUNNING),
+            "UPDATE exec_sessions SET status = ?, exit_code = ?, finished = ? WHERE id = ? AND status = ?",
+            (EXITED, code, time.time_ns(), exec_id, RUNNING),
         )
         row = tx.execute("SELECT * FROM containers WHERE id = ?", (container_id,)).fetchone()
         if done.rowcount and row is not None:
@@ -277,7 +289,7 @@ def _running(engine: Engine, session: ExecSession, launch: Launch) -> None:
             "UPDATE exec_sessions SET pid = ?, monitor_pid = ? WHERE id = ? AND status = ?",
             (pid, monitor.monitor_pid(run_folder), session.id, RUNNING),
         )
-        rows.event(tx, container, f"exec_start: {' '.join(session.config.cmd or [])}", execID=session.id)
+        rows.event(tx, container, f"exec_start: {command_text(session.config.cmd or [''])}", execID=session.id)
 
 
 def find_fault(engine: Engine, session: ExecSession) -> str:
@@ -331,8 +343,8 @@ def _record_failure(engine: Engine, session: ExecSession, error: EngineError) ->
     code = error.exit_code if isinstance(error, ProcessFailed) else 126
     with engine.database.transaction() as tx:
         tx.execute(
-            "UPDATE exec_sessions SET status = ?, exit_code = ? WHERE id = ? AND status = ?",
-            (EXITED, code, session.id, RUNNING),
+            "UPDATE exec_sessions SET status = ?, exit_code = ?, finished = ? WHERE id = ? AND status = ?",
+            (EXITED, code, time.time_ns(), session.id, RUNNING),
         )
 
 

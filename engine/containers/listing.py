@@ -146,7 +146,7 @@ def _tests(filters: dict[str, list[str]], resolve: ResolveImage) -> Iterator[Tes
 
 def health_status(container: Container) -> str:
     """Return what a container's health check says of it; none where there is no check."""
-    return HEALTHS[0]
+    return container.state.health or HEALTHS[0]
 
 
 def _is_mounted(container: Container, value: str) -> bool:

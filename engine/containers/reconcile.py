@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.containers import folders, rows
+from engine.containers import folders, health, rows
 from engine.containers.record import Container
 from engine.containers.settle import settled
 from engine.errors import EngineError, NoSuchContainer
@@ -31,7 +31,9 @@ def reconcile(engine: Engine) -> None:
             if not free:
                 continue
             try:
-                settled(engine, container.id)
+                mended = settled(engine, container.id)
+                if health.is_missing(engine, mended):
+                    health.begin(engine, mended)
             except NoSuchContainer:
                 continue
             except (EngineError, OSError):
@@ -72,6 +74,8 @@ def _doubt(engine: Engine, container: Container) -> str:
         return "its monitor is gone"
     if (engine.settings.run_root / "runtime" / container.id / "exec.fifo").exists():
         return "it was created, and nobody let it run"
+    if health.is_missing(engine, container):
+        return "nobody checks its health"
     return ""
 
 

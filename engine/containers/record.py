@@ -51,11 +51,23 @@ class State:
     boot_id: str = ""  # the boot in which it was last started
     keep: bool = False  # its next end is part of a restart, so it is not removed then
     stop_requested: bool = False  # a client ended it, so no restart policy brings it back
+    health: str = ""  # starting, healthy or unhealthy; "" for a container that is not checked, or never ran
+    health_streak: int = 0  # probes that failed since the last one that did not
 
     @property
     def alive(self) -> bool:
         """Whether the container has a process: running or paused."""
         return self.status in (RUNNING, PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What one look at a container's health found; times are nanoseconds since 1970."""
+
+    started: int
+    finished: int
+    exit_code: int
+    output: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,7 @@ class Container:
     state: State
     network: NetworkState
     exec_ids: list[str] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)  # the last five of its health check
 
     @property
     def config(self) -> ContainerConfig:

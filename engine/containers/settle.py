@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 LOST = 137  # the exit code of a container whose monitor was killed: it is killed as well
 REBOOTED = 255  # and of one that the machine's end ended
 
+UNHEALTHY = "unhealthy"  # what dockerd says of a container that is not checked any more
+
+# What one run leaves in the run folder.
+RUN_FILES = (
+    "exit", "oom", "pidfile", "conmon.pid", "attach", "ctl", "winsz", "config.json", "health", "health.json",
+    "health.pid",
+)  # fmt: skip
+
 INTENT_CREATE = "create"
 INTENT_START = "start"
 INTENT_REMOVE = "remove"
@@ -111,8 +119,8 @@ def finish(engine: Engine, container: Container, code: int) -> Container:
         engine.networks.forget(tx, container.id)
         engine.volumes.unmount_events(tx, container.id, container.definition.mounts)
         duration = max(0, finished - container.state.started) // 1_000_000_000
-        rows.event(tx, container, "die", execDuration=str(duration), exitCode=str(code))
         _end_exec_sessions(engine, tx, container)
+        rows.event(tx, container, "die", execDuration=str(duration), exitCode=str(code))
         if remove:
             forget(engine, tx, container, volumes=True)
         else:
@@ -127,6 +135,7 @@ def finish(engine: Engine, container: Container, code: int) -> Container:
                 finished=finished,
                 network=encode(container.network.disconnected()),
                 intent="",
+                health=UNHEALTHY if container.state.health else "",
             )
     if remove:
         sweep(engine, container)
@@ -206,7 +215,7 @@ def sweep(engine: Engine, container: Container) -> None:
 def clear_run_folder(engine: Engine, container: Container) -> None:
     """Remove what one run left in the run folder; attachers that wait for the next one stay."""
     run_folder = folders.run(engine.settings, container.id)
-    for name in ("exit", "oom", "pidfile", "conmon.pid", "attach", "ctl", "winsz", "config.json"):
+    for name in RUN_FILES:
         (run_folder / name).unlink(missing_ok=True)
     sessions = run_folder / "exec"
     for session in sessions.iterdir() if sessions.is_dir() else ():
@@ -221,7 +230,9 @@ def _end_exec_sessions(engine: Engine, tx: Transaction, container: Container) ->
         run_folder = folders.exec_session(engine.settings, container.id, row["id"])
         if not monitor.alive(run_folder):
             code = monitor.exit_code(run_folder)
+            code = LOST if code is None else code
             tx.execute(
-                "UPDATE exec_sessions SET status = ?, exit_code = ?, pid = 0 WHERE id = ?",
-                (EXITED, LOST if code is None else code, row["id"]),
+                "UPDATE exec_sessions SET status = ?, exit_code = ?, pid = 0, finished = ? WHERE id = ?",
+                (EXITED, code, time.time_ns(), row["id"]),
             )
+            rows.event(tx, container, "exec_die", execID=row["id"], exitCode=str(code))

@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.containers import folders, rows
+from engine.containers import folders, health, rows
 from engine.containers.attach import await_attachers, strike_off_attachers
 from engine.containers.record import DEAD, PAUSED, REMOVING, Container
 from engine.containers.settle import (
@@ -137,12 +137,16 @@ def _start(engine: Engine, container: Container, restart_count: int) -> None:
             restart_count=restart_count,
             intent="",
             network=network.stored,
+            health=health.first_state(container),
+            health_streak=0,
         )
         rows.event(tx, container, "start")
     try:
         runtime.start(container.id)
     except RuntimeFailed as error:
         raise failure(container, error.text) from error
+    if health.first_state(container):
+        health.begin(engine, rows.get(engine.database, container.id))
     # Not on the way of the answer: the kernel takes several milliseconds to move a process.
     threading.Thread(target=monitor_cgroup.move, args=(monitor_pid(run_folder),), name="move monitor").start()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import locks, syscalls
-from engine.containers import folders, rows
+from engine.containers import folders, health, rows
 from engine.containers.record import PAUSED, RUNNING, Container
 from engine.containers.settle import find_runtime, settle_exit, settled
 from engine.errors import Conflict, InvalidParameter, NoSuchContainer, NotModified
@@ -185,9 +185,10 @@ def pause(engine: Engine, name: str) -> None:
             raise AlreadyPaused(container_id)
         if not container.state.alive:
             raise NotRunning(container_id)
+        health.end(engine, container_id)
         find_runtime(engine, container).pause(container_id)
         with engine.database.transaction() as tx:
-            rows.change(tx, container_id, status=PAUSED)
+            rows.change(tx, container_id, status=PAUSED, health=health.UNHEALTHY if container.state.health else "")
             rows.event(tx, container, "pause")
 
 
@@ -202,6 +203,8 @@ def unpause(engine: Engine, name: str) -> None:
         with engine.database.transaction() as tx:
             rows.change(tx, container_id, status=RUNNING)
             rows.event(tx, container, "unpause")
+        if container.state.health:
+            health.begin(engine, rows.get(engine.database, container_id))
 
 
 def await_exit(engine: Engine, container: Container, seconds: float | None) -> bool:

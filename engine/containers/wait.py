@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.containers import folders, rows
 from engine.containers.settle import settle_exit
-from engine.errors import InvalidParameter, NoSuchContainer
+from engine.errors import Conflict, InvalidParameter, NoSuchContainer
 from engine.off_loop import off_loop
 from engine.runtime import monitor
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 NOT_RUNNING = "not-running"
 NEXT_EXIT = "next-exit"
 REMOVED = "removed"
-CONDITIONS = (NOT_RUNNING, NEXT_EXIT, REMOVED)
+HEALTHY = "healthy"  # our own addition: dockerd has none
+CONDITIONS = (NOT_RUNNING, NEXT_EXIT, REMOVED, HEALTHY)
 
 
 class InvalidCondition(InvalidParameter):
@@ -37,6 +38,17 @@ class InvalidCondition(InvalidParameter):
     def __init__(self, condition: str) -> None:
         super().__init__(f"invalid condition: {condition!r}")
         self.condition = condition
+
+
+class NotChecked(Conflict):
+    """Nobody can wait for the health of a container that has no health check."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"container {name} has no health check")
+        self.name = name
+
+
+ENDED_EARLY = "the container ended before it was healthy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +133,18 @@ class Waiter:
         for event in self._engine.events.of(self._id, self._since):
             if event.action == "die":
                 code = int(event.attributes["exitCode"])
+                if self._condition == HEALTHY:
+                    return ExitResult(code, ENDED_EARLY)
                 if self._condition != REMOVED:
                     return ExitResult(code)
         try:
             state = rows.get(self._engine.database, self._id).state
         except NoSuchContainer:
-            return ExitResult(self._last_code if code is None else code)
+            return ExitResult(
+                self._last_code if code is None else code, ENDED_EARLY if self._condition == HEALTHY else ""
+            )
+        if self._condition == HEALTHY and state.status == "running" and state.health == HEALTHY:
+            return ExitResult(0)
         if self._condition == NOT_RUNNING and not state.alive and state.status != "restarting":
             return ExitResult(state.exit_code)
         return state
@@ -135,9 +153,16 @@ class Waiter:
 async def wait(engine: Engine, name: str, condition: str) -> Waiter:
     """Register a wait for a container's end; use the result as an async context manager.
 
-    condition: "not-running" (at once when it does not run), "next-exit" or "removed". Raises NoSuchContainer,
-    InvalidCondition.
+    condition: "not-running" (at once when it does not run), "next-exit", "removed", or "healthy", whose
+    result is 0 once the health check succeeds. Raises NoSuchContainer, InvalidCondition, NotChecked.
     """
     if condition not in CONDITIONS:
         raise InvalidCondition(condition)
-    return Waiter(engine, await off_loop(rows.find_id, engine.database, name), condition)
+    container_id = await off_loop(rows.find_id, engine.database, name)
+    if condition == HEALTHY:
+        from engine.containers.health import command
+
+        config = (await off_loop(rows.get, engine.database, container_id)).config
+        if command(config.healthcheck, config.shell) is None:
+            raise NotChecked(name)
+    return Waiter(engine, container_id, condition)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 BUSY_SECONDS = 30.0
+KEPT_EVENTS = 16384  # the journal's bound, about 5 MB; dockerd keeps 256
 
 # Each entry brings the file from the version of its index to the next; never edited once released.
 MIGRATIONS: tuple[str, ...] = (
@@ -59,6 +60,17 @@ MIGRATIONS: tuple[str, ...] = (
         volume TEXT NOT NULL REFERENCES volumes(name),
         container_id TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
         PRIMARY KEY (volume, container_id)) WITHOUT ROWID;
+    """,
+    f"""
+    ALTER TABLE containers ADD COLUMN health TEXT NOT NULL DEFAULT '';
+    ALTER TABLE containers ADD COLUMN health_streak INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE exec_sessions ADD COLUMN finished INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE probes (
+        id INTEGER PRIMARY KEY, container_id TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+        started INTEGER NOT NULL, finished INTEGER NOT NULL, exit_code INTEGER NOT NULL, output TEXT NOT NULL);
+    CREATE INDEX probes_of ON probes(container_id);
+    CREATE TRIGGER events_kept AFTER INSERT ON events WHEN NEW.id % 256 = 0 BEGIN
+        DELETE FROM events WHERE id <= NEW.id - {KEPT_EVENTS}; END;
     """,
 )
 
@@ -157,11 +169,21 @@ def _migrate(connection: sqlite3.Connection) -> None:
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         for migration in MIGRATIONS[version:]:
-            for statement in migration.split(";"):
-                if statement.strip():
-                    connection.execute(statement)
+            for statement in _statements(migration):
+                connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
     except BaseException:
         connection.rollback()
         raise
     connection.commit()
+
+
+def _statements(text: str) -> Iterator[str]:
+    """Yield the statements of a script; a trigger holds semicolons of its own."""
+    statement = ""
+    for piece in text.split(";"):
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):
+            if statement.strip(" \n;"):
+                yield statement
+            statement = ""

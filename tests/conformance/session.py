@@ -6,12 +6,14 @@ import base64
 import io
 import json
 import tarfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from tests.conformance import normalise
-from tests.conformance.wire import FRAMES, Exchange, frames
+from tests.conformance.wire import FRAMES, PATIENCE, Exchange, frames
 
 VERSION = "v1.51"
 IMAGE = "skiff-conformance:latest"
@@ -115,6 +117,28 @@ class Session:
     def remove(self, name: str) -> None:
         """Remove a container and its anonymous volumes, whatever its state."""
         self.quietly("DELETE", f"/containers/{name}", query={"force": "1", "v": "1"})
+
+    def now(self) -> str:
+        """Return the time as the events' since and until take it."""
+        return f"{time.time():.9f}"
+
+    def happened(self, since: str, **filters: list[str]) -> None:
+        """Write down what happened since a time: a line per event."""
+        opened = self.open("GET", "/events", query={"since": since, "until": self.now(), "filters": filters})
+        head, raw = opened[1].read_head(), opened[1].finish()
+        found = [json.loads(line) for line in raw.splitlines()]
+        body = [normalise.value(each, self.ids) for each in found]
+        for each in body:
+            each["time"] = each["timeNano"] = "<number>"
+            each["Actor"]["Attributes"].pop("execDuration", None)
+        self.records.append({"request": f"events {filters}", "status": head.status, "body": body})
+
+    def until(self, look: Callable[[], bool]) -> None:
+        """Wait until something is so that no answer tells of by itself."""
+        deadline = time.monotonic() + PATIENCE
+        while not look():
+            assert time.monotonic() < deadline, "it did not come"
+            time.sleep(0.02)
 
     def wait(self, name: str) -> None:
         """Wait for a container's end."""

@@ -1,6 +1,11 @@
 """What is asked of both: each scenario is a function whose calls and answers are compared one by one."""
 
-from tests.conformance.scenarios import archives, insides, lives, networks, streams, swarm
+import importlib
+import pkgutil
+
 from tests.conformance.scenarios.registry import SCENARIOS
 
-__all__ = ["SCENARIOS", "archives", "insides", "lives", "networks", "streams", "swarm"]
+__all__ = ["SCENARIOS"]
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
