@@ -131,3 +131,12 @@ def _run_by_arm64(platform: Platform) -> Iterator[Platform]:
         newest = min(newest + _ARM64_MINOR_OF_9, _NEWEST_MINOR) if major == "9" else newest
         yield from (replace(platform, variant=f"v8.{each}" if each else "") for each in range(newest, -1, -1))
         yield from _run_by(replace(platform, architecture="arm", variant="v8"))
+
+
+def rank(found: Platform, wanted: Platform) -> int | None:
+    """Return how well a machine of the wanted platform runs what is for the found one: 0 is best, None not at all."""
+    own = normalized(found)
+    for place, each in enumerate(_run_by(normalized(wanted))):
+        if _same(each, own):
+            return place
+    return None

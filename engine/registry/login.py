@@ -29,11 +29,15 @@ _PARAMETER = re.compile(r'\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a user proves itself with: name and password, or a token that a registry gave before."""
+    """What a user proves itself with: name and password, or a token that a registry gave before.
+
+    An identity token is for the registry's token server, a registry token for the registry itself.
+    """
 
     username: str = ""
     password: str = ""
     identity_token: str = ""
+    registry_token: str = ""
 
 
 class BadRegistryAddress(InvalidParameter):

@@ -1,0 +1,90 @@
+"""What registries say when they do not do what is asked, and the errors that it becomes; texts are dockerd's.
+
+Format: distribution specification, "Error Codes": {"errors": [{"code": "DENIED", "message": ..., "detail": ...}]}.
+"""
+
+from __future__ import annotations
+
+import http
+import json
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError, NotFound
+
+if TYPE_CHECKING:
+    from engine.images.reference import Reference
+
+_SHOWN = 1024  # bytes of a body that is no error document
+_STANDARD_MESSAGES = {
+    401: ("UNAUTHORIZED", "authentication required"),
+    403: ("DENIED", "requested access to the resource is denied"),
+    429: ("TOOMANYREQUESTS", "too many requests"),
+}
+
+
+class RegistryRefused(EngineError):
+    """A registry answered with an error."""
+
+    def __init__(self, status: int, words: str, code: str = "") -> None:
+        super().__init__(words)
+        self.status = status
+        self.code = code  # such as MANIFEST_UNKNOWN, "" when it gave none
+
+
+class NotInRegistry(NotFound):
+    """The registry does not have it, or not for these credentials."""
+
+
+class BadContent(EngineError):
+    """What a registry gave is not what was asked for, or cannot be meant; str() is in dockerd's words."""
+
+
+class NoCredentials(EngineError):
+    """The registry asks for a name and a password, and there is none."""
+
+    def __init__(self, method: str, url: str) -> None:
+        super().__init__(f'{method.capitalize()} "{url}": no basic auth credentials')
+        self.url = url
+
+
+def refusal(status: int, body: bytes) -> RegistryRefused:
+    """Return the error that an answer stands for; the first one that it names counts."""
+    try:
+        document = json.loads(body)
+        first = document["errors"][0]
+        code, message = str(first.get("code") or "UNKNOWN"), str(first.get("message") or "")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return _plain(status, body)
+    readable = code.lower().replace("_", " ")
+    return RegistryRefused(status, f"{readable}: {message or 'unknown error'}", code)
+
+
+def _plain(status: int, body: bytes) -> RegistryRefused:
+    if status in _STANDARD_MESSAGES:
+        code, message = _STANDARD_MESSAGES[status]
+        return RegistryRefused(status, f"{code.lower()}: {message}", code)
+    try:
+        reason = http.HTTPStatus(status).phrase
+    except ValueError:
+        reason = ""
+    if 400 <= status < 500 and body.strip():
+        from json import dumps
+
+        text = body[:_SHOWN].decode(errors="replace")
+        cause = f"invalid character '{text.lstrip()[:1]}' looking for beginning of value"
+        return RegistryRefused(status, f"error parsing HTTP {status} response body: {cause}: {dumps(text)}")
+    return RegistryRefused(status, f"received unexpected HTTP status: {f'{status} {reason}'.strip()}")
+
+
+def of_pull(error: RegistryRefused, reference: Reference) -> EngineError:
+    """Return the error that dockerd makes of a refusal when it pulls a reference."""
+    if error.code == "DENIED":
+        return NotInRegistry(
+            f"pull access denied for {reference.familiar_name}, repository does not exist or may require "
+            f"'docker login': {error}"
+        )
+    if error.code == "MANIFEST_UNKNOWN":
+        return NotInRegistry(f"manifest for {reference.familiar} not found: {error}")
+    if error.code == "NAME_UNKNOWN":
+        return NotInRegistry(f"repository {reference.familiar_name} not found: {error}")
+    return error
