@@ -1,4 +1,4 @@
-"""POST /images/create: an image from a tar archive, which the client sends or a web server has, or from a registry."""
+"""POST /images/create: an image from a registry, or from a tar archive that the client sends or a web server has."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from compat_api.answers import Answer
 from compat_api.body_reader import BodyReader
 from compat_api.handlers.image_streams import tell
-from compat_api.problems import Problem
 from compat_api.shapes import images as shapes
 from engine.images.importing import parse_platform
-from engine.images.reference import Reference, is_digest, parse, parse_target
+from engine.images.reference import parse_target
 
 if TYPE_CHECKING:
     from compat_api.request import Request
@@ -27,7 +26,9 @@ async def create(request: Request) -> Answer:
     query = request.query
     platform = query.get("platform") if request.since("1.32") else ""
     if query.get("fromImage"):
-        return _pull(_wanted(query.get("fromImage"), query.get("tag")), platform)
+        from compat_api.handlers.image_transfers import pull
+
+        return await pull(request, platform)
     source = query.get("fromSrc")
     if source != "-":
         return await _from_url(request, source, platform)
@@ -103,23 +104,3 @@ class _Watched:
     def close(self) -> None:
         """Hang up."""
         self._download.close()
-
-
-def _wanted(name: str, tag: str) -> Reference:
-    """Return what is to be pulled; tag may be a digest, too."""
-    found = parse(name.removesuffix(":"))
-    if is_digest(tag):
-        return Reference(found.domain, found.path, "", tag)
-    if not tag:
-        return found
-    target = parse_target(found.name, tag)
-    assert target is not None
-    return Reference(found.domain, found.path, target.tag, found.digest)
-
-
-def _pull(reference: Reference, platform: str) -> Answer:
-    if platform:
-        parse_platform(platform)
-    if reference.familiar_name == "scratch":
-        raise Problem("'scratch' is a reserved name", status=403)
-    raise Problem(f"cannot pull {reference.familiar}: this engine does not pull from registries yet")

@@ -10,6 +10,7 @@ from compat_api.shapes.times import NEVER
 
 if TYPE_CHECKING:
     from engine.images.load import LoadEvent
+    from engine.images.progress import TransferEvent
     from engine.images.record import HistoryEntry, ImageDetails, ImageSummary, Removed
 
 Json = dict[str, Any]
@@ -134,6 +135,22 @@ def loaded(event: LoadEvent, *, quiet: bool) -> Json | None:
         case _:
             text = "".join(f"Loaded image ID: {image_id}\n" for image_id in event.ids)
     return {"stream": text} if text else {}
+
+
+def transferred(event: TransferEvent) -> Json | None:
+    """Return the line that tells of something that a pull or a push did; None: nothing is said of it."""
+    from engine.images.progress import ImagePulled, LayerProgress, Said
+
+    match event:
+        case Said(text, subject):
+            return {"status": text} | ({"id": subject} if subject else {})
+        case LayerProgress(subject, action, current, total):
+            return progress(subject, action, current, total)
+        case ImagePulled():
+            return None
+        case _:
+            aux = {"Tag": event.tag, "Digest": event.digest, "Size": event.size}
+            return {"progressDetail": {}, "aux": aux}
 
 
 def progress(subject: str, action: str, current: int, total: int) -> Json:

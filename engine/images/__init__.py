@@ -6,15 +6,22 @@ are in engine.storage; the only other record of an image is the events about it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from engine import Engine
     from engine.images.listing import ImageQuery
     from engine.images.load import LoadEvent
     from engine.images.platform import Platform
+    from engine.images.progress import TransferEvent
     from engine.images.record import HistoryEntry, Image, ImageDetails, ImageSummary, Removed
+    from engine.images.reference import Reference
+    from engine.registry.login import Credentials
+    from engine.registry.transfers import Transfers
     from engine.storage.source import Readable
 
 
@@ -23,6 +30,31 @@ class Images:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.recording = threading.Lock()  # two pulls that share layers record one after the other
+        self._transfers: dict[int, tuple[AbstractEventLoop, Transfers]] = {}
+
+    def pull(
+        self,
+        reference: Reference,
+        platform: Platform | None = None,
+        credentials: Credentials | None = None,
+    ) -> AsyncGenerator[TransferEvent]:
+        """Pull an image, or with neither tag nor digest all of a repository's; see engine.images.pull."""
+        from engine.images.pull import pull
+
+        return pull(self._engine, reference, platform, credentials)
+
+    def transfers(self) -> Transfers:
+        """Return the layers that are being fetched on the running loop; for the verbs, not for callers."""
+        from asyncio import get_running_loop
+
+        from engine.registry.transfers import Transfers
+
+        loop = get_running_loop()
+        known = self._transfers.get(id(loop))
+        if known is None or known[0] is not loop:
+            known = self._transfers[id(loop)] = (loop, Transfers(self._engine.store))
+        return known[1]
 
     def resolve(self, reference: str) -> Image:
         """Return the image that a name, digest, id or id prefix stands for. Raises NoSuchImage, InvalidReference."""

@@ -24,7 +24,7 @@ from engine.images.tag import check_name, event
 from engine.storage import tarformat
 from engine.storage.compression import magic_of, unpacked
 from engine.storage.layers import Layer, StagedLayer
-from engine.storage.source import Readable, Source
+from engine.storage.source import Pieces, Readable, Source
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -188,11 +188,11 @@ class _Archive:
         if isinstance(found, StagedLayer) and where not in used:
             return found
         if isinstance(found, StagedLayer):
-            return self._extract(_Pieces(self._store.staged_archive(found)))
+            return self._extract(Pieces(self._store.staged_archive(found)))
         if isinstance(found, Layer):
-            return self._extract(_Pieces(self._store.archive(found)))
+            return self._extract(Pieces(self._store.archive(found)))
         if self._documents.get(where) == b"":
-            return self._extract(_Pieces(iter(())))
+            return self._extract(Pieces(iter(())))
         raise BadArchive(f"open {path}: no such file or directory")
 
     def _extract(self, stream: Readable) -> StagedLayer:
@@ -216,19 +216,6 @@ class _Content:
 
     def read(self, n: int, /) -> bytes:
         return bytes(self._reader.content(n))
-
-
-class _Pieces:
-    """An iterator of pieces as a stream."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-
-    def read(self, n: int, /) -> bytes:
-        for piece in self._pieces:
-            if piece:
-                return piece
-        return b""
 
 
 def looks_like_layer(start: bytes) -> bool:

@@ -30,6 +30,7 @@ class ImagePulled:
     reference: str  # in full
     image_id: str  # sha256:...
     new: bool
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""Proving to a registry who we are: the Authorization header of each request, as the registry's challenges ask for it.
+"""Proving to a registry who we are: the Authorization header of each request, as its challenges ask for it.
 
-Source: distribution specification, token authentication. A token is kept for its life, a scope at a time; credentials go
-to the registry's own host and to the token server that it names, and nowhere else.
+Source: distribution specification, token authentication. A token is kept for its life, a scope at a time; credentials
+go to the registry's own host and to the token server that it names, and nowhere else.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How a registry proves who it is, and how we do: the certificates that lie in certs.d.
 
-Format: a folder per registry, named host or host:port, below /etc/docker/certs.d and /etc/containers/certs.d; in it *.crt
-are authorities that are trusted besides the machine's, and NAME.cert with NAME.key is a certificate to show. The error
-texts are dockerd's.
+Format: a folder per registry, named host or host:port, below /etc/docker/certs.d and /etc/containers/certs.d; in it
+*.crt are authorities that are trusted besides the machine's, and NAME.cert with NAME.key is a certificate to show. The
+error texts are dockerd's.
 """
 
 from __future__ import annotations

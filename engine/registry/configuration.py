@@ -2,8 +2,8 @@
 
 Format: registries.conf, version 2 (containers-registries.conf(5)), the main file and then its drop-ins in the order of
 their names, of which a later one replaces what an earlier one says of the same prefix. Read anew for each pull or push.
-Short names mean Docker Hub, as for dockerd, unless containers.conf says compat_api_enforce_docker_hub = false: then aliases
-and unqualified-search-registries count, as they do for podman's API.
+Short names mean Docker Hub, as for dockerd, unless containers.conf says compat_api_enforce_docker_hub = false: then
+aliases and unqualified-search-registries count, as they do for podman's API.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def parse(tables: Iterable[tuple[Path, dict[str, Any]]], *, docker_hub_only: boo
 def short_name_candidates(registries: Registries, text: str) -> list[str]:
     """Return the whole names that a name without a registry may stand for, the best first; none: it is dockerd's."""
     first = text.partition("/")[0]
-    if registries.docker_hub_only or "/" in text and ("." in first or ":" in first or first == "localhost"):
+    if registries.docker_hub_only or ("/" in text and ("." in first or ":" in first or first == "localhost")):
         return []
     name = text.partition("@")[0]
     tag_at = name.rfind(":")

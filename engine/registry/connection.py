@@ -1,7 +1,7 @@
 """HTTP with one registry: TLS or not, credentials, proxies, redirections, and patience with a busy server.
 
-aiohttp's client is imported when a connection begins, never with the engine. What goes wrong is raised as an error of the
-engine, in the words of dockerd: nothing of aiohttp comes out of here.
+aiohttp's client is imported when a connection begins, never with the engine. What goes wrong is raised as an error of
+the engine, in the words of dockerd: nothing of aiohttp's comes out of here.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _BUSY = (429, 500, 502, 503, 504)
 
 @dataclass
 class Connection:
-    """One registry at host, as a context manager; connect before anything else is asked.
+    """One registry at host, as a context manager that may be entered several times; connect before anything else.
 
     insecure: TLS need not prove anything, and HTTP will do, as for all registries on this machine's loopback.
     """
@@ -54,6 +54,7 @@ class Connection:
     environment: Mapping[str, str] = field(default_factory=dict)
     base: str = ""  # scheme and host, once connected
     _session: ClientSession | None = None
+    _users: int = 0
     _authorization: Authorization = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,7 +62,14 @@ class Connection:
         self._authorization = Authorization(self.credentials)
 
     async def __aenter__(self) -> Self:
-        await off_loop(_import_client)
+        self._users += 1
+        if self._session is not None:
+            return self
+        try:
+            await off_loop(_import_client)
+        except BaseException:
+            self._users -= 1
+            raise
         from aiohttp.client import ClientSession, ClientTimeout
         from aiohttp.connector import TCPConnector
         from aiohttp.cookiejar import DummyCookieJar
@@ -79,8 +87,10 @@ class Connection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        self._users -= 1
+        if self._users == 0 and self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
 
     async def connect(self) -> None:
         """Find out how the registry is spoken with, and what it asks for. Raises RegistryUnreachable."""
@@ -233,8 +243,6 @@ def _context_for(netloc: str, insecure: bool) -> ssl.SSLContext:
 
 def _import_client() -> None:
     """Import aiohttp's client off the loop: it takes a tenth of a second."""
-    import aiohttp.client  # noqa: F401
-    import aiohttp.connector  # noqa: F401
 
 
 async def _refused(response: ClientResponse) -> RegistryRefused:

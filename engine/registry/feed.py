@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 from collections import deque
 
-AHEAD = 2 << 20  # bytes that wait for the thread; then the download waits
+AHEAD = 4 << 20  # bytes that wait for the thread; then the download waits
 
 
 class Feed:
-    """A stream with two ends: put and end on the loop, read in a thread. What is read is hashed there."""
+    """A stream with two ends: put and end on the loop, read in a thread."""
 
-    def __init__(self, algorithm: str) -> None:
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Event()
         self._room.set()
         self._changed = threading.Condition()
         self._pieces: deque[bytes] = deque()
-        self._waiting = 0
+        self._waiting = 0  # bytes in _pieces
         self._ended = False
         self._error: Exception | None = None
-        self._algorithm = algorithm
-        self._hash = hashlib.new(algorithm)
-        self.taken = 0  # bytes that were read
-
-    @property
-    def digest(self) -> str:
-        """The digest of what was read so far."""
-        return f"{self._algorithm}:{self._hash.hexdigest()}"
 
     async def put(self, data: bytes) -> None:
         """Hand bytes over; waits while too many wait."""
@@ -48,7 +39,7 @@ class Feed:
             self._changed.notify()
 
     def read(self, n: int, /) -> bytes:
-        """Return up to n bytes, b"" at the end; blocks. Raises what the download failed with."""
+        """Return a piece of up to n bytes, b"" at the end; blocks. Raises what the download failed with."""
         with self._changed:
             while not self._pieces and not self._ended:
                 self._changed.wait()
@@ -61,14 +52,6 @@ class Feed:
                 self._pieces.appendleft(piece[n:])
                 piece = piece[:n]
             self._waiting -= len(piece)
-            full, room = not self._room.is_set(), self._waiting <= AHEAD // 2
-        if full and room:
-            self._loop.call_soon_threadsafe(self._room.set)
-        self._hash.update(piece)
-        self.taken += len(piece)
+            if self._waiting <= AHEAD // 2 and not self._room.is_set():
+                self._loop.call_soon_threadsafe(self._room.set)
         return piece
-
-    def drain(self) -> None:
-        """Read to the end, for the digest's sake."""
-        while self.read(AHEAD):
-            pass

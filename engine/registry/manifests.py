@@ -1,7 +1,7 @@
 """Manifests and indexes as registries give them: read with distrust. Pure; the error texts are dockerd's.
 
-Formats: Docker image manifest version 2 schema 2, OCI image-spec manifest.md and image-index.md. What a manifest says of
-sizes is for progress and a first check only: every blob is counted and hashed as it comes.
+Formats: Docker image manifest version 2 schema 2, OCI image-spec manifest.md and image-index.md. What a manifest says
+of sizes is for progress and a first check only: every blob is counted and hashed as it comes.
 """
 
 from __future__ import annotations
@@ -19,10 +19,6 @@ MOST_LAYERS = 125  # as dockerd: more cannot be mounted
 MOST_ENTRIES = 10_000  # of an index
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|sha384:[0-9a-f]{96}")
 _LARGEST = (1 << 63) - 1
-
-
-class ManifestMismatch(BadContent):
-    """A manifest and the configuration that it names do not belong together."""
 
 
 @dataclass(frozen=True, slots=True)

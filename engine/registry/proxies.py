@@ -1,4 +1,4 @@
-"""Which HTTP proxy a URL is fetched through, by the variables that Go programs heed (http.ProxyFromEnvironment). Pure."""
+"""Which HTTP proxy a URL is fetched through, by the variables that Go programs heed (ProxyFromEnvironment). Pure."""
 
 from __future__ import annotations
 

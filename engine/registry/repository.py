@@ -94,7 +94,8 @@ class Repository:
             seen.add(path)
             async with self._request("GET", path) as response:
                 data = await read_at_most(response, TAGS_BYTES)
-                following = response.links.get("next", {}).get("url")
+                link = response.links.get("next")
+                following = link.get("url") if link is not None else None
             try:
                 tags = json.loads(data).get("tags") or []
             except (ValueError, AttributeError, RecursionError) as error:

@@ -13,7 +13,7 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,14 +95,26 @@ class ImageRecords:
             yield draft
 
     def add(
-        self, draft: Draft, config: bytes, manifest: bytes, layer: str | None, created: str, parent: str = ""
+        self,
+        draft: Draft,
+        config: bytes,
+        manifest: bytes,
+        layer: str | None,
+        created: str,
+        parent: str = "",
+        others: Iterable[bytes] = (),
     ) -> str:
-        """Record an image, put on disk with its documents; one that is there already stays as it is. Returns its id."""
+        """Record an image, put on disk with its documents; one that is there already gains those that it lacks.
+
+        others: more manifests and indexes by which registries know it. Returns its id.
+        """
         image_id = hashlib.sha256(config).hexdigest()
-        if image_id in draft:
-            return image_id
         digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
         documents = {"sha256:" + image_id: config, "manifest-" + digest: manifest, "manifest": manifest}
+        documents |= {f"manifest-sha256:{hashlib.sha256(other).hexdigest()}": other for other in others}
+        if image_id in draft:
+            self._complete(draft, image_id, documents)
+            return image_id
         folder = self.folder / image_id
         folder.mkdir(mode=0o700, exist_ok=True)
         for name, data in documents.items():
@@ -125,6 +137,25 @@ class ImageRecords:
             record["flags"] = {PARENT: parent}
         draft.put(record)
         return image_id
+
+    def _complete(self, draft: Draft, image_id: str, documents: dict[str, bytes]) -> None:
+        """Give an image the documents that it does not have."""
+        record = draft.get(image_id) or {}
+        missing = {name: data for name, data in documents.items() if name not in (record.get("big-data-names") or [])}
+        if not missing:
+            return
+        for name, data in missing.items():
+            write_file(self.folder / image_id / data_file(name), data)
+        digests = {name: "sha256:" + hashlib.sha256(data).hexdigest() for name, data in missing.items()}
+        sizes = {name: len(data) for name, data in missing.items()}
+        draft.put(
+            {
+                **record,
+                "big-data-names": [*(record.get("big-data-names") or []), *missing],
+                "big-data-sizes": {**(record.get("big-data-sizes") or {}), **sizes},
+                "big-data-digests": {**(record.get("big-data-digests") or {}), **digests},
+            }
+        )
 
     def name(self, draft: Draft, image_id: str, names: list[str], *, tagged: bool) -> None:
         """Give an image these names, and only these; another image that has one of them loses it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 PIECE = 256 * 1024
@@ -66,3 +66,18 @@ class Source:
         self._buffer = memoryview(data)
         for watcher in self._watchers:
             watcher(self._buffer)
+
+
+class Pieces:
+    """An iterator of pieces as a stream."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def read(self, n: int, /) -> bytes:
+        """Return the next piece, however long it is, b"" at the end."""
+        del n
+        for piece in self._pieces:
+            if piece:
+                return piece
+        return b""

@@ -14,7 +14,7 @@ graph root; a Store keeps nothing but what it last read.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,17 +80,18 @@ class Store:
         *,
         tagged: bool = False,
         parent: str = "",
+        others: Iterable[bytes] = (),
     ) -> StoredImage:
         """Record an image on layers that are there, on disk when this returns; names move to it from others.
 
         An image with the same configuration is the same image: it keeps its names and gains these. tagged: this is
-        the time of its last tag. parent: the id of the image that it was made on. Raises NoSuchLayer when somebody
-        removed the layers meanwhile.
+        the time of its last tag. parent: the id of the image that it was made on. others: more manifests and indexes by
+        which registries know it. Raises NoSuchLayer when somebody removed the layers meanwhile.
         """
         with self.layers.records.reading() as layers, self.image_records.writing() as images:
             if top_layer is not None and top_layer not in layers:
                 raise NoSuchLayer(top_layer)
-            image_id = self.image_records.add(images, config, manifest, top_layer, created, parent)
+            image_id = self.image_records.add(images, config, manifest, top_layer, created, parent, others)
             present = (images.get(image_id) or {}).get("names") or []
             if names or not present:
                 every = [*present, *(name for name in names if name not in present)]
