@@ -9,19 +9,23 @@ from __future__ import annotations
 import sys
 from socket import socket
 
-from compat_api.activation import CannotListen, Sockets, inherited, listen, notify
+from compat_api.activation import CannotListen, Sockets, check_access, inherited, listen, notify
 from compat_api.front_door import answer_first
-from compat_api.options import USAGE, BadOption, Options, parse
+from compat_api.options import USAGE, BadOption, Options
+from compat_api.options import parse as parse_options
 
 
 def main(arguments: list[str]) -> int:
     """Serve until idle or told to end; returns the process's exit code."""
     try:
-        options = parse(arguments)
+        options = parse_options(arguments)
         if options.help:
             sys.stdout.write(USAGE)
             return 0
+        if options.policies or options.deny or options.tls:
+            check_options(options)
         sockets = listen(options.listen) if options.listen else inherited()
+        check_access(sockets, tls=options.tls is not None, insecure=options.insecure)
     except (BadOption, CannotListen) as problem:
         sys.stderr.write(f"compat_api: {problem}\n")
         return 2
@@ -29,8 +33,23 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("compat_api: no socket was passed; start it by systemd or with --listen unix:///path\n")
         return 2
     notify("READY=1")
-    connections = answer_first(sockets.listeners, sockets.connected)
+    # Where requests are written down, the front door has no part in answering them.
+    hasty = not options.audit and options.tls is None
+    connections = answer_first(sockets.listeners, sockets.connected) if hasty else list(sockets.connected)
     return serve(options, sockets, connections)
+
+
+def check_options(options: Options) -> None:
+    """Raise BadOption for a policy or certificates that cannot be meant, before anybody is served."""
+    from compat_api.access.policy import BadPolicy, parse
+    from compat_api.access.tls import BadCertificate, make_context
+
+    try:
+        parse(options.policies, options.deny)
+        if options.tls is not None:
+            make_context(*options.tls)
+    except (BadPolicy, BadCertificate) as problem:
+        raise BadOption(str(problem)) from None
 
 
 def serve(options: Options, sockets: Sockets, connections: list[socket]) -> int:

@@ -65,13 +65,15 @@ def inherited() -> Sockets:
 
 
 def listen(address: str) -> Sockets:
-    """Make a listening socket at unix:///path: mode 0660, the group docker where there is one.
+    """Make a listening socket at unix:///path: mode 0660, the group docker where there is one; or at tcp://host:port.
 
     A socket that nobody serves any more is replaced; one that is served is left alone. Raises CannotListen.
     """
     scheme, separator, path = address.partition("://")
+    if separator and scheme == "tcp":
+        return _listen_tcp(address, path)
     if not separator or scheme != "unix":
-        raise CannotListen(f"cannot listen on {address}: only unix:///path is served, never the network")
+        raise CannotListen(f"cannot listen on {address}: must be unix:///path or tcp://host:port")
     if not path.startswith("/"):
         raise CannotListen(f"cannot listen on {address}: the path must be absolute")
     _refuse_living(path)
@@ -94,6 +96,34 @@ def listen(address: str) -> Sockets:
     sockets = Sockets(path, (found.st_dev, found.st_ino))
     sockets.listeners.append(listener)
     return sockets
+
+
+def _listen_tcp(address: str, place: str) -> Sockets:
+    host, _, port = place.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise CannotListen(f"cannot listen on {address}: must be tcp://host:port")
+    sockets = Sockets()
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(where)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {address}: {error.strerror}") from None
+    sockets.listeners.append(listener)
+    return sockets
+
+
+def check_access(sockets: Sockets, *, tls: bool, insecure: bool) -> None:
+    """Raise CannotListen when a socket of the network would be served to whoever reaches it, unasked."""
+    for each in (*sockets.listeners, *sockets.connected):
+        if each.family != socket.AF_UNIX and not tls and not insecure:
+            raise CannotListen(
+                "refusing to serve the network in clear: whoever reaches this socket is root on this machine; "
+                "give --tlsverify with its files, or --insecure-no-auth"
+            )
 
 
 def _refuse_living(path: str) -> None:

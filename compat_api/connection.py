@@ -27,6 +27,7 @@ from compat_api.log import logger
 from compat_api.problems import TruncatedBody
 
 if TYPE_CHECKING:
+    from compat_api.access.tls import Decrypted
     from compat_api.activity import Activity
 
 BODY_BUFFER_BYTES = 256 * 1024  # twice that much is read ahead of a slow handler
@@ -39,7 +40,13 @@ KEEP_ALIVE_SECONDS = 10 * 365 * 86400.0  # an idle connection ends with the serv
 class Connection(RequestHandler):
     """The protocol of one connection."""
 
-    def __init__(self, manager: Server, activity: Activity, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        manager: Server,
+        activity: Activity,
+        loop: asyncio.AbstractEventLoop,
+        decrypted: Decrypted | None = None,
+    ) -> None:
         super().__init__(
             manager,
             loop=loop,
@@ -51,6 +58,8 @@ class Connection(RequestHandler):
             max_line_size=64 * 1024,
             max_field_size=64 * 1024,
         )
+        self.peer: str | None = None  # who is at the other end, once somebody asked
+        self.decrypted = decrypted  # where the connection came by TLS
         self.last_answer = False  # no request is read after the one in progress
         self.hijacked: HijackedConnection | None = None
         self._activity = activity

@@ -35,6 +35,8 @@ from compat_api.stream import Finished, fill_headers
 from engine.off_loop import off_loop
 
 if TYPE_CHECKING:
+    from compat_api.access.audit import Audit
+    from compat_api.access.guard import Guard
     from compat_api.activity import Activity
     from compat_api.connection import Connection
     from engine import Engine
@@ -115,9 +117,13 @@ def load(reference: str, package: str) -> Any:
 class Dispatcher:
     """Answers requests; one for the server's life."""
 
-    def __init__(self, engine: Engine, activity: Activity) -> None:
+    def __init__(
+        self, engine: Engine, activity: Activity, guard: Guard | None = None, audit: Audit | None = None
+    ) -> None:
         self._engine = engine
         self._activity = activity
+        self._guard = guard  # of a socket with a policy
+        self._audit = audit
         self._reconciled: asyncio.Task[None] | None = None
         self._table = Table()
 
@@ -127,12 +133,16 @@ class Dispatcher:
         connection = cast("Connection", http.protocol)
         started = time()
         connection.check_body(http)
+        status = 0
         with self._activity.request():
             try:
                 response = await self._answer(http, connection)
+                status = response.status
             finally:
                 if connection.hijacked is None:
                     connection.decline_take_over()
+                if self._audit is not None:
+                    self._audit.write(connection, http, status)
                 log.logger.debug("%s %s took %.1f ms", http.method, http.path_qs, (time() - started) * 1000)
         if connection.last_answer:
             response.force_close()
@@ -160,6 +170,8 @@ class Dispatcher:
                 await self._reconcile()
             if http.headers.get("Expect", "").lower() == "100-continue" and connection.transport is not None:
                 connection.transport.write(CONTINUE)
+            if self._guard is not None:
+                await self._guard.admit(request)
             answer = await handler(request)
         except asyncio.CancelledError:
             log.logger.debug("%s %s: the client has gone", http.method, http.path_qs)

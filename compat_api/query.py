@@ -31,6 +31,10 @@ class Query:
         """Return all values of a parameter, in order."""
         return self._values.get(name, [])
 
+    def replace(self, name: str, value: str) -> None:
+        """Let a parameter have this value and no other."""
+        self._values[name] = [value]
+
     def __contains__(self, name: str) -> bool:
         return name in self._values
 

@@ -48,6 +48,8 @@ class Request:
         self.variables = variables
         self.version = (*version, 0, 0)[:2] if version else NEWEST_VERSION[:2]
         self._connection = connection
+        self._whole: bytes | None = None  # the body, once it has been read
+        self._kind: str | None = None  # the content type of a body that a policy has written
         self.answered = False  # the head of the answer is out
         self.streamed: StreamResponse | None = None
 
@@ -88,12 +90,15 @@ class Request:
         """
         from compat_api.decode import decode_body
 
-        length_known = self.http.headers.get("Transfer-Encoding") is None
+        length_known = self._kind is not None or self.http.headers.get("Transfer-Encoding") is None
         data = await self.raw_body()
-        return decode_body(model, data, self.header("Content-Type"), required=required, length_known=length_known)
+        kind = self._kind or self.header("Content-Type")
+        return decode_body(model, data, kind, required=required, length_known=length_known)
 
     async def raw_body(self, limit: int = JSON_BODY_LIMIT) -> bytes:
-        """Return the whole body; raises BadRequest when it is longer than limit bytes."""
+        """Return the whole body, as often as it is asked for; raises BadRequest when it is longer than limit bytes."""
+        if self._whole is not None:
+            return self._whole
         parts, size = [], 0
         async for part in self.body_parts():
             size += len(part)
@@ -101,7 +106,22 @@ class Request:
                 self._connection.last_answer = True
                 raise BadRequest("http: request body too large", status=413)
             parts.append(part)
-        return b"".join(parts)
+        self._whole = b"".join(parts)
+        return self._whole
+
+    def pin(self, object_id: str) -> None:
+        """Let the path name an object by its full id, as the policy has found it."""
+        self.variables = dict.fromkeys(self.variables, object_id)
+
+    def rewrite(self, **members: object) -> None:
+        """Replace members of the JSON body, however they are spelled; it has been read and is an object or nothing."""
+        from compat_api import go_json
+
+        read = go_json.loads((self._whole or b"").decode(errors="replace") or "null") or {}
+        lower = {name.lower() for name in members}
+        kept = {name: value for name, value in read.items() if name.lower() not in lower}
+        self._whole = go_json.dumps(kept | members).encode(errors="replace")
+        self._kind = "application/json"
 
     def body_parts(self) -> AsyncIterator[bytes]:
         """Return the body's bytes as they come, for archives."""

@@ -14,6 +14,7 @@ import asyncio
 import signal
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compat_api import log
 from compat_api.activation import Sockets, notify
@@ -24,6 +25,13 @@ from compat_api.lean_aiohttp import Server
 from compat_api.options import Options
 from engine import Engine
 from engine.settings import DEFAULT_ROOT, DEFAULT_RUN_ROOT, Settings
+
+if TYPE_CHECKING:
+    import ssl
+
+    from compat_api.access.audit import Audit
+    from compat_api.access.guard import Guard
+    from compat_api.access.tls import Decrypted
 
 FINISH_SECONDS = 5.0  # what requests in progress get after SIGTERM
 ACCEPT_AT_ONCE = 64
@@ -48,6 +56,34 @@ def settings_of(options: Options) -> Settings:
     )
 
 
+def guard_of(options: Options, engine: Engine) -> Guard | None:
+    """Return what holds requests to the socket's policy, None where it has none."""
+    if not (options.policies or options.deny):
+        return None
+    from compat_api.access.guard import Guard
+    from compat_api.access.policy import parse
+
+    return Guard(parse(options.policies, options.deny), engine)
+
+
+def audit_of(options: Options) -> Audit | None:
+    """Return what writes requests down, None where nobody wants it."""
+    if not (options.audit or options.tls or options.insecure):
+        return None
+    from compat_api.access.audit import Audit
+
+    return Audit()
+
+
+def tls_of(options: Options) -> ssl.SSLContext | None:
+    """Return how connections of the network are encrypted, None where they are not."""
+    if options.tls is None:
+        return None
+    from compat_api.access.tls import make_context
+
+    return make_context(*options.tls)
+
+
 async def _serve(options: Options, sockets: Sockets, connections: list[socket.socket]) -> None:
     front = Front(options, sockets)
     front.start(connections)
@@ -66,7 +102,10 @@ class Front:
         self._idle_timeout = options.idle_timeout
         self._sockets = sockets
         self._activity = Activity(self._loop)
-        dispatcher = Dispatcher(Engine(settings_of(options)), self._activity)
+        engine = Engine(settings_of(options))
+        dispatcher = Dispatcher(engine, self._activity, guard_of(options, engine), audit_of(options))
+        self._tls = tls_of(options)
+        self._decrypting: set[asyncio.Task[None]] = set()
         self._server = Server(dispatcher.handle, handler_cancellation=True)
         self._arriving: set[asyncio.Task[None]] = set()
         self._told_to_end = False
@@ -115,6 +154,8 @@ class Front:
         for connection in list(self._activity.connections):
             connection.end()
         await self._server.shutdown(1.0)
+        if self._decrypting:
+            await asyncio.wait(self._decrypting, timeout=1.0)
         for listener in self._sockets.listeners:
             listener.close()
 
@@ -169,14 +210,27 @@ class Front:
     def _take(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         self._activity.touch()
-        task = self._loop.create_task(self._open(connection), name="accept")
+        decrypted = None
+        if self._tls is not None and connection.family != socket.AF_UNIX:
+            from compat_api.access.tls import Decrypted
+
+            try:
+                decrypted = Decrypted(connection, self._tls)
+            except OSError:  # the client has gone, or no descriptor is left
+                connection.close()
+                return
+            decrypting = self._loop.create_task(decrypted.run(), name="decrypt")
+            self._decrypting.add(decrypting)
+            decrypting.add_done_callback(self._decrypting.discard)
+            connection = decrypted.inner
+        task = self._loop.create_task(self._open(connection, decrypted), name="accept")
         self._arriving.add(task)
         task.add_done_callback(self._arriving.discard)
 
-    async def _open(self, connection: socket.socket) -> None:
+    async def _open(self, connection: socket.socket, decrypted: Decrypted | None) -> None:
         try:
             await self._loop.connect_accepted_socket(
-                lambda: Connection(self._server, self._activity, self._loop), connection
+                lambda: Connection(self._server, self._activity, self._loop, decrypted), connection
             )
         except OSError:
             connection.close()

@@ -52,13 +52,14 @@ def send(
         connection.close()
 
 
-def send_bytes(url: str, data: bytes, *, timeout: float = 30.0) -> bytes:
-    """Send bytes as they are, close our half, and return all that comes back."""
+def send_bytes(url: str, data: bytes, *, timeout: float = 30.0, half_close: bool = True) -> bytes:
+    """Send bytes as they are, close our half, and return all that comes back until the server closes."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         connection.connect(url.removeprefix("unix://"))
         connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
+        if half_close:
+            connection.shutdown(socket.SHUT_WR)
         received = b""
         while piece := connection.recv(65536):
             received += piece

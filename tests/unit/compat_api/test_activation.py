@@ -41,8 +41,11 @@ def test_a_stale_socket_is_replaced_and_a_living_one_is_not(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("tcp://0.0.0.0:2375", "never the network"),
-        ("/run/x.sock", "only unix:///path"),
+        ("tcp://0.0.0.0", "tcp://host:port"),
+        ("tcp://:2375", "tcp://host:port"),
+        ("tcp://127.0.0.1:99999", "tcp://host:port"),
+        ("udp://127.0.0.1:1", "must be unix"),
+        ("/run/x.sock", "must be unix:///path"),
         ("unix://relative", "must be absolute"),
         ("unix:///proc/nothing/x.sock", "cannot listen on"),
     ],

@@ -44,3 +44,22 @@ def test_a_server_of_its_own_stays_unless_told_otherwise() -> None:
 def test_what_cannot_be_meant(arguments: list[str]) -> None:
     with pytest.raises(BadOption):
         parse(arguments)
+
+
+def test_access_options() -> None:
+    found = parse(["--policy", "read-only", "--policy=label=a=b", "--deny", "privileged"])
+    assert (found.policies, found.deny, found.audit) == (("read-only", "label=a=b"), "privileged", True)
+    assert not parse([]).audit
+    assert parse(["--audit"]).audit
+    files = ["--tlscacert", "ca", "--tlscert", "cert", "--tlskey", "key"]
+    assert parse(["--tlsverify", *files]).tls == ("ca", "cert", "key")
+    assert parse(["--insecure-no-auth"]).insecure
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--tlsverify"], ["--tlscert", "x"], ["--tlsverify", "--tlscert", "x"], ["--audit=yes"], ["--policy="]],
+)
+def test_half_of_an_access_option_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(BadOption):
+        parse(arguments)
