@@ -44,15 +44,57 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--user", action="store_true", help="units of your own, not the machine's")
         command.add_argument("--isolated", action="store_true", help="a server per connection, on isolated.sock")
         command.add_argument("--units", type=Path, metavar="DIR", help="another folder for units; systemd is not asked")
+        command.add_argument(
+            "--name", default="", metavar="NAME", help="one more socket, NAME.sock, with units of its own"
+        )
         command.add_argument("--dry-run", action="store_true", help="only tell what would be done")
     install.add_argument("--socket", metavar="PATH", help="where clients connect")
     install.add_argument("--idle-timeout", metavar="SECONDS", help="how long an idle server lives")
+    _add_access(install)
     for command in (install, check):
         command.add_argument("--root", metavar="DIR", help="what persists")
         command.add_argument("--run-root", metavar="DIR", help="what a reboot takes away")
         command.add_argument("--runtime", metavar="NAME", help="the default OCI runtime")
     commands.add_parser("version", help="tell which Skiff this is").set_defaults(run=_version)
     return parser
+
+
+def _add_access(install: argparse.ArgumentParser) -> None:
+    """Add the options that say who may connect, and what for."""
+    install.add_argument("--owner", default="root", metavar="USER", help="the socket's owner")
+    install.add_argument("--group", metavar="GROUP", help="the socket's group (default docker)")
+    install.add_argument("--mode", default="0660", metavar="MODE", help="the socket's mode (default 0660)")
+    install.add_argument("--policy", action="append", metavar="POLICY", help="read-only or label=KEY=VALUE")
+    install.add_argument("--deny", metavar="WHAT,...", help="privileged, host-mounts, host-network")
+    install.add_argument("--audit", action="store_true", help="log who asked for what")
+    install.add_argument("--tcp", metavar="HOST:PORT", help="serve the network; needs the options of TLS")
+    install.add_argument("--tlsverify", action="store_true", help="only clients with a certificate")
+    for name in ("--tlscacert", "--tlscert", "--tlskey"):
+        install.add_argument(name, metavar="FILE", type=os.path.abspath)
+    install.add_argument("--insecure-no-auth", action="store_true", help="serve the network to everybody, in clear")
+
+
+def _access(options: argparse.Namespace) -> list[str]:
+    """Return the server's options that say who may connect; raises SystemExit for what the server would refuse."""
+    from compat_api.access.policy import BadPolicy, parse
+    from compat_api.options import BadOption
+    from compat_api.options import parse as parse_options
+
+    words = [word for text in options.policy or () for word in ("--policy", text)]
+    for name in ("deny", "tlscacert", "tlscert", "tlskey"):
+        words += [f"--{name}", getattr(options, name)] if getattr(options, name) else []
+    for name in ("audit", "tlsverify", "insecure_no_auth"):
+        words += [f"--{name.replace('_', '-')}"] if getattr(options, name) else []
+    try:
+        found = parse_options(words)
+        parse(found.policies, found.deny)
+    except (BadOption, BadPolicy) as problem:
+        raise SystemExit(f"skiff: {problem}") from None
+    if options.tcp and not (found.tls or found.insecure):
+        raise SystemExit("skiff: --tcp needs --tlsverify with its files, or --insecure-no-auth")
+    if not options.mode or len(options.mode) > 4 or options.mode.strip("01234567"):
+        raise SystemExit(f"skiff: --mode {options.mode}: must be an octal number")
+    return words
 
 
 def _install(options: argparse.Namespace) -> int:
@@ -64,16 +106,23 @@ def _install(options: argparse.Namespace) -> int:
         given["socket"] = f"{given['run_root']}/skiff.sock"
     if options.isolated and not options.socket:
         given["socket"] = str(Path(given.get("socket", layout.socket)).with_name("isolated.sock"))
+    if options.name and not options.socket:
+        given["socket"] = str(Path(given.get("socket", layout.socket)).with_name(f"{options.name}.sock"))
+    if options.tcp:
+        given["socket"] = options.tcp
     layout = dataclasses.replace(layout, **given)
-    serve = ["--runtime", options.runtime] if options.runtime else []
+    serve = _access(options)
+    serve += ["--runtime", options.runtime] if options.runtime else []
     serve += ["--idle-timeout", options.idle_timeout] if options.idle_timeout else []
-    values = install.unit_values(layout, install.server_command(layout, serve), install.socket_group())
+    group = options.group or install.socket_group()
+    command = install.server_command(layout, serve)
+    values = install.unit_values(layout, command, group, owner=options.owner, mode=options.mode)
     steps = install.plan_install(layout, _names(options), values, live=live)
     status = _carry_out(steps, dry_run=options.dry_run)
     if status == 0 and not options.dry_run:
         if not live:
             print("systemd was not asked to start the socket")
-        print(f"export DOCKER_HOST=unix://{layout.socket}")
+        print(f"export DOCKER_HOST={'tcp' if options.tcp else 'unix'}://{layout.socket}")
     return status
 
 
@@ -89,6 +138,9 @@ def _layout(options: argparse.Namespace) -> tuple[install.Layout, bool]:
     from compat_api import install
 
     layout = install.Layout.of_user(os.environ) if options.user else install.Layout.of_system()
+    if options.name and not options.name.replace("-", "").replace("_", "").isalnum():
+        raise SystemExit(f"skiff: --name {options.name}: must be of letters, digits and dashes")
+    layout = dataclasses.replace(layout, name=options.name)
     if options.units:
         return dataclasses.replace(layout, units=options.units.absolute()), False
     return layout, install.systemd_runs(user=options.user)

@@ -30,6 +30,11 @@ class Layout:
     run_root: str
     socket: str
     user: bool = False
+    name: str = ""  # of one of several sockets
+
+    def unit(self, template: str) -> str:
+        """Return the name of the unit that is made of a template: skiff.socket, or skiff-NAME.socket."""
+        return template.replace("skiff", f"skiff-{self.name}", 1) if self.name else template
 
     @classmethod
     def of_system(cls) -> Layout:
@@ -78,12 +83,16 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def unit_values(layout: Layout, command: Sequence[str], group: str | None) -> dict[str, str]:
-    """Return what the templates' names stand for."""
-    owner = f"SocketUser=root\nSocketGroup={group}" if group and not layout.user else ""
+def unit_values(
+    layout: Layout, command: Sequence[str], group: str | None, *, owner: str = "root", mode: str = "0660"
+) -> dict[str, str]:
+    """Return what the templates' names stand for; the socket is a path, or HOST:PORT."""
+    whose = f"SocketUser={owner}" + (f"\nSocketGroup={group}" if group else "")
     return {
+        "UNIT": layout.unit(SHARED[0]),
         "SOCKET": layout.socket.replace("%", "%%"),
-        "SOCKET_OWNER": owner,
+        "SOCKET_OWNER": whose if not layout.user and (group or owner != "root") else "",
+        "SOCKET_MODE": mode,
         "COMMAND": " ".join(quoted(argument) for argument in command),
     }
 
@@ -100,10 +109,10 @@ def plan_install(layout: Layout, names: Sequence[str], values: Mapping[str, str]
     """
     steps = []
     for name in names:
-        path, text = layout.units / name, fill((templates() / name).read_text(), values)
+        path, text = layout.units / layout.unit(name), fill((templates() / name).read_text(), values)
         if not path.exists() or path.read_text() != text:
             steps.append(Step(f"write {path}", lambda path=path, text=text: _write(path, text)))  # type: ignore[misc]
-    socket = names[0]
+    socket = layout.unit(names[0])
     link = layout.units / WANTED_BY / socket
     if not link.is_symlink():
         steps.append(Step(f"enable {socket}", lambda: _link(link, layout.units / socket)))
@@ -112,7 +121,7 @@ def plan_install(layout: Layout, names: Sequence[str], values: Mapping[str, str]
         if changed:
             steps.append(_systemctl(layout, "daemon-reload"))
             # A running server has the old socket: it ends first, and its containers go on.
-            services = [name for name in names if name.endswith(".service") and "@" not in name]
+            services = [layout.unit(name) for name in names if name.endswith(".service") and "@" not in name]
             steps += [_systemctl(layout, "stop", service) for service in services]
         steps.append(_systemctl(layout, "restart" if changed else "start", socket))
     return steps
@@ -120,6 +129,7 @@ def plan_install(layout: Layout, names: Sequence[str], values: Mapping[str, str]
 
 def plan_uninstall(layout: Layout, names: Sequence[str], *, live: bool) -> list[Step]:
     """Return the steps that take the units away; images and containers stay."""
+    names = [layout.unit(name) for name in names]
     present = [name for name in names if (layout.units / name).exists()]
     link = layout.units / WANTED_BY / names[0]
     steps = []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from compat_api import activation
-from compat_api.activation import CannotListen, inherited, listen, notify
+from compat_api.activation import CannotListen, check_access, inherited, listen, notify
 
 
 def test_a_socket_of_our_own(tmp_path: Path) -> None:
@@ -103,3 +103,14 @@ def test_readiness_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         notify("STOPPING=1")
         assert receiver.recv(100) == b"STOPPING=1"
     notify("STOPPING=1")  # nobody listens any more
+
+
+def test_a_socket_of_the_network_is_refused_unless_it_is_guarded_or_asked_for() -> None:
+    sockets = listen("tcp://127.0.0.1:0")
+    try:
+        with pytest.raises(CannotListen, match="in clear"):
+            check_access(sockets, tls=False, insecure=False)
+        check_access(sockets, tls=True, insecure=False)
+        check_access(sockets, tls=False, insecure=True)
+    finally:
+        sockets.listeners[0].close()

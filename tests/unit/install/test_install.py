@@ -140,3 +140,52 @@ def test_check_fails_for_what_no_container_can_run_without(
     found.clear()
     assert cli.main([*words, "--repair"]) == 0
     assert capsys.readouterr().out == "warning: a mount is left\nnothing is missing\n"
+
+
+def test_a_socket_with_a_policy_has_units_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "install",
+        "--units",
+        str(tmp_path),
+        "--name",
+        "team-a",
+        "--policy",
+        "label=team=a",
+        "--policy",
+        "read-only",
+    ]
+    assert cli.main([*words, "--owner", "daemon", "--group", "team", "--mode", "0600", "--audit"]) == 0
+    socket = (tmp_path / "skiff-team-a.socket").read_text()
+    assert "ListenStream=/run/skiff/team-a.sock\n" in socket
+    assert "SocketUser=daemon\nSocketGroup=team\nSocketMode=0600\n" in socket
+    service = (tmp_path / "skiff-team-a.service").read_text()
+    assert "Requires=skiff-team-a.socket\n" in service
+    assert "--policy label=team=a --policy read-only --audit\n" in service
+    assert (tmp_path / install.WANTED_BY / "skiff-team-a.socket").is_symlink()
+    assert "DOCKER_HOST=unix:///run/skiff/team-a.sock" in capsys.readouterr().out
+    units = [str(tmp_path / f"skiff-team-a.{kind}") for kind in ("socket", "service")]
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True, check=False
+    )
+    assert [line for line in done.stderr.splitlines() if "skiff" in line] == []
+    assert cli.main(["uninstall", "--units", str(tmp_path), "--name", "team-a"]) == 0
+    assert [each.name for each in tmp_path.iterdir()] == [install.WANTED_BY]
+
+
+def test_the_network_is_installed_with_certificates(tmp_path: Path) -> None:
+    files = ["--tlscacert", "/ca", "--tlscert", "/cert", "--tlskey", "/key"]
+    words = ["install", "--units", str(tmp_path), "--name", "net", "--tcp", "127.0.0.1:2376"]
+    for bad in (
+        [],
+        ["--tlsverify"],
+        files,
+        ["--policy", "x"],
+        ["--deny", "x"],
+        ["--tlsverify", *files, "--mode", "rw"],
+    ):
+        with pytest.raises(SystemExit):
+            cli.main([*words, *bad])
+    assert not list(tmp_path.iterdir())
+    assert cli.main([*words, "--tlsverify", *files]) == 0
+    assert "ListenStream=127.0.0.1:2376\n" in (tmp_path / "skiff-net.socket").read_text()
+    assert "--tlscacert /ca --tlscert /cert --tlskey /key --tlsverify\n" in (tmp_path / "skiff-net.service").read_text()
