@@ -64,6 +64,10 @@ def extract(stream: Readable, folder: Path, split: IO[bytes]) -> Extracted:
 
 def _take(tree: Tree, entry: Entry, reader: TarReader, log: TarSplitWriter) -> None:
     """Extract one entry; its content goes to the tree and its checksum to the log."""
+    if not entry.stored and entry.holes is None:
+        tree.add(entry, iter(()))
+        log.file(entry.name, 0, None)
+        return
     crc = Crc64()
 
     def content() -> Iterator[memoryview]:
@@ -85,6 +89,9 @@ def _take(tree: Tree, entry: Entry, reader: TarReader, log: TarSplitWriter) -> N
 
 def clean_path(name: str) -> list[str]:
     """Return the parts of a name inside the root: without ".", "..", and what would lead above the root."""
+    if "." not in name and "//" not in name:
+        inner = name.strip("/")
+        return inner.split("/") if inner else []
     return [part for part in posixpath.normpath("/" + name).split("/") if part]
 
 
@@ -122,6 +129,13 @@ class Tree:
 
     def place(self, folder: str, name: str, entry: Entry, content: Iterator[memoryview]) -> None:
         """Put an entry under a name of a folder, in the place of what is there."""
+        if entry.type == tarformat.REGULAR or entry.type == tarformat.SYMBOLIC_LINK:
+            try:
+                self._make(self._parent(folder), name, entry, content)
+            except FileExistsError:
+                pass  # which looking before would have found, at the cost of a system call for every file
+            else:
+                return
         self.clear(self._parent(folder), name, entry)
         self._make(self._parent(folder), name, entry, content)
         if entry.type == tarformat.FOLDER:

@@ -102,25 +102,24 @@ class TarReader:
                 else:
                     long_link = text(data)
                 continue
-            return self._entry(block, kind, {**self._global, **extra}, long_name, long_link)
+            pax = {**self._global, **extra} if self._global else extra
+            return self._entry(block, kind, pax, long_name, long_link)
 
     def _entry(
         self, block: bytes, kind: str, pax: dict[str, str], long_name: str | None, long_link: str | None
     ) -> Entry:
-        name, link = header_name(block), text(block[157:257])
         entry = Entry(
-            name=pax.get("path") or long_name or name,
+            name=long_name or header_name(block),
             type=kind,
             mode=number(block[100:108]) & 0o7777,
-            uid=_integer(pax, "uid", number(block[108:116])),
-            gid=_integer(pax, "gid", number(block[116:124])),
+            uid=number(block[108:116]),
+            gid=number(block[116:124]),
             size=0,
-            mtime=_time(pax["mtime"]) if "mtime" in pax else number(block[136:148]) * 1_000_000_000,
-            link=pax.get("linkpath") or long_link or link,
+            mtime=number(block[136:148]) * 1_000_000_000,
+            link=long_link or (text(block[157:257]) if block[157] else ""),
         )
-        for key, value in pax.items():
-            if key.startswith("SCHILY.xattr."):
-                entry.xattrs[key[13:]] = os.fsencode(value)
+        if pax:
+            _apply_pax(entry, pax)
         if kind in (CHARACTER_DEVICE, BLOCK_DEVICE):
             entry.device = os.makedev(number(block[329:337]), number(block[337:345]))
         stored = _integer(pax, "size", number(block[124:136]))
@@ -216,13 +215,26 @@ class TarReader:
             self._raw(bytes(piece))
 
 
+def _apply_pax(entry: Entry, pax: dict[str, str]) -> None:
+    """Let the records of a PAX header replace what the header itself says."""
+    entry.name = pax.get("path") or entry.name
+    entry.link = pax.get("linkpath") or entry.link
+    entry.uid = _integer(pax, "uid", entry.uid)
+    entry.gid = _integer(pax, "gid", entry.gid)
+    if "mtime" in pax:
+        entry.mtime = _time(pax["mtime"])
+    for key, value in pax.items():
+        if key.startswith("SCHILY.xattr."):
+            entry.xattrs[key[13:]] = os.fsencode(value)
+
+
 def check_sum(block: bytes) -> None:
     """Raise BadArchive unless a header's checksum, of signed or unsigned bytes, is right."""
     try:
         stored = number(block[148:156])
     except BadArchive:
         raise BadArchive(INVALID) from None
-    total = sum(block) - sum(block[148:156]) + 8 * 32
+    total = sum(block[:148]) + sum(block[156:]) + 8 * 32
     if stored == total:
         return
     signed = total - 256 * sum(1 for at, byte in enumerate(block) if byte > 127 and not 148 <= at < 156)
@@ -237,9 +249,13 @@ def number(data: bytes) -> int:
         if data[0] & 0x40:
             value -= 1 << (8 * len(data) - 1)
         return value
-    digits = data.strip(b" \0").split(b"\0")[0]
+    digits = data.strip(b" \0")
     if not digits:
         return 0
+    if not digits.isdigit():
+        digits = digits.split(b"\0")[0]
+        if not digits.isdigit():  # int() would take more than digits
+            raise BadArchive(INVALID)
     try:
         return int(digits, 8)
     except ValueError:
@@ -248,7 +264,7 @@ def number(data: bytes) -> int:
 
 def text(data: bytes) -> str:
     """Return the text up to the first NUL."""
-    return os.fsdecode(data.split(b"\0", 1)[0])
+    return data.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
 
 
 def header_name(block: bytes) -> str:

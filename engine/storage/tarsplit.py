@@ -22,6 +22,7 @@ from engine.errors import BadArchive
 from engine.storage.crc64 import Crc64
 
 _FLUSH = 64 * 1024
+_quoted = json.encoder.encode_basestring_ascii  # what json.dumps does with a text, without asking what it is
 _READ = 1 << 20
 
 
@@ -45,14 +46,14 @@ class TarSplitWriter:
 
     def file(self, name: str, size: int, checksum: bytes | None) -> None:
         """Note that a file's content comes here. Raises BadArchive when the archive had this name already."""
-        clean = posixpath.normpath(name or ".")
+        clean = posixpath.normpath(name or ".") if "." in name or "//" in name or not name else name.rstrip("/")
         if clean in self._seen:
             raise BadArchive("duplicates of file paths not supported")
         self._seen.add(clean)
         self._segment()
         try:
             name.encode()
-            named = f'"name":{json.dumps(name)},' if name else ""
+            named = f'"name":{_quoted(name)},' if name else ""
         except UnicodeEncodeError:
             named = f'"name_raw":"{_base64(os.fsencode(name))}",'
         sized = f'"size":{size},' if size else ""
