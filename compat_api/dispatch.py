@@ -58,7 +58,8 @@ class Pattern:
 
     def match(self, path: str) -> dict[str, str] | None:
         """Return the variable's value if the path has this form."""
-        if len(path) <= len(self.prefix) + len(self.suffix):
+        length = len(path) - len(self.prefix) - len(self.suffix)
+        if length < 0 or (length == 0 and not (self.greedy and not self.suffix)):
             return None
         if not (path.startswith(self.prefix) and path.endswith(self.suffix)):
             return None

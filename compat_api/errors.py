@@ -36,13 +36,14 @@ WORDS: dict[str, Words] = {
     "NoSuchExec": lambda e: f"No such exec instance: {e.exec_id}",
     "NetworkGone": str,
     "NoSuchNetwork": lambda e: f"network {e.name} not found",
-    "NoSuchVolume": lambda e: f"get {e.name}: no such volume",
+    "NoSuchVolume": lambda e: f"get {e.name}: no such volume" if e.name else "get: no such volume",
     "AmbiguousId": lambda e: f"multiple IDs found with provided prefix: {e.prefix}",
     "NameInUse": lambda e: (
         f'Conflict. The container name "/{e.name.lstrip("/")}" is already in use by container "{e.owner}". '
         "You have to remove (or rename) that container to be able to reuse that name."
     ),
     "BadPattern": lambda e: e.cause,
+    "SeveralTimes": lambda e: e.cause,
     "BadTime": lambda e: e.cause,
     "UnknownRuntime": lambda e: f"unknown or invalid runtime name: {e.name}",
     "AlreadyRunning": lambda e: "container is already running",
@@ -97,6 +98,9 @@ WORDS: dict[str, Words] = {
     "StoredImageInUse": lambda e: (
         f"conflict: unable to delete {short(e.image_id)} (cannot be forced) - "
         f"image is being used by stopped container {short(e.container_id)}"
+    ),
+    "ImageHasChildren": lambda e: (
+        f"conflict: unable to delete {short(e.image_id)} (cannot be forced) - image has dependent child images"
     ),
     "ImageHasNames": lambda e: (
         f"conflict: unable to delete {short(e.image_id)} (must be forced) - "

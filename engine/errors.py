@@ -168,6 +168,14 @@ class ImageInUse(Conflict):
         self.running = running
 
 
+class ImageHasChildren(Conflict):
+    """Other images were made on the image, so it is not removed, not by force either."""
+
+    def __init__(self, image_id: str) -> None:
+        super().__init__(f"image {image_id} has images that were made on it")
+        self.image_id = image_id
+
+
 class ImageHasNames(Conflict):
     """Several repositories name the image, so its id alone does not remove it without force."""
 

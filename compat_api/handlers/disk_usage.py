@@ -31,7 +31,7 @@ async def usage(request: Request) -> Answer:
 def _usage(engine: Engine, kinds: set[str], api: tuple[int, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {"LayersSize": 0, "Images": None, "Containers": None, "Volumes": None, "BuildCache": None}
     if "image" in kinds:
-        found["LayersSize"] = sum(engine.store.layer_size(layer) for layer in engine.store.all_layers())
+        found["LayersSize"] = engine.images.layers_size()
         found["Images"] = _images(engine, api)
     if "container" in kinds:
         found["Containers"] = _containers(engine)

@@ -75,3 +75,13 @@ async def remove(request: Request) -> Answer:
         platform=wanted[0] if wanted else None,
     )
     return Json([shapes.removed(each) for each in removed])
+
+
+async def prune(request: Request) -> Answer:
+    """Remove the images that nothing needs."""
+    from engine.filters import BadTime
+
+    with answering(400, BadTime):
+        pruned = await request.call(request.engine.images.prune, request.query.filters())
+    removed = [shapes.removed(each) for each in pruned.removed]
+    return Json({"ImagesDeleted": removed or None, "SpaceReclaimed": pruned.bytes})

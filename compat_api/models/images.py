@@ -86,6 +86,13 @@ class RemovedAnswer(DockerModel):
     deleted: str | None = None
 
 
+class PrunedAnswer(DockerModel):
+    """What a prune removed."""
+
+    images_deleted: list[RemovedAnswer] | None
+    space_reclaimed: int
+
+
 class ProgressDetail(DockerModel):
     """How far something is."""
 

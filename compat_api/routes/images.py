@@ -73,6 +73,15 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST",
+        "/images/prune",
+        "images:prune",
+        "Delete unused images",
+        answer="images:PrunedAnswer",
+        query={"filters": "filters"},
+        since="1.25",
+    ),
+    Route(
+        "POST",
         "/images/{name:.*}/tag",
         "images:tag",
         "Tag an image",

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from engine.images.load import LoadEvent
     from engine.images.platform import Platform
     from engine.images.progress import TransferEvent
+    from engine.images.prune import Pruned
     from engine.images.record import HistoryEntry, Image, ImageDetails, ImageSummary, Removed
     from engine.images.reference import Reference
     from engine.registry.login import Credentials
     from engine.registry.transfers import Transfers
     from engine.storage.source import Readable
+
+    Filters = dict[str, list[str]]
 
 
 class Images:
@@ -113,6 +116,18 @@ class Images:
         from engine.images.remove import remove
 
         return remove(self._engine, reference, force=force, prune=not no_prune, platform=platform)
+
+    def layers_size(self) -> int:
+        """Return the bytes that the layers of all images take, each counted once."""
+        from engine.images.listing import layers_size
+
+        return layers_size(self._engine)
+
+    def prune(self, filters: Filters | None = None) -> Pruned:
+        """Remove the images that nothing needs; see engine.images.prune. Raises InvalidFilter."""
+        from engine.images.prune import prune
+
+        return prune(self._engine, filters or {})
 
     def save(self, references: Iterable[str], platform: Platform | None = None) -> Iterator[bytes]:
         """Give an archive of images, in pieces; see engine.images.save."""

@@ -12,6 +12,7 @@ from engine.errors import InvalidFilter, NoSuchLayer
 from engine.filters import has_labels, until
 from engine.images import reference
 from engine.images.record import Image, ImageSummary
+from engine.images.remove import children_of
 from engine.images.resolve import find, tags_and_digests, to_image
 from engine.times import nanoseconds_of, seconds_of
 
@@ -52,8 +53,11 @@ def list_images(engine: Engine, query: ImageQuery) -> list[ImageSummary]:
     before = [_created(by_id[find(stored, value).id]) for value in query.filters.get("before", [])]
     before += [until(value) for value in query.filters.get("until", [])]
     since = [_created(by_id[find(stored, value).id]) for value in query.filters.get("since", [])]
+    children = children_of(stored)
     shown: list[tuple[Image, list[str], list[str]]] = []
     for image in images:
+        if children.get(image.id) and (dangling or not (query.all or image.names)):
+            continue  # a step on the way to another image
         if (before or since) and not image.created:
             continue
         if (before and _created(image) >= min(before)) or (since and _created(image) <= max(since)):
@@ -67,8 +71,10 @@ def list_images(engine: Engine, query: ImageQuery) -> list[ImageSummary]:
         if dangling and tags:
             continue
         shown.append((image, tags, digests))
-    layers = {image.id: _layers(engine, image) for image, *_ in shown}
-    uses = Counter(layer.id for image in images for layer in _layers(engine, image)) if query.shared_size else None
+    layers = {image.id: _layers(engine, image.layer) for image, *_ in shown}
+    uses = (
+        Counter(layer.id for image in images for layer in _layers(engine, image.layer)) if query.shared_size else None
+    )
     containers = _containers(engine)
     summaries = [
         ImageSummary(
@@ -87,6 +93,12 @@ def list_images(engine: Engine, query: ImageQuery) -> list[ImageSummary]:
         for image, tags, digests in shown
     ]
     return sorted(summaries, key=lambda summary: summary.created, reverse=True)
+
+
+def layers_size(engine: Engine) -> int:
+    """Return the bytes that the layers of all images take, each counted once."""
+    layers = {layer.id: layer for each in engine.store.images() for layer in _layers(engine, each.layer)}
+    return sum(engine.store.layer_size(layer) for layer in layers.values())
 
 
 def path_matches(pattern: str, text: str) -> bool:
@@ -141,9 +153,9 @@ def _created(image: Image) -> int:
     return nanoseconds_of(image.created) or 0
 
 
-def _layers(engine: Engine, image: Image) -> list[Layer]:
+def _layers(engine: Engine, top: str | None) -> list[Layer]:
     try:
-        return engine.store.layer_chain(image.layer)
+        return engine.store.layer_chain(top)
     except NoSuchLayer:
         return []  # somebody is removing the image
 

@@ -10,15 +10,23 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from engine.errors import ImageHasNames, ImageInUse, NoSuchImage, ReferenceInUse, StoredImageInUse
+from engine.errors import (
+    ImageHasChildren,
+    ImageHasNames,
+    ImageInUse,
+    NoSuchImage,
+    ReferenceInUse,
+    StoredImageInUse,
+)
 from engine.images import reference
 from engine.images.platform import Platform, check
 from engine.images.record import Image, Removed
-from engine.images.resolve import resolve
+from engine.images.resolve import resolve, to_image
 from engine.images.tag import event
 
 if TYPE_CHECKING:
     from engine import Engine
+    from engine.storage.images import StoredImage
 
 _RUNNING = ("running", "paused", "restarting")
 
@@ -26,10 +34,10 @@ _RUNNING = ("running", "paused", "restarting")
 def remove(engine: Engine, text: str, *, force: bool, prune: bool, platform: Platform | None = None) -> list[Removed]:
     """Remove what text names; returns what that did, in order.
 
-    prune is about an image's unnamed parents, which no image here has. Raises NoSuchImage, InvalidReference,
-    ReferenceInUse, ImageInUse, ImageHasNames, StoredImageInUse, WrongPlatform.
+    With prune the images that it was made on go too, as far as they have no names and nothing else needs them. Raises
+    NoSuchImage, InvalidReference, ReferenceInUse, ImageInUse, ImageHasNames, ImageHasChildren, StoredImageInUse,
+    WrongPlatform.
     """
-    del prune
     image = resolve(engine, text)
     check(image, text, platform)
     containers = _containers(engine, image.id)
@@ -43,15 +51,32 @@ def remove(engine: Engine, text: str, *, force: bool, prune: bool, platform: Pla
             return done
         quiet = True
     elif _is_single(image.names):
-        _check(image, containers, force=force, names=[])
+        _check(engine, image, containers, force=force, names=[])
         for name in sorted(image.names):
             _take(engine, image, name, done)
-    try:
-        _delete(engine, image, containers, force=force, done=done)
-    except (ImageInUse, StoredImageInUse):
-        if not quiet:
-            raise
+    _delete(engine, image, force=force, quiet=quiet, done=done)
+    while prune and (parent := _parent(engine, image)) is not None and _delete(engine, parent, quiet=True, done=done):
+        image = parent
     return done
+
+
+def children_of(images: list[StoredImage]) -> dict[str, list[str]]:
+    """Return the ids of the images that were made on each image."""
+    found: dict[str, list[str]] = {}
+    for image in images:
+        if image.parent:
+            found.setdefault(image.parent, []).append(image.id)
+    return found
+
+
+def _parent(engine: Engine, image: Image) -> Image | None:
+    """Return the image that one was made on, if it is still there."""
+    if not image.parent:
+        return None
+    try:
+        return to_image(engine, engine.store.image(image.parent))
+    except NoSuchImage:
+        return None
 
 
 def _untag(engine: Engine, image: Image, text: str, done: list[Removed]) -> list[str]:
@@ -77,11 +102,19 @@ def _take(engine: Engine, image: Image, name: str, done: list[Removed]) -> None:
     done.append(Removed(untagged=reference.parse(name).familiar))
 
 
-def _delete(
-    engine: Engine, image: Image, containers: list[tuple[str, str]], *, force: bool, done: list[Removed]
-) -> None:
+def _delete(engine: Engine, image: Image, *, force: bool = False, quiet: bool, done: list[Removed]) -> bool:
+    """Remove an image with the names that it still has; returns whether that was done.
+
+    quiet: what is still needed stays without a word.
+    """
     names = sorted(engine.store.image(image.id).names)
-    _check(image, containers, force=force, names=[] if force else names)
+    containers = _containers(engine, image.id)
+    try:
+        _check(engine, image, containers, force=force, names=[] if force else names)
+    except (ImageInUse, ImageHasNames, ImageHasChildren):
+        if not quiet:
+            raise
+        return False
     for name in names:
         _take(engine, image, name, done)
     chain = engine.store.layer_chain(image.layer)
@@ -90,16 +123,23 @@ def _delete(
         gone = {layer.id for layer in engine.store.delete_image(image.id, despite=spared)}
     except NoSuchImage:
         raise NoSuchImage(image.digest) from None
+    except StoredImageInUse:
+        if not quiet:
+            raise
+        return False
     with engine.database.transaction() as tx:
         tx.event("image", "delete", image.digest, {"name": image.digest})
     done.append(Removed(deleted=image.digest))
-    chain_ids = _chain_ids([layer.diff_id for layer in chain])
-    deleted = [chain_id for layer, chain_id in zip(chain, chain_ids, strict=True) if layer.id in gone]
+    ids = chain_ids([layer.diff_id for layer in chain])
+    deleted = [chain_id for layer, chain_id in zip(chain, ids, strict=True) if layer.id in gone]
     done += [Removed(deleted=chain_id) for chain_id in reversed(deleted)]
+    return True
 
 
-def _check(image: Image, containers: list[tuple[str, str]], *, force: bool, names: list[str]) -> None:
+def _check(engine: Engine, image: Image, containers: list[tuple[str, str]], *, force: bool, names: list[str]) -> None:
     """Raise what stands against removing an image; names are those that count as several."""
+    if any(other.parent == image.id for other in engine.store.images()):
+        raise ImageHasChildren(image.id)
     for container_id, status in containers:
         if status in _RUNNING:
             raise ImageInUse(image.id, container_id, running=True)
@@ -133,7 +173,7 @@ def _is_single(names: list[str]) -> bool:
     return digests == {first.name}
 
 
-def _chain_ids(diff_ids: list[str]) -> list[str]:
+def chain_ids(diff_ids: list[str]) -> list[str]:
     """Return the chain ids of an image's layers, the base first (OCI image-spec, config.md)."""
     chains: list[str] = []
     for diff_id in diff_ids:
