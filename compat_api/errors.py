@@ -113,6 +113,7 @@ WORDS: dict[str, Words] = {
 STATUSES = {
     "BadPattern": 500,
     "BadTime": 500,
+    "SeveralTimes": 500,
     "DownloadUnauthorized": 401,
     "PidJoinOfStopped": 500,
     "LoginRefused": 401,

@@ -26,6 +26,7 @@ _MANIFESTS = {
     "application/vnd.docker.distribution.manifest.v2+json",
 }
 _MAX_DEPTH = 4
+UNEXPECTED_EOF = "unexpected EOF"
 
 Documents = Callable[[str], bytes | None]
 
@@ -56,7 +57,7 @@ def items(document: Documents, platform: tuple[str, str, str]) -> Iterator[Item]
         return
     index = document("index.json")
     if index is None:
-        raise BadArchive("invalid archive: does not contain a manifest.json")
+        raise BadArchive("open repositories: no such file or directory")  # dockerd looks for its oldest format then
     yield from _oci_items(_json("index.json", index), document, platform, {}, 0)
 
 
@@ -64,7 +65,8 @@ def _docker_items(listed: Any, document: Documents) -> Iterator[Item]:
     if listed is None:
         raise BadArchive("invalid manifest, manifest cannot be null (but can be [])")
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
-        raise BadArchive("invalid archive: failed to decode manifest.json")
+        kind = {dict: "object", list: "array", str: "string", bool: "bool"}.get(type(listed), "number")
+        raise BadArchive(f"json: cannot unmarshal {kind} into Go value of type []tarexport.manifestItem")
     for each in listed:
         path = str(each.get("Config") or "")
         config = document(path)
@@ -141,5 +143,11 @@ def _blob(digest: str) -> str:
 def _json(path: str, data: bytes) -> Any:
     try:
         return json.loads(data)
-    except ValueError as error:
+    except json.JSONDecodeError as error:
+        if not data.strip():
+            raise BadArchive("EOF") from None
+        if error.pos >= len(data.decode(errors="replace").rstrip()):
+            raise BadArchive(UNEXPECTED_EOF) from None
+        raise BadArchive(f"invalid archive: failed to decode {path}: {error}") from None
+    except (ValueError, RecursionError) as error:
         raise BadArchive(f"invalid archive: failed to decode {path}: {error}") from None

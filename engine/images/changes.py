@@ -31,6 +31,8 @@ def apply(config: ContainerConfig, changes: list[str]) -> ContainerConfig:
         if word.lower() not in _INSTRUCTIONS:
             raise InvalidChange(f"{word} is not a valid change command")
         parsed.append((word.lower(), rest.strip()))
+    if changes and not parsed:
+        raise InvalidChange("file with no instructions")
     given: set[str] = set()
     for word, rest in parsed:
         if not rest and word not in ("cmd", "entrypoint"):

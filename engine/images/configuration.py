@@ -17,7 +17,11 @@ def parse(data: bytes) -> dict[str, Any]:
     """Return a configuration as a dict. Raises BadArchive for what cannot be one."""
     try:
         document = json.loads(data)
-    except ValueError as error:
+    except json.JSONDecodeError as error:
+        if error.pos >= len(data.decode(errors="replace").rstrip()):
+            raise BadArchive("unexpected end of JSON input") from None
+        raise BadArchive(f"invalid image configuration: {error}") from None
+    except (ValueError, RecursionError) as error:
         raise BadArchive(f"invalid image configuration: {error}") from None
     if not isinstance(document, dict):
         raise BadArchive("invalid image configuration: not an object")
@@ -81,11 +85,14 @@ def config_document(config: ContainerConfig) -> dict[str, Any]:
     document |= {"Env": config.env, "Cmd": config.cmd}
     if config.healthcheck is not None:
         document["Healthcheck"] = _healthcheck_document(config.healthcheck)
+    if config.args_escaped:
+        document["ArgsEscaped"] = True
     document |= {
         "Image": config.image,
         "Volumes": _set(config.volumes) if config.volumes else None,
         "WorkingDir": config.working_dir,
         "Entrypoint": config.entrypoint,
+        **({"NetworkDisabled": True} if config.network_disabled else {}),
         "OnBuild": config.on_build,
         "Labels": None if config.labels is None else dict(sorted(config.labels.items())),
     }

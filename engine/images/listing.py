@@ -137,7 +137,7 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 def _matches(name: str, patterns: list[re.Pattern[str]]) -> bool:
     parsed = reference.parse(name)
-    targets = (parsed.familiar, parsed.familiar_name, parsed.full, parsed.name)
+    targets = (parsed.familiar, parsed.familiar_name)
     return any(pattern.fullmatch(target) for pattern in patterns for target in targets)
 
 

@@ -5,6 +5,7 @@ Layers come out of the store bit for bit as they came in; nothing is spooled, th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING
 from engine.errors import NoSuchImage, Unavailable
 from engine.images import reference
 from engine.images.configuration import encode
+from engine.images.legacy import documents
 from engine.images.manifest import INDEX, LAYER, MANIFEST, descriptor, digest_of, manifest_for
 from engine.images.platform import NoExportTarget, Platform, is_exactly, of_document
 from engine.images.record import Image
 from engine.images.reference import Reference
+from engine.images.remove import chain_ids
 from engine.images.resolve import find, to_image
 from engine.images.tag import event
 from engine.times import seconds_of
@@ -71,7 +74,9 @@ def _choose(images: list[StoredImage], references: list[str]) -> list[tuple[Stor
         matched = False
         if not isinstance(wanted, str) and not wanted.tag and not wanted.digest:
             for image in images:
-                own = [name for name in map(reference.parse, image.names) if name.name == wanted.name and name.tag]
+                own = [
+                    each for each in map(reference.parse, sorted(image.names)) if each.name == wanted.name and each.tag
+                ]
                 if own:
                     _extend(names.setdefault(image.id, []), own)
                     matched = True
@@ -112,18 +117,20 @@ def _archive(engine: Engine, chosen: list[_Saved]) -> Iterator[bytes]:
     blobs: dict[str, tuple[int, int, Iterator[bytes]]] = {}
     for each in chosen:
         made = seconds_of(each.image.created)
+        for data in documents(each.image.document, chain_ids([layer.diff_id for layer in each.layers])):
+            blobs[digest_of(data)] = (len(data), made, iter([data]))
         blobs[digest_of(each.config)] = (len(each.config), made, iter([each.config]))
         blobs[digest_of(each.manifest)] = (len(each.manifest), 0, iter([each.manifest]))
         for layer in each.layers:
             if layer.diff_id not in blobs:
                 blobs[layer.diff_id] = (layer.archive_size, made, engine.store.archive(layer))
     newest = max((seconds_of(each.image.created) for each in chosen), default=0)
-    folders = [("blobs/", newest), ("blobs/sha256/", newest)] if chosen else []
-    for name, time in folders:
-        yield _header(name, 0, time)
+    folders = [("blobs/", newest), ("blobs/sha256/", int(time.time()))] if chosen else []
+    for name, changed in folders:
+        yield _header(name, 0, changed)
         written += _BLOCK
-    for digest, (size, time, pieces) in sorted(blobs.items()):
-        for piece in _file(f"blobs/sha256/{digest.removeprefix('sha256:')}", size, time, pieces):
+    for digest, (size, made, pieces) in sorted(blobs.items()):
+        for piece in _file(f"blobs/sha256/{digest.removeprefix('sha256:')}", size, made, pieces):
             yield piece
             written += len(piece)
     for name, data in _documents(chosen).items():
@@ -144,7 +151,10 @@ def _documents(chosen: list[_Saved]) -> dict[str, bytes]:
             if each.layers:
                 top = each.layers[-1].diff_id.removeprefix("sha256:")
                 repositories.setdefault(name.familiar_name, {})[name.tag] = top
-        sources = {layer.diff_id: descriptor(LAYER, layer.diff_id, layer.archive_size) for layer in each.layers}
+        sources = {
+            layer.diff_id: {"mediaType": LAYER, "size": layer.archive_size, "digest": layer.diff_id}
+            for layer in each.layers
+        }
         listed.append(
             {
                 "Config": _path(digest_of(each.config)),
@@ -174,14 +184,14 @@ def _path(digest: str) -> str:
     return "blobs/" + digest.replace(":", "/")
 
 
-def _file(name: str, size: int, time: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    yield _header(name, size, time)
+def _file(name: str, size: int, changed: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield _header(name, size, changed)
     yield from pieces
     if size % _BLOCK:
         yield bytes(-size % _BLOCK)
 
 
-def _header(name: str, size: int, time: int) -> bytes:
+def _header(name: str, size: int, changed: int) -> bytes:
     """Return the header of a file, or of a folder where the name ends with a slash, owned by root."""
     folder = name.endswith("/")
     length = b"%011o\0" % size if size < 1 << 33 else (size | 1 << 95).to_bytes(12, "big")
@@ -192,7 +202,7 @@ def _header(name: str, size: int, time: int) -> bytes:
         (108, b"0000000\0"),
         (116, b"0000000\0"),
         (124, length),
-        (136, b"%011o\0" % time),
+        (136, b"%011o\0" % changed),
         (148, b" " * 8),
         (156, b"5" if folder else b"0"),
         (257, b"ustar\x0000"),

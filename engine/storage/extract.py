@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import posixpath
 import stat
@@ -54,12 +55,21 @@ def extract(stream: Readable, folder: Path, split: IO[bytes]) -> Extracted:
     with Tree(folder) as tree:
         try:
             for entry in reader:
-                _take(tree, entry, reader, log)
+                try:
+                    _take(tree, entry, reader, log)
+                except (FileNotFoundError, PermissionError) as error:
+                    if entry.type != tarformat.HARD_LINK:
+                        raise
+                    raise BadArchive(f"linkat {entry.link} {entry.name}: {_cause(error)}") from error
         except (OverflowError, ValueError):  # a number no file has, a NUL in a name
             raise BadArchive(tarformat.INVALID) from None
         tree.finish()
     log.close()
     return Extracted(tree.content_size, sorted(tree.uids), sorted(tree.gids))
+
+
+def _cause(error: OSError) -> str:
+    return os.strerror(error.errno or 0).lower()
 
 
 def _take(tree: Tree, entry: Entry, reader: TarReader, log: TarSplitWriter) -> None:
@@ -95,6 +105,11 @@ def clean_path(name: str) -> list[str]:
     return [part for part in posixpath.normpath("/" + name).split("/") if part]
 
 
+def leads_out(name: str) -> bool:
+    """Whether a member's name leads out of the folder that it is relative to. Pure."""
+    return ".." in name and not name.startswith("/") and posixpath.normpath(name).split("/")[0] == ".."
+
+
 class Tree:
     """The folder that is being filled; engine.storage.unpack fills one by other rules."""
 
@@ -115,6 +130,8 @@ class Tree:
 
     def add(self, entry: Entry, content: Iterator[memoryview]) -> None:
         """Make one entry, and the folders above it that are missing."""
+        if leads_out(entry.name):
+            raise BadArchive(f"invalid entry name {json.dumps(entry.name)}")
         parts = clean_path(entry.name)
         if not (parts and parts[-1].startswith(WHITEOUT)):
             self.uids.add(entry.uid)

@@ -18,7 +18,7 @@ from contextlib import suppress
 from engine import syscalls
 from engine.errors import BadArchive, EngineError
 from engine.storage import tarformat
-from engine.storage.extract import Tree, bounded, clean_path
+from engine.storage.extract import Tree, bounded, clean_path, leads_out
 from engine.storage.source import PIECE, Readable, Source
 from engine.storage.tarformat import Entry, TarReader
 
@@ -71,11 +71,6 @@ def _words(name: str, error: OSError) -> str:
     if error.errno == errno.ELOOP:
         return "too many links"
     return f"openat {posixpath.normpath(name)}: {cause}"
-
-
-def leads_out(name: str) -> bool:
-    """Whether a member's name leads out of the folder that it is relative to. Pure."""
-    return not name.startswith("/") and posixpath.normpath(name).split("/")[0] == ".."
 
 
 def _remove(folder: int, name: str) -> None:

@@ -59,7 +59,8 @@ class Session:
         kind = head.headers.get("content-type", "")
         decoded: Any = raw
         if kind == "application/json" and raw:
-            decoded = json.loads(raw)
+            decoded = [json.loads(line) for line in raw.splitlines() if line.strip()]
+            decoded = decoded if len(decoded) > 1 else decoded[0]
             body = normalise.value(decoded, self.ids)
         elif kind in FRAMES and head.status < 300:
             streams = frames(raw)

@@ -202,8 +202,8 @@ GOOD = docker_archive((config_for([LAYER]), ["x:1"], ["l"]), l=LAYER)
     ("data", "reason"),
     [
         (b"garbage" * 300, "archive/tar: invalid tar header"),
-        (b"", "does not contain a manifest.json"),
-        (files({"etc/hosts": b"x"}), "does not contain a manifest.json"),
+        (b"", "open repositories: no such file or directory"),
+        (files({"etc/hosts": b"x"}), "open repositories: no such file or directory"),
         (GOOD[:2000], "unexpected EOF"),
         (GOOD[: len(GOOD) // 2], "unexpected EOF"),
         (gzip.compress(GOOD)[:-50], "unexpected EOF"),

@@ -88,9 +88,9 @@ def test_dockers_manifest_counts_more_than_the_layout_beside_it() -> None:
 @pytest.mark.parametrize(
     ("documents", "reason"),
     [
-        ({}, "does not contain a manifest.json"),
+        ({}, "open repositories: no such file or directory"),
         ({"manifest.json": None}, "manifest cannot be null"),
-        ({"manifest.json": {}}, "failed to decode"),
+        ({"manifest.json": {}}, "cannot unmarshal object into Go value"),
         ({"manifest.json": [{"Config": "gone"}]}, "open gone: no such file"),
         ({"index.json": []}, "failed to decode index.json"),
         (
