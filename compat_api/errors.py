@@ -117,6 +117,8 @@ STATUSES = {
     "DownloadUnauthorized": 401,
     "PidJoinOfStopped": 500,
     "LoginRefused": 401,
+    "RegistryBusy": 429,
+    "RegistryUnauthorized": 401,
     "NotPaused": 500,
     # Found at start only.
     **dict.fromkeys(

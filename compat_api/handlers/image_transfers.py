@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from compat_api import registry_auth
+from compat_api import platforms, registry_auth
 from compat_api.answers import Answer
 from compat_api.handlers.image_streams import tell
 from compat_api.shapes import images as shapes
@@ -25,6 +25,18 @@ async def pull(request: Request, platform: str) -> Answer:
     reference = _wanted(query.get("fromImage"), query.get("tag"))
     credentials = registry_auth.decode(request.header(registry_auth.HEADER))
     return await _stream(request, request.engine.images.pull(reference, _platform(platform), credentials))
+
+
+async def push(request: Request) -> Answer:
+    """Push an image's tag, or all tags of its repository where none is given."""
+    platform = platforms.wanted_once(request, "1.46")
+    reference, tag = parse(request.name), request.query.get("tag")
+    if tag:
+        target = parse_target(reference.name, tag)
+        assert target is not None
+        reference = target
+    credentials = registry_auth.decode(request.header(registry_auth.HEADER))
+    return await _stream(request, request.engine.images.push(reference, platform, credentials))
 
 
 async def _stream(request: Request, events: AsyncGenerator[TransferEvent]) -> Answer:

@@ -82,6 +82,15 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST",
+        "/images/{name:.*}/push",
+        "image_transfers:push",
+        "Push an image",
+        answer="images:ProgressAnswer",
+        query={"tag": "string", "platform": "string"},
+        stream="application/json",
+    ),
+    Route(
+        "POST",
         "/images/{name:.*}/tag",
         "images:tag",
         "Tag an image",

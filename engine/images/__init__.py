@@ -47,6 +47,17 @@ class Images:
 
         return pull(self._engine, reference, platform, credentials)
 
+    def push(
+        self,
+        reference: Reference,
+        platform: Platform | None = None,
+        credentials: Credentials | None = None,
+    ) -> AsyncGenerator[TransferEvent]:
+        """Push an image's tag, or all tags of a repository; see engine.images.push."""
+        from engine.images.push import push
+
+        return push(self._engine, reference, platform, credentials)
+
     def transfers(self) -> Transfers:
         """Return the layers that are being fetched on the running loop; for the verbs, not for callers."""
         from asyncio import get_running_loop

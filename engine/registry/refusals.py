@@ -9,7 +9,7 @@ import http
 import json
 from typing import TYPE_CHECKING
 
-from engine.errors import EngineError, NotFound
+from engine.errors import EngineError, Forbidden, NotFound
 
 if TYPE_CHECKING:
     from engine.images.reference import Reference
@@ -31,6 +31,22 @@ class RegistryRefused(EngineError):
         self.code = code  # such as MANIFEST_UNKNOWN, "" when it gave none
 
 
+class RegistryUnauthorized(RegistryRefused):
+    """The registry does not accept the credentials, or wants some."""
+
+
+class RegistryDenied(RegistryRefused, Forbidden):
+    """The registry does not allow it."""
+
+
+class RegistryLacks(RegistryRefused, NotFound):
+    """The registry does not know a repository, a manifest or a blob."""
+
+
+class RegistryBusy(RegistryRefused):
+    """The registry has had too many requests, also after some patience."""
+
+
 class NotInRegistry(NotFound):
     """The registry does not have it, or not for these credentials."""
 
@@ -42,9 +58,21 @@ class BadContent(EngineError):
 class NoCredentials(EngineError):
     """The registry asks for a name and a password, and there is none."""
 
+    cause = "no basic auth credentials"
+
     def __init__(self, method: str, url: str) -> None:
-        super().__init__(f'{method.capitalize()} "{url}": no basic auth credentials')
+        super().__init__(f'{method.capitalize()} "{url}": {self.cause}')
         self.url = url
+
+
+_BY_CODE: dict[str, type[RegistryRefused]] = {
+    "UNAUTHORIZED": RegistryUnauthorized,
+    "DENIED": RegistryDenied,
+    "TOOMANYREQUESTS": RegistryBusy,
+    "NAME_UNKNOWN": RegistryLacks,
+    "MANIFEST_UNKNOWN": RegistryLacks,
+    "BLOB_UNKNOWN": RegistryLacks,
+}
 
 
 def refusal(status: int, body: bytes) -> RegistryRefused:
@@ -56,13 +84,13 @@ def refusal(status: int, body: bytes) -> RegistryRefused:
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return _plain(status, body)
     readable = code.lower().replace("_", " ")
-    return RegistryRefused(status, f"{readable}: {message or 'unknown error'}", code)
+    return _BY_CODE.get(code, RegistryRefused)(status, f"{readable}: {message or 'unknown error'}", code)
 
 
 def _plain(status: int, body: bytes) -> RegistryRefused:
     if status in _STANDARD_MESSAGES:
         code, message = _STANDARD_MESSAGES[status]
-        return RegistryRefused(status, f"{code.lower()}: {message}", code)
+        return _BY_CODE[code](status, f"{code.lower()}: {message}", code)
     try:
         reason = http.HTTPStatus(status).phrase
     except ValueError:

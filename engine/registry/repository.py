@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.registry.connection import Connection, read_at_most
 from engine.registry.media_types import ACCEPTED
-from engine.registry.refusals import BadContent, RegistryRefused
+from engine.registry.refusals import BadContent, NoCredentials, RegistryRefused
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientResponse
@@ -45,9 +45,12 @@ class Repository:
         Raises RegistryRefused, RegistryUnreachable, BadContent.
         """
         headers = {"Accept": ", ".join(ACCEPTED)}
-        async with self._request("GET", f"manifests/{reference}", headers=headers) as response:
-            data = await read_at_most(response, MANIFEST_BYTES)
-            media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        try:
+            async with self._request("GET", f"manifests/{reference}", headers=headers) as response:
+                data = await read_at_most(response, MANIFEST_BYTES)
+                media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        except NoCredentials as error:
+            raise NoCredentials("HEAD", error.url) from None  # which dockerd asks first
         algorithm = reference.partition(":")[0] if ":" in reference else "sha256"
         digest = f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
         if ":" in reference and digest != reference:

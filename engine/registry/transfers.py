@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.storage.store import Store
 
 AT_ONCE = 3  # downloads, as dockerd
+UPLOADS_AT_ONCE = 5
 TELL_SECONDS = 0.1  # between two words of how far a download is
 
 Listener = Callable[[str, int, int], None]  # what happens, bytes that are there, bytes in all
@@ -69,6 +70,7 @@ class Transfers:
         self._transfers: dict[str, Transfer] = {}
         self._stages: dict[Transfer, ExitStack] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self.uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
 
     def join(self, repository: Repository, wanted: Descriptor, diff_id: str, listener: Listener) -> Transfer:
         """Have a layer fetched, or share in what is being fetched already; leave when it is not needed any more."""

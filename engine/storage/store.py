@@ -70,6 +70,10 @@ class Store:
         """Return an image's manifest. Raises NoSuchImage."""
         return self.image_records.data(image_id, "manifest")
 
+    def image_document(self, image_id: str, name: str) -> bytes:
+        """Return a document that is kept with an image, by its big data name. Raises NoSuchImage."""
+        return self.image_records.data(image_id, name)
+
     def add_image(
         self,
         config: bytes,
