@@ -6,10 +6,11 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from compat_api import platforms, registry_auth
-from compat_api.answers import Answer
+from compat_api.answers import Answer, Json
 from compat_api.handlers.image_streams import tell
+from compat_api.problems import BadRequest, Problem
 from compat_api.shapes import images as shapes
-from engine.images.reference import Reference, is_digest, parse, parse_target
+from engine.images.reference import Reference, is_digest, parse, parse_any, parse_target
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -37,6 +38,27 @@ async def push(request: Request) -> Answer:
         reference = target
     credentials = registry_auth.decode(request.header(registry_auth.HEADER))
     return await _stream(request, request.engine.images.push(reference, platform, credentials))
+
+
+async def distribution(request: Request) -> Answer:
+    """Say what a name stands for in its registry."""
+    reference = parse_any(request.name)
+    if isinstance(reference, str):
+        raise Problem("no manifest found for full image ID")
+    credentials = registry_auth.decode(request.header(registry_auth.HEADER))
+    return Json(shapes.distribution(await request.engine.images.distribution(reference, credentials)))
+
+
+async def search(request: Request) -> Answer:
+    """Search a registry."""
+    query = request.query
+    try:
+        limit = query.integer("limit", function="Atoi")
+    except BadRequest as problem:
+        raise BadRequest(f"invalid limit specified: {problem.message}") from None
+    credentials = registry_auth.decode(request.header(registry_auth.HEADER))
+    found = await request.engine.images.search(query.get("term"), limit, query.filters(), credentials)
+    return Json([shapes.found(each) for each in found])
 
 
 async def _stream(request: Request, events: AsyncGenerator[TransferEvent]) -> Answer:
@@ -71,7 +93,7 @@ def _wanted(name: str, tag: str) -> Reference:
 
 
 def _platform(text: str) -> Platform | None:
-    from engine.images.importing import parse_platform
+    from engine.images.importing import parse_any_platform
     from engine.images.platform import Platform
 
-    return Platform(*parse_platform(text)) if text else None
+    return Platform(*parse_any_platform(text)) if text else None

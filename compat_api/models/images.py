@@ -127,3 +127,28 @@ class PlatformObject(DockerModel):
     os_version: str = Field(default="", alias="os.version")
     os_features: Texts | None = Field(default=None, alias="os.features")
     variant: str = Field(default="", alias="variant")
+
+
+class FoundAnswer(DockerModel):
+    """A repository that a search found."""
+
+    star_count: int = Field(alias="star_count")
+    is_official: bool = Field(alias="is_official")
+    name: str = Field(alias="name")
+    is_automated: bool = Field(alias="is_automated")
+    description: str = Field(alias="description")
+
+
+class DescriptorAnswer(DockerModel):
+    """A manifest in a registry."""
+
+    media_type: str = Field(alias="mediaType")
+    digest: str = Field(alias="digest")
+    size: int = Field(alias="size")
+
+
+class DistributionAnswer(DockerModel):
+    """What a name stands for in its registry."""
+
+    descriptor: DescriptorAnswer = Field(alias="Descriptor")
+    platforms: list[PlatformObject] | None = Field(alias="Platforms")

@@ -25,6 +25,7 @@ AREAS = {
     "commit": "containers",
     "exec": "execs",
     "images": "images",
+    "distribution": "images",
     "networks": "networks",
     "volumes": "volumes",
     "swarm": "swarm",

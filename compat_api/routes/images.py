@@ -46,6 +46,22 @@ ROUTES: tuple[Route, ...] = (
         query={"manifests": "boolean", "platform": "string"},
     ),
     Route(
+        "GET",
+        "/images/search",
+        "image_transfers:search",
+        "Search images",
+        answer="images:FoundAnswer[]",
+        query={"term": "string", "limit": "integer", "filters": "filters"},
+    ),
+    Route(
+        "GET",
+        "/distribution/{name:.*}/json",
+        "image_transfers:distribution",
+        "Get image information from the registry",
+        answer="images:DistributionAnswer",
+        since="1.30",
+    ),
+    Route(
         "POST",
         "/images/load",
         "image_streams:load",

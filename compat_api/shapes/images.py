@@ -9,9 +9,11 @@ from compat_api.shapes.host_config import container_config
 from compat_api.shapes.times import NEVER
 
 if TYPE_CHECKING:
+    from engine.images.distribution import Distribution
     from engine.images.load import LoadEvent
     from engine.images.progress import TransferEvent
     from engine.images.record import HistoryEntry, ImageDetails, ImageSummary, Removed
+    from engine.images.search import Found
 
 Json = dict[str, Any]
 Version = tuple[int, ...]
@@ -151,6 +153,32 @@ def transferred(event: TransferEvent) -> Json | None:
         case _:
             aux = {"Tag": event.tag, "Digest": event.digest, "Size": event.size}
             return {"progressDetail": {}, "aux": aux}
+
+
+def distribution(found: Distribution) -> Json:
+    """Return what a registry says of a name."""
+    platforms = [
+        {
+            "architecture": each.architecture,
+            "os": each.os,
+            **({"os.version": each.os_version} if each.os_version else {}),
+            **({"variant": each.variant} if each.variant else {}),
+        }
+        for each in found.platforms
+    ]
+    descriptor = {"mediaType": found.media_type, "digest": found.digest, "size": found.size}
+    return {"Descriptor": descriptor, "Platforms": platforms or None}
+
+
+def found(each: Found) -> Json:
+    """Return one result of a search."""
+    return {
+        "star_count": each.stars,
+        "is_official": each.official,
+        "name": each.name,
+        "is_automated": False,
+        "description": each.description,
+    }
 
 
 def progress(subject: str, action: str, current: int, total: int) -> Json:

@@ -6,14 +6,16 @@ are in engine.storage; the only other record of an image is the events about it.
 
 from __future__ import annotations
 
+import builtins
 import threading
-from collections.abc import AsyncGenerator, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
     from engine import Engine
+    from engine.images.distribution import Distribution
     from engine.images.listing import ImageQuery
     from engine.images.load import LoadEvent
     from engine.images.platform import Platform
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from engine.images.prune import Pruned
     from engine.images.record import HistoryEntry, Image, ImageDetails, ImageSummary, Removed
     from engine.images.reference import Reference
+    from engine.images.search import Found
     from engine.registry.login import Credentials
     from engine.registry.transfers import Transfers
     from engine.storage.source import Readable
@@ -57,6 +60,26 @@ class Images:
         from engine.images.push import push
 
         return push(self._engine, reference, platform, credentials)
+
+    def distribution(
+        self, reference: Reference, credentials: Credentials | None = None
+    ) -> Coroutine[Any, Any, Distribution]:
+        """Ask a registry what a name stands for; see engine.images.distribution."""
+        from engine.images.distribution import distribution
+
+        return distribution(reference, credentials)
+
+    def search(
+        self,
+        term: str,
+        limit: int = 0,
+        filters: Mapping[str, builtins.list[str]] | None = None,
+        credentials: Credentials | None = None,
+    ) -> Coroutine[Any, Any, builtins.list[Found]]:
+        """Search a registry for repositories, at most limit of them, 0 for 25; see engine.images.search."""
+        from engine.images.search import search
+
+        return search(term, limit, filters, credentials)
 
     def transfers(self) -> Transfers:
         """Return the layers that are being fetched on the running loop; for the verbs, not for callers."""

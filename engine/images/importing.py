@@ -108,8 +108,16 @@ def own_platform() -> tuple[str, str, str]:
 def parse_platform(text: str) -> tuple[str, str, str]:
     """Return system, architecture and variant of a text such as linux/arm/v7; "" is this machine's.
 
-    Raises InvalidPlatform.
+    Raises InvalidPlatform, also for another system than Linux.
     """
+    found = parse_any_platform(text)
+    if found[0] != "linux":
+        raise InvalidPlatform("operating system is not supported")
+    return found
+
+
+def parse_any_platform(text: str) -> tuple[str, str, str]:
+    """Do the same for any system. Raises InvalidPlatform."""
     own = own_platform()
     if not text:
         return own
@@ -132,6 +140,4 @@ def parse_platform(text: str) -> tuple[str, str, str]:
     else:
         system, architecture = parts[0], _ALIASES.get(parts[1], parts[1])
         variant = parts[2] if len(parts) == 3 else ""
-    if system != "linux":
-        raise InvalidPlatform("operating system is not supported")
     return system, architecture, "" if architecture == "arm64" and variant == "v8" else variant

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import EngineError, Forbidden, NoSuchImage, NoSuchLayer
+from engine.errors import BadArchive, EngineError, Forbidden, InvalidParameter, NoSuchImage, NoSuchLayer
 from engine.images import configuration
 from engine.images.platform import Platform, of_document, runs_on
 from engine.images.progress import ImagePulled, LayerProgress, Said, TransferEvent
@@ -25,9 +25,8 @@ from engine.images.resolve import to_image
 from engine.images.tag import check_name
 from engine.off_loop import off_loop
 from engine.registry.login import Credentials
-from engine.registry.manifests import Manifest, choose, kind, parse_index, parse_manifest
-from engine.registry.media_types import CONFIGS
-from engine.registry.refusals import BadContent, RegistryRefused, of_pull
+from engine.registry.manifests import Manifest, check_media_types, choose, kind, parse_index, parse_manifest
+from engine.registry.refusals import BadContent, RegistryLacks, RegistryRefused, of_pull
 from engine.registry.transfers import Transfer
 from engine.storage.source import Pieces
 
@@ -37,14 +36,21 @@ if TYPE_CHECKING:
     from engine.storage.layers import StagedLayer
     from engine.storage.store import Store
 
+DEEPEST = 5  # indexes in indexes
 ATTEMPTS = 3  # when somebody removes layers that a pull stands on
 SHORT = 12
 
-SCHEMA_1_REMOVED = (
-    "Docker Image Format v1 and Docker Image manifest version 2, schema 1 support has been removed. Suggest the "
-    "author of {} to upgrade the image to the OCI Format or Docker Image manifest v2, schema 2. More information at "
-    "https://docs.docker.com/go/deprecated-image-specs/"
-)
+
+class SchemaOneRemoved(InvalidParameter):
+    """The image has a manifest of a form that nobody reads any more."""
+
+    def __init__(self, reference: Reference) -> None:
+        super().__init__(
+            "Docker Image Format v1 and Docker Image manifest version 2, schema 1 support has been removed. Suggest "
+            f"the author of {reference.full} to upgrade the image to the OCI Format or Docker Image manifest v2, "
+            "schema 2. More information at https://docs.docker.com/go/deprecated-image-specs/"
+        )
+        self.reference = reference
 
 
 class ReservedName(Forbidden):
@@ -124,7 +130,7 @@ async def _pull_one(
     engine: Engine, remote: Remote, name: Reference, platform: Platform | None
 ) -> AsyncGenerator[TransferEvent]:
     wanted = await remote.ask(lambda repository: _look_up(repository, name), name)
-    yield Said(f"Pulling from {name.path}", name.tag or name.digest)
+    yield Said(f"Pulling from {name.path}", name.tag or name.familiar)
     image = await remote.ask(lambda repository: _choose(repository, name, wanted, platform), name)
     new = not await off_loop(_named_already, engine.store, image)
     if new:
@@ -134,29 +140,34 @@ async def _pull_one(
                 async for event in pulling:
                     yield event
         except RegistryRefused as error:
-            raise of_pull(error, name) from error
+            raise BadContent("unknown blob") if error.code == "BLOB_UNKNOWN" else of_pull(error, name) from error
     yield Said(f"Digest: {image.top.digest}")
     warning = await off_loop(_tell, engine, image, platform)
     yield ImagePulled(name.full, f"sha256:{image.image_id}", new, warning)
 
 
 async def _look_up(repository: Repository, name: Reference) -> Document:
-    return await repository.manifest(name.digest or name.tag)
+    found = await repository.manifest(name.digest or name.tag)
+    if kind(found.media_type, found.data) == "manifest":
+        parse_manifest(found.data)
+    return found
 
 
 async def _choose(repository: Repository, name: Reference, top: Document, platform: Platform | None) -> _Image:
     """Return the image that a document stands for, which for an index is the one for the platform."""
     document = top
-    if kind(top.media_type, top.data) == "index":
-        document = await repository.manifest(choose(parse_index(top.data), platform or own()).digest)
+    for _ in range(DEEPEST):
+        if kind(document.media_type, document.data) != "index":
+            break
+        inner = choose(parse_index(document.data), platform or own())
+        document = await repository.manifest(inner.digest)
     found = kind(document.media_type, document.data)
     if found == "schema 1":
-        raise BadContent(SCHEMA_1_REMOVED.format(name.full))
+        raise SchemaOneRemoved(name)
     if found != "manifest":
         raise BadContent(f"unsupported manifest media type and no default available: {document.media_type}")
     manifest = parse_manifest(document.data)
-    if manifest.config.media_type not in CONFIGS:
-        raise BadContent(f"unsupported media type {manifest.config.media_type}")
+    check_media_types(manifest)
     if not manifest.config.digest.startswith("sha256:"):
         raise BadContent(f"unsupported digest algorithm of image configuration {manifest.config.digest}")
     return _Image(name, top, document, manifest)
@@ -223,7 +234,7 @@ class _Pull:
                 pass
 
     async def _work(self) -> None:
-        data = await self._repository.config(self._image.manifest.config.digest)
+        data = await self._config()
         document = _checked(data, self._image)
         for attempt in range(ATTEMPTS):
             try:
@@ -232,6 +243,15 @@ class _Pull:
             except NoSuchLayer:  # somebody removed one that was there
                 if attempt == ATTEMPTS - 1:
                     raise
+
+    async def _config(self) -> bytes:
+        what = "error pulling image configuration"
+        try:
+            return await self._repository.config(self._image.manifest.config.digest)
+        except RegistryLacks:
+            raise BadContent(f"{what}: download failed after attempts=1: unknown blob") from None
+        except BadContent as error:
+            raise BadContent(f"{what}: {error}") from None
 
     async def _fetch(self, config: bytes, document: dict[str, Any]) -> None:
         layers, diff_ids = self._image.manifest.layers, configuration.diff_ids(document)
@@ -317,10 +337,15 @@ class _Listener:
 
 def _checked(data: bytes, image: _Image) -> dict[str, Any]:
     """Return an image's configuration. Raises BadContent when it cannot be used, or does not fit the manifest."""
-    document = configuration.parse(data)
+    try:
+        document = configuration.parse(data)
+    except BadArchive:
+        raise BadContent("invalid rootfs in image configuration") from None
     system = document.get("os") or "linux"
     if system != "linux":
-        raise BadContent(f'image operating system "{system}" cannot be used on this platform')
+        raise BadContent(
+            f'image operating system "{system}" cannot be used on this platform: operating system is not supported'
+        )
     if len(configuration.diff_ids(document)) != len(image.manifest.layers):
         raise BadContent("layers from manifest don't match image configuration")
     return document

@@ -11,8 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from engine.errors import InvalidParameter
 from engine.images.platform import Platform, rank
-from engine.registry.media_types import INDEXES, LAYERS, MANIFESTS, SCHEMA_1
+from engine.registry.media_types import INDEXES, LAYERS, MANIFESTS, PLUGIN, SCHEMA_1
 from engine.registry.refusals import BadContent
 
 MOST_LAYERS = 125  # as dockerd: more cannot be mounted
@@ -80,16 +81,21 @@ def parse_manifest(data: bytes) -> Manifest:
     if "manifests" in document or "fsLayers" in document:
         raise BadContent('the manifest should not have "manifests" or "fsLayers"')
     config = _descriptor(document.get("config"), "config")
+    if config.media_type == PLUGIN:
+        raise NotAnImage(config.media_type)
     listed = document.get("layers") or []
     if not isinstance(listed, list):
         raise BadContent("the manifest's layers are no list")
     if len(listed) > MOST_LAYERS:
         raise BadContent("failed to register layer: max depth exceeded")
-    layers = tuple(_descriptor(each, "layer") for each in listed)
-    for layer in layers:
+    return Manifest(config, tuple(_descriptor(each, "layer") for each in listed))
+
+
+def check_media_types(manifest: Manifest) -> None:
+    """Raise BadContent when a manifest's layers are none that can be unpacked."""
+    for layer in manifest.layers:
         if layer.media_type not in LAYERS:
-            raise BadContent(f"unsupported layer media type {json.dumps(layer.media_type)} of {layer.digest}")
-    return Manifest(config, layers)
+            raise BadContent(f"unsupported media type {layer.media_type}")
 
 
 def parse_index(data: bytes) -> list[IndexEntry]:
@@ -118,6 +124,14 @@ def choose(entries: list[IndexEntry], wanted: Platform) -> Descriptor:
     if not ranked:
         raise NoMatchingManifest(wanted)
     return min(ranked)[2]
+
+
+class NotAnImage(BadContent, InvalidParameter):
+    """A manifest of something else than an image."""
+
+    def __init__(self, media_type: str) -> None:
+        super().__init__(f"Encountered remote {json.dumps(media_type)}(plugin) when fetching")
+        self.media_type = media_type
 
 
 class NoMatchingManifest(BadContent):

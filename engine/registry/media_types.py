@@ -17,7 +17,7 @@ SCHEMA_1 = (
 
 MANIFESTS = (DOCKER_MANIFEST, OCI_MANIFEST)
 INDEXES = (DOCKER_LIST, OCI_INDEX)
-CONFIGS = (DOCKER_CONFIG, OCI_CONFIG, "application/octet-stream", "text/html", "")  # odd ones as dockerd takes them
+PLUGIN = "application/vnd.docker.plugin.v1+json"
 ACCEPTED = (DOCKER_MANIFEST, DOCKER_LIST, OCI_INDEX, OCI_MANIFEST, SCHEMA_1[1], "application/json")
 LAYERS = (
     DOCKER_LAYER,

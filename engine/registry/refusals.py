@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from engine.images.reference import Reference
 
 _SHOWN = 1024  # bytes of a body that is no error document
+_MESSAGES = {
+    "BLOB_UNKNOWN": "blob unknown to registry",
+    "DENIED": "requested access to the resource is denied",
+    "MANIFEST_UNKNOWN": "manifest unknown",
+    "NAME_UNKNOWN": "repository name not known to registry",
+    "TOOMANYREQUESTS": "too many requests",
+    "UNAUTHORIZED": "authentication required",
+    "UNAVAILABLE": "service unavailable",
+    "UNKNOWN": "unknown error",
+    "UNSUPPORTED": "The operation is unsupported.",
+}
 _STANDARD_MESSAGES = {
     401: ("UNAUTHORIZED", "authentication required"),
     403: ("DENIED", "requested access to the resource is denied"),
@@ -25,9 +36,10 @@ _STANDARD_MESSAGES = {
 class RegistryRefused(EngineError):
     """A registry answered with an error."""
 
-    def __init__(self, status: int, words: str, code: str = "") -> None:
+    def __init__(self, status: int, words: str, code: str = "", *, bare: bool = False) -> None:
         super().__init__(words)
         self.status = status
+        self.bare = bare  # the registry said nothing but the code
         self.code = code  # such as MANIFEST_UNKNOWN, "" when it gave none
 
 
@@ -84,6 +96,8 @@ def refusal(status: int, body: bytes) -> RegistryRefused:
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return _plain(status, body)
     readable = code.lower().replace("_", " ")
+    if first.get("detail") is None and message in ("", _MESSAGES.get(code)):
+        return _BY_CODE.get(code, RegistryRefused)(status, readable, code, bare=True)
     return _BY_CODE.get(code, RegistryRefused)(status, f"{readable}: {message or 'unknown error'}", code)
 
 
@@ -106,6 +120,8 @@ def _plain(status: int, body: bytes) -> RegistryRefused:
 
 def of_pull(error: RegistryRefused, reference: Reference) -> EngineError:
     """Return the error that dockerd makes of a refusal when it pulls a reference."""
+    if error.bare:
+        return error
     if error.code == "DENIED":
         return NotInRegistry(
             f"pull access denied for {reference.familiar_name}, repository does not exist or may require "

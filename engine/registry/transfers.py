@@ -133,7 +133,7 @@ class Transfers:
                 await downloading
             staged = await unpacking
         except BadArchive as error:
-            raise await self._blame(error, repository, wanted) from error
+            raise await self._blame(error, transfer, repository) from error
         except OSError as error:
             raise NotRegistered(f"failed to register layer: {_words(error)}") from error
         finally:
@@ -166,10 +166,11 @@ class Transfers:
         transfer.tell("Verifying Checksum")
         feed.end()
 
-    async def _blame(self, error: BadArchive, repository: Repository, wanted: Descriptor) -> Exception:
+    async def _blame(self, error: BadArchive, transfer: Transfer, repository: Repository) -> Exception:
         """Find out whether what cannot be unpacked is what was asked for: a wrong digest is told before all else."""
         from engine.storage.incoming import WrongDiffId, WrongDigest, WrongSize
 
+        wanted = transfer.wanted
         if isinstance(error, WrongDigest | WrongSize):
             return _wrong(wanted)
         if isinstance(error, WrongDiffId):
@@ -180,6 +181,7 @@ class Transfers:
                 found.update(data)
         if found.hexdigest() != wanted.digest.partition(":")[2]:
             return _wrong(wanted)
+        transfer.tell("Download complete")
         return NotRegistered(f"failed to register layer: {error}")
 
 
