@@ -55,8 +55,9 @@ async def _platforms(repository: Repository, document: Document, reference: Refe
         return [entry.platform for entry in parse_index(document.data) if entry.platform is not None]
     if document.media_type != DOCKER_MANIFEST:
         return []  # dockerd looks no further into OCI's
+    manifest = parse_manifest(document.data, plugins=True)
     try:
-        return [of_document(configuration.parse(await repository.config(parse_manifest(document.data).config.digest)))]
+        return [of_document(configuration.parse(await repository.config(manifest.config.digest)))]
     except (BadArchive, EngineError):
         return []  # it is something else than an image
 

@@ -73,15 +73,15 @@ def kind(media_type: str, data: bytes) -> str:
     return "manifest" if "config" in document or "layers" in document else ""
 
 
-def parse_manifest(data: bytes) -> Manifest:
-    """Return the image that a manifest describes. Raises BadContent."""
+def parse_manifest(data: bytes, *, plugins: bool = False) -> Manifest:
+    """Return the image, or with plugins also the plugin, that a manifest describes. Raises BadContent, NotAnImage."""
     document = _object(data)
     if document.get("schemaVersion") != 2:
         raise BadContent(f"unsupported manifest schema version {document.get('schemaVersion')}")
     if "manifests" in document or "fsLayers" in document:
         raise BadContent('the manifest should not have "manifests" or "fsLayers"')
     config = _descriptor(document.get("config"), "config")
-    if config.media_type == PLUGIN:
+    if config.media_type == PLUGIN and not plugins:
         raise NotAnImage(config.media_type)
     listed = document.get("layers") or []
     if not isinstance(listed, list):

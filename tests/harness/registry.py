@@ -290,9 +290,8 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def _refuse(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
-        self._answer(
-            status, json.dumps({"errors": [{"code": code, "message": message, "detail": {}}]}).encode(), headers
-        )
+        error = {"code": code, "message": message, "detail": {"path": self.path}}
+        self._answer(status, json.dumps({"errors": [error]}).encode(), headers)
 
     def _answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

@@ -105,6 +105,10 @@ def fill(registry: Registry) -> None:
     add_image(registry, "some/garbage", "1", [(garbage, garbage, LAYER)])
     half = packed(two[0][0])[:2000]
     add_image(registry, "some/half", "1", [(two[0][0], half, LAYER)])
+    registry.found = [
+        {"name": "busybox", "description": "Busybox <base> image.", "star_count": 3, "is_official": True},
+        {"name": "some/busybox", "description": "", "star_count": 1, "is_official": False, "is_automated": True},
+    ]
     indexes(registry, two[0])
     odd_manifests(registry, two[0])
 
