@@ -61,32 +61,6 @@ class UpdateAnswer(DockerModel):
     warnings: list[str] | None
 
 
-class BlockCountAnswer(DockerModel):
-    """A count of one block device."""
-
-    major: int = Field(alias="major")
-    minor: int = Field(alias="minor")
-    op: str = Field(alias="op")
-    value: int = Field(alias="value")
-
-
-class StatsAnswer(DockerModel):
-    """What a container uses; which counts there are depends on the machine."""
-
-    name: str = Field(default="", alias="name")
-    id: str = Field(default="", alias="id")
-    read: str = Field(alias="read")
-    preread: str = Field(alias="preread")
-    pids_stats: dict[str, int] = Field(alias="pids_stats")
-    blkio_stats: dict[str, list[BlockCountAnswer] | None] = Field(alias="blkio_stats")
-    num_procs: int = Field(alias="num_procs")
-    storage_stats: dict[str, int] = Field(alias="storage_stats")
-    cpu_stats: dict[str, dict[str, int | list[int]] | int] = Field(alias="cpu_stats")
-    precpu_stats: dict[str, dict[str, int | list[int]] | int] = Field(alias="precpu_stats")
-    memory_stats: dict[str, dict[str, int] | int] = Field(alias="memory_stats")
-    networks: dict[str, dict[str, int]] = Field(default_factory=dict, alias="networks")
-
-
 class Port(DockerModel):
     """A port in the list."""
 
@@ -184,6 +158,23 @@ class ContainerSummary(DockerModel):
     mounts: list[MountPoint]
 
 
+class HealthCheckResult(DockerModel):
+    """What one check of a container's health found."""
+
+    start: str
+    end: str
+    exit_code: int
+    output: str
+
+
+class Health(DockerModel):
+    """How a container's health checks stand."""
+
+    status: str
+    failing_streak: int
+    log: list[HealthCheckResult] | None
+
+
 class ContainerState(DockerModel):
     """How a container stands."""
 
@@ -198,6 +189,7 @@ class ContainerState(DockerModel):
     error: str
     started_at: str
     finished_at: str
+    health: Health | None = None
 
 
 class GraphDriver(DockerModel):

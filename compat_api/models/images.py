@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from compat_api.models.go import DockerModel, Texts
+from compat_api.models.go import DockerModel, Set, Texts
 
 
 class ImageSummaryAnswer(DockerModel):
@@ -44,6 +44,24 @@ class Metadata(DockerModel):
     last_tag_time: str
 
 
+class ImageConfig(DockerModel):
+    """What a container of the image has where its client says nothing else."""
+
+    user: str
+    exposed_ports: Set | None = None
+    env: list[str] | None
+    cmd: list[str] | None
+    healthcheck: dict[str, Any] | None = None
+    args_escaped: bool | None = None
+    volumes: Set | None
+    working_dir: str
+    entrypoint: list[str] | None
+    on_build: list[str] | None
+    labels: dict[str, str] | None
+    stop_signal: str | None = None
+    shell: list[str] | None = None
+
+
 class ImageInspectAnswer(DockerModel):
     """Everything about an image."""
 
@@ -65,7 +83,7 @@ class ImageInspectAnswer(DockerModel):
     graph_driver: GraphDriver
     root_fs: RootFs = Field(alias="RootFS")
     metadata: Metadata
-    config: dict[str, Any]
+    config: ImageConfig
 
 
 class HistoryAnswer(DockerModel):

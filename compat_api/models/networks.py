@@ -75,7 +75,7 @@ class DisconnectBody(DockerModel):
 class NetworkCreateAnswer(DockerModel):
     """The id of a new network."""
 
-    id: str
+    id: str = Field(alias="Id")
     warning: str
 
 

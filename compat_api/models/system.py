@@ -68,6 +68,60 @@ class PluginsAnswer(DockerModel):
     log: list[str]
 
 
+class RegistryIndex(DockerModel):
+    """A registry that images are looked for in."""
+
+    mirrors: list[str] | None
+    name: str
+    official: bool
+    secure: bool
+
+
+class RegistryConfig(DockerModel):
+    """Which registries are trusted, and how."""
+
+    allow_nondistributable_artifacts_cidrs: list[str] | None = Field(
+        default=None, alias="AllowNondistributableArtifactsCIDRs"
+    )
+    allow_nondistributable_artifacts_hostnames: list[str] | None = None
+    index_configs: dict[str, RegistryIndex]
+    insecure_registry_cidrs: list[str] | None = Field(alias="InsecureRegistryCIDRs")
+    mirrors: list[str] | None
+
+
+class RuntimeAnswer(DockerModel):
+    """An OCI runtime."""
+
+    path: str = Field(alias="path")
+    runtime_args: list[str] | None = Field(default=None, alias="runtimeArgs")
+    status: dict[str, str] | None = Field(default=None, alias="status")
+
+
+class SwarmAnswer(DockerModel):
+    """How the node stands in a swarm: it is in none."""
+
+    node_id: str
+    node_addr: str
+    local_node_state: str
+    control_available: bool
+    error: str
+    remote_managers: list[dict[str, str]] | None
+
+
+class CommitFact(DockerModel):
+    """The revision of a program."""
+
+    id: str
+    expected: str | None = None
+
+
+class FirewallAnswer(DockerModel):
+    """What makes the firewall's rules."""
+
+    driver: str
+    info: list[list[str]] | None = None
+
+
 class InfoAnswer(DockerModel):
     """What info answers."""
 
@@ -105,7 +159,7 @@ class InfoAnswer(DockerModel):
     os_type: str = Field(alias="OSType")
     architecture: str
     index_server_address: str
-    registry_config: dict[str, Any]
+    registry_config: RegistryConfig
     ncpu: int = Field(alias="NCPU")
     mem_total: int
     generic_resources: list[dict[str, Any]] | None
@@ -117,31 +171,21 @@ class InfoAnswer(DockerModel):
     labels: list[str]
     experimental_build: bool
     server_version: str
-    runtimes: dict[str, dict[str, Any]]
+    runtimes: dict[str, RuntimeAnswer]
     default_runtime: str
-    swarm: dict[str, Any]
+    swarm: SwarmAnswer
     live_restore_enabled: bool
     isolation: str
     init_binary: str
-    containerd_commit: dict[str, str]
-    runc_commit: dict[str, str]
-    init_commit: dict[str, str]
+    containerd_commit: CommitFact
+    runc_commit: CommitFact
+    init_commit: CommitFact
     security_options: list[str]
-    firewall_backend: dict[str, Any] | None = None
+    firewall_backend: FirewallAnswer | None = None
     cdi_spec_dirs: list[str] = Field(alias="CDISpecDirs")
     warnings: list[str] | None
     bridge_nf_iptables: bool | None = None
     bridge_nf_ip6tables: bool | None = None
-
-
-class DiskUsageAnswer(DockerModel):
-    """What takes room on disk."""
-
-    layers_size: int
-    images: list[dict[str, Any]] | None
-    containers: list[dict[str, Any]] | None
-    volumes: list[dict[str, Any]] | None
-    build_cache: list[dict[str, Any]] | None
 
 
 class EventActor(DockerModel):

@@ -17,6 +17,13 @@ class VolumeCreateBody(DockerModel):
     labels: TextMap | None = None
 
 
+class UsageData(DockerModel):
+    """How much room a volume takes and how many containers have it; in the answer about room on disk."""
+
+    ref_count: int
+    size: int
+
+
 class VolumeAnswer(DockerModel):
     """A volume."""
 
@@ -27,6 +34,7 @@ class VolumeAnswer(DockerModel):
     name: str
     options: dict[str, str] | None
     scope: str
+    usage_data: UsageData | None = None
 
 
 class VolumeListAnswer(DockerModel):

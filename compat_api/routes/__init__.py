@@ -18,6 +18,7 @@ AREAS = {
     "_ping": "system",
     "version": "system",
     "info": "system",
+    "openapi.json": "system",
     "auth": "system",
     "events": "system",
     "system": "system",

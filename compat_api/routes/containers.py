@@ -70,7 +70,7 @@ ROUTES: tuple[Route, ...] = (
         "/containers/{name:.*}/stats",
         "container_stats:stats",
         "Get container stats based on resource usage",
-        answer="container_answers:StatsAnswer",
+        answer="stats:StatsAnswer",
         query={"stream": "boolean", "one-shot": "boolean"},
         stream="application/json",
     ),

@@ -8,6 +8,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/_ping", "system:ping", "Tell that the server is there", stream="text/plain"),
     Route("HEAD", "/_ping", "system:ping", "Tell that the server is there", stream="text/plain"),
     Route("GET", "/version", "system:version", "Get version", answer="system:VersionAnswer"),
+    Route("GET", "/openapi.json", "openapi:document", "Get this document", stream="application/json"),
     Route("GET", "/info", "system:info", "Get system information", answer="system:InfoAnswer"),
     Route("POST", "/auth", "system:auth", "Check credentials", body="system:AuthBody", answer="system:AuthAnswer"),
     Route(
@@ -24,7 +25,7 @@ ROUTES: tuple[Route, ...] = (
         "/system/df",
         "disk_usage:usage",
         "Get data usage information",
-        answer="system:DiskUsageAnswer",
+        answer="disk_usage:DiskUsageAnswer",
         query={"type": "strings"},
         since="1.25",
     ),

@@ -1,14 +1,32 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+from openapi_spec_validator import validate
 
-from compat_api.openapi import HEADING, PATH, document, to_yaml
+from compat_api.handlers.openapi import FILE
+from compat_api.openapi.__main__ import FACTS, files
+from compat_api.openapi.coverage import ABSENT, DIFFERS, MORE, OPEN, SAME, Finding, compare
+from compat_api.openapi.document import document
+from compat_api.openapi.facts import compact, facts_of, flat
+from compat_api.openapi.yaml import to_yaml
 from compat_api.routes import all_routes
 
+STILL_BUILT = {
+    "GET /containers/{id}/attach/ws",
+    "POST /build",
+    "POST /build/prune",
+    "POST /images/{name}/push",
+    "GET /images/search",
+    "POST /images/prune",
+    "POST /volumes/prune",
+    "GET /distribution/{name}/json",
+}
 PROJECT = Path(__file__).resolve().parents[3]
 
 
@@ -20,9 +38,62 @@ def references(value: Any) -> set[str]:
     return set().union(*(references(each) for each in value)) if isinstance(value, list) else set()
 
 
-def test_the_committed_document_is_what_the_code_says() -> None:
-    committed = (PROJECT / PATH).read_text()
-    assert committed == HEADING + to_yaml(document()), "run `make openapi`"
+@pytest.fixture(scope="module")
+def written() -> dict[Path, str]:
+    """The files that `make openapi` would write."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(PROJECT)
+        return files()
+
+
+def test_the_committed_files_are_what_the_code_says(written: dict[Path, str]) -> None:
+    for path, text in written.items():
+        assert (PROJECT / path).read_text() == text, f"{path}: run `make openapi`"
+
+
+def test_the_document_is_valid() -> None:
+    validate(json.loads(json.dumps(document())))
+
+
+def test_what_is_served_is_the_document() -> None:
+    assert json.loads(FILE.read_text()) == json.loads(json.dumps(document()))
+
+
+def test_every_path_of_dockerd_is_served_but_those_that_are_still_built() -> None:
+    theirs = json.loads((PROJECT / FACTS).read_text())
+    ours = {re.sub(r"{[^}]*}", "{}", key) for key in facts_of(document())["operations"]}
+    missing = {key for key in theirs["operations"] if re.sub(r"{[^}]*}", "{}", key) not in ours}
+    assert missing <= STILL_BUILT
+
+
+def test_types_are_written_alike_in_both_forms_of_the_specification() -> None:
+    assert compact({"type": ["string", "null"]}) == compact({"type": "string"}) == "string"
+    assert compact({"type": "array", "items": {"$ref": "#/definitions/A"}}) == "[]&A"
+    assert compact({"type": "object", "additionalProperties": {"type": "integer"}}) == "{}integer"
+    assert compact({"anyOf": [{"$ref": "#/x/B"}, {"type": "null"}]}) == "&B"
+    facts = {"definitions": {"A": {"x": "string", "again": "&A"}, "B": {"&": ["&A"], "y": "[]&A"}}}
+    assert flat(facts, "[]&B") == {
+        "[]": "object", "[].x": "string", "[].again": "object", "[].y": "list", "[].y[]": "object",
+        "[].y[].x": "string", "[].y[].again": "object",
+    }  # fmt: skip
+
+
+def test_the_table_tells_what_is_the_same_and_what_is_not() -> None:
+    def facts(parameters: dict[str, str], fields: dict[str, str], errors: dict[str, None]) -> dict[str, Any]:
+        operation = {"parameters": parameters, "body": None, "responses": {"200": fields, **errors}}
+        return {"operations": {"GET /thing": operation}, "definitions": {}}
+
+    theirs = facts({"query x": "string", "query y": "integer"}, {"a": "string", "b": "integer"}, {"404": None})
+    ours = facts({"query y": "string", "query z": "string"}, {"a": "string"}, {"default": None})
+    found = list(compare(theirs, ours, "GET /thing", "GET /thing"))
+    assert Finding("path", SAME) in found
+    assert Finding("query x", ABSENT, OPEN) in found
+    assert Finding("query y", DIFFERS, "integer there, string here") in found
+    assert Finding("query z", MORE) in found
+    assert Finding("answer 200 a", SAME) in found
+    assert Finding("answer 200 b", ABSENT, OPEN) in found
+    assert Finding("answer 404", SAME) in found
+    assert list(compare(theirs, {"operations": {}}, "GET /thing", "")) == [Finding("path", ABSENT, OPEN)]
 
 
 def test_the_yaml_says_what_the_document_is() -> None:

@@ -1,16 +1,10 @@
-"""Writes the OpenAPI document of what this server answers, from the route table and the models.
-
-`python -m compat_api.openapi` writes openapi/skiff-v1.51.yaml in the current folder; --check only compares. A tool of
-development: the server does not import it.
-"""
+"""The OpenAPI document of what this server answers, made from the route table and the models."""
 
 from __future__ import annotations
 
 import inspect
-import sys
 import types
 import typing
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,7 +15,6 @@ from compat_api.routes import Route, all_routes
 from engine.version import API_VERSION, MIN_API_VERSION, VERSION
 
 Json = dict[str, Any]
-PATH = Path("openapi") / f"skiff-v{API_VERSION}.yaml"
 REFERENCE = "#/components/schemas/"
 TAGS = {
     "": "System",
@@ -65,7 +58,13 @@ _PARAMETERS: dict[str, Json] = {
         }
     },
 }
-HEADING = "# Written by `make openapi`; changes belong into compat_api/routes and compat_api/models.\n"
+# Headers that a route acts on, besides those of HTTP itself.
+_HEADERS = {
+    "/images/create": ("X-Registry-Auth",),
+    "/images/{name:.*}/push": ("X-Registry-Auth",),
+    "/distribution/{name:.*}/json": ("X-Registry-Auth",),
+    "/build": ("X-Registry-Config",),
+}
 _INTRODUCTION = f"""\
 The part of the Docker Engine API that Skiff serves, as dockerd 28.5 does. It is served on a Unix socket, with and
 without a version in the path; versions {MIN_API_VERSION} to {API_VERSION} are understood, each in its own form."""
@@ -181,6 +180,9 @@ def _operation(route: Route, schemas: Schemas) -> Json:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in _variables(route.path)
     ]
     parameters += [{"name": name, "in": "query", **_PARAMETERS[kind]} for name, kind in route.query.items()]
+    parameters += [
+        {"name": name, "in": "header", "schema": {"type": "string"}} for name in _HEADERS.get(route.path, ())
+    ]
     if parameters:
         found["parameters"] = parameters
     if body := _body(route, schemas):
@@ -213,7 +215,8 @@ def _operation_id(route: Route) -> str:
 def _body(route: Route, schemas: Schemas) -> Json:
     if route.body:
         return {"application/json": {"schema": schemas.of(load(route.body, "models"))}}
-    if route.path in ("/images/load", "/images/create"):
+    archive = route.method == "PUT" and route.path.endswith("/archive")
+    if archive or route.path in ("/images/load", "/images/create", "/build"):
         return {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}}
     return {}
 
@@ -241,48 +244,3 @@ def _variables(path: str) -> list[str]:
 
 def _first_line(thing: Any) -> str:
     return (inspect.getdoc(thing) or "").partition("\n")[0]
-
-
-def to_yaml(value: Any, indent: int = 0) -> str:
-    """Return a value made of dicts, lists and scalars as YAML, in a form that never changes."""
-    import json
-
-    pad = "  " * indent
-    if isinstance(value, dict) and value:
-        lines = []
-        for key, item in value.items():
-            name = key if key.replace("_", "").replace("-", "").isalpha() and key not in _WORDS else json.dumps(key)
-            lines.append(f"{pad}{name}:{_item(item, indent + 1)}")
-        return "".join(lines)
-    if isinstance(value, list) and value:
-        return "".join(f"{pad}-{_item(item, indent + 1)}" for item in value)
-    return f"{pad}{json.dumps(value, ensure_ascii=False)}\n"
-
-
-_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # not texts to some readers of YAML
-
-
-def _item(value: Any, indent: int) -> str:
-    if isinstance(value, dict | list) and value:
-        return "\n" + to_yaml(value, indent)
-    return " " + to_yaml(value)
-
-
-def main(arguments: list[str]) -> int:
-    """Write the document, or compare it with the one that is there; returns the process's exit code."""
-    text = HEADING + to_yaml(document())
-    if arguments == ["--check"]:
-        if PATH.exists() and PATH.read_text() == text:
-            return 0
-        sys.stderr.write(f"{PATH} is not what the code says: run `make openapi`\n")
-        return 1
-    if arguments:
-        sys.stderr.write("usage: python -m compat_api.openapi [--check]\n")
-        return 2
-    PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text(text)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
