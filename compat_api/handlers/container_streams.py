@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 from compat_api.answers import Answer
-from compat_api.framing import RAW_STREAM, content_type, frame
+from compat_api.framing import RAW_STREAM, STDERR, STDOUT, content_type, header
 from compat_api.problems import BadRequest, Problem
 from compat_api.pump import pump
 from compat_api.query import go_integer
-from compat_api.shapes.times import SECOND, rfc3339_nano_fixed
+from compat_api.shapes.times import SECOND
 from engine.containers.attach import AttachOptions
 from engine.containers.detach_keys import parse
+from engine.containers.log_format import ERR, OUT, STAMP_BYTES
 from engine.containers.logs import LogOptions
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
     from compat_api.request import Request
     from compat_api.stream import Stream
-    from engine.containers.log_format import LogEntry
-
-CHUNK = 65536  # bytes of log that are sent at once
-WAITING = 4 * CHUNK  # bytes of log that wait for a slow client
+    from engine.containers.log_format import Message
 
 
 async def attach(request: Request) -> Answer:
@@ -76,10 +74,11 @@ async def logs(request: Request) -> Answer:
         tail=_tail(query.get("tail")),
         details=query.flag("details"),
     )
-    container, entries = await request.engine.containers.logs(request.name, options)
-    tty = container.config.tty
+    log = await request.engine.containers.logs(request.name, options)
+    tty = log.container.config.tty
     stream = await request.stream(content_type(tty=tty, version=request.version))
-    await _send_log(stream, entries, options, framed=not tty)
+    render = renderer(options, log.attributes, framed=not tty)
+    await _send_log(stream, log.batches, render)
     return None
 
 
@@ -95,50 +94,71 @@ async def _refuse(request: Request, error: EngineError) -> Answer:
     return None
 
 
-async def _send_log(stream: Stream, entries: AsyncIterator[LogEntry], options: LogOptions, *, framed: bool) -> None:
-    """Send messages as they come; those that are there at once go out together."""
-    waiting = bytearray()
-    there, taken = asyncio.Event(), asyncio.Event()
+async def _send_log(
+    stream: Stream, batches: AsyncIterator[list[Message]], render: Callable[[list[Message]], bytes]
+) -> None:
+    """Send messages as they come; a batch is read while the client takes the one before."""
+    waiting: asyncio.Queue[bytes] = asyncio.Queue(1)
 
     async def gather() -> None:
-        async for entry in entries:
-            data = line(entry, options)
-            waiting.extend(frame(entry.stream, data) if framed else data)
-            there.set()
-            while len(waiting) >= WAITING:
-                taken.clear()
-                await taken.wait()
+        try:
+            async for batch in batches:
+                if batch:
+                    await waiting.put(render(batch))
+        except Exception:
+            await waiting.put(b"")
+            raise
+        await waiting.put(b"")
 
     gathering = asyncio.create_task(gather(), name="gather log")
-    gathering.add_done_callback(lambda _: there.set())
     try:
-        while not gathering.done() or waiting:
-            await there.wait()
-            if not gathering.done():
-                there.clear()
-            data = bytes(waiting[:CHUNK])
-            del waiting[:CHUNK]
-            if waiting:
-                there.set()
-            taken.set()
+        while data := await waiting.get():
             await stream.write(data)
-        gathering.result()
+        await gathering
     finally:
         gathering.cancel()
         await asyncio.gather(gathering, return_exceptions=True)
+        close = getattr(batches, "aclose", None)
+        if close is not None:
+            await close()
 
 
-def line(entry: LogEntry, options: LogOptions) -> bytes:
-    """Return a message with the time and the attributes that were asked for."""
-    if not (options.timestamps or options.details):
-        return entry.data
-    prefix = ""
-    if options.timestamps:
-        prefix = rfc3339_nano_fixed(entry.time) + " "
-    if options.details:
-        pairs = sorted(entry.attributes.items())
-        prefix += ",".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in pairs) + " "
-    return prefix.encode() + entry.data
+class _Heads(dict[int, bytes]):
+    """The heads of one stream's frames by the length of their data, each made once."""
+
+    def __init__(self, stream: int) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def __missing__(self, length: int) -> bytes:
+        self[length] = made = header(self._stream, length)
+        return made
+
+
+def renderer(options: LogOptions, attributes: dict[str, str], *, framed: bool) -> Callable[[list[Message]], bytes]:
+    """Return what makes bytes of messages: with the time and the attributes that were asked for, each in a frame."""
+    stamped = options.timestamps
+    pairs = ",".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in sorted(attributes.items()))
+    details = (pairs + " ").encode() if options.details else b""
+    between = b"Z " + details
+    more = STAMP_BYTES + len(between) if stamped else len(details)
+    heads = {OUT: _Heads(STDOUT), ERR: _Heads(STDERR)}
+
+    # Logs are large: each form has its own loop, with as little in it as can be.
+    def render(batch: list[Message]) -> bytes:
+        if framed and stamped:
+            parts = [heads[kind][len(text) + more] + time + between + text for time, kind, _, text in batch]
+        elif framed and details:
+            parts = [heads[kind][len(text) + more] + details + text for _, kind, _, text in batch]
+        elif framed:
+            parts = [heads[kind][len(text)] + text for _, kind, _, text in batch]
+        elif stamped:
+            parts = [time + between + text for time, _, _, text in batch]
+        else:
+            parts = [details + text for _, _, _, text in batch]
+        return b"".join(parts)
+
+    return render
 
 
 def _tail(text: str) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 
     from engine import Engine
     from engine.containers.archive import PathStat
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from engine.containers.create import Created, CreateRequest
     from engine.containers.execs import ExecConfig, ExecSession
     from engine.containers.listing import ListQuery
-    from engine.containers.log_format import LogEntry
-    from engine.containers.logs import LogOptions
+    from engine.containers.logs import Log, LogOptions
     from engine.containers.prune import Pruned
     from engine.containers.record import Container
     from engine.containers.top import ProcessTable
@@ -218,8 +217,8 @@ class Containers:
 
         return await attach(self._engine, name, options)
 
-    async def logs(self, name: str, options: LogOptions) -> tuple[Container, AsyncIterator[LogEntry]]:
-        """Return a container and its log messages; see engine.containers.logs."""
+    async def logs(self, name: str, options: LogOptions) -> Log:
+        """Return a container's log; see engine.containers.logs."""
         from engine.containers.logs import logs
 
         return await logs(self._engine, name, options)

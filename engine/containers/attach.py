@@ -76,7 +76,7 @@ class Attachment:
         self._connected = asyncio.Event()
         self._over = asyncio.Event()
         self._filter = DetachFilter(parse(options.detach_keys)) if tty and options.stdin else None
-        self._history: AsyncIterator[tuple[int, bytes]] | None = None
+        self._history: AsyncIterator[list[tuple[int, bytes]]] | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._ended: Callable[[], Awaitable[None]] | None = None
         self._release: Callable[[], None] | None = None
@@ -88,7 +88,7 @@ class Attachment:
         self._socket = connection
         self._connected.set()
 
-    def replay_first(self, history: AsyncIterator[tuple[int, bytes]]) -> None:
+    def replay_first(self, history: AsyncIterator[list[tuple[int, bytes]]]) -> None:
         """Yield what was logged before what comes."""
         self._history = history
 
@@ -118,8 +118,8 @@ class Attachment:
 
     async def _next(self) -> list[tuple[int, bytes]]:
         if self._history is not None:
-            async for item in self._history:
-                return [item]
+            async for written in self._history:
+                return written
             self._history = None
         if not await self._ready() or self._socket is None:
             return []

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from engine.containers import folders, rows
-from engine.containers.log_format import Joiner, LogEntry
-from engine.errors import NoSuchContainer, NotImplementedHere
+from engine.containers import folders, log_drivers, rows
+from engine.containers.log_attributes import attributes
+from engine.containers.log_files import LogFiles
+from engine.containers.log_format import ERR, OUT, Message, stamp_of
+from engine.containers.record import DEAD, REMOVING
+from engine.errors import Conflict, NoSuchContainer, NotImplementedHere
 from engine.off_loop import off_loop
 
 if TYPE_CHECKING:
     from engine import Engine
     from engine.containers.record import Container
-
-BLOCK = 262144
 
 
 class LogsUnreadable(NotImplementedHere):
@@ -26,6 +25,14 @@ class LogsUnreadable(NotImplementedHere):
     def __init__(self, driver: str) -> None:
         super().__init__(f"the log driver {driver} does not support reading")
         self.driver = driver
+
+
+class LogsOfRemoved(Conflict):
+    """The container is being removed."""
+
+    def __init__(self, container_id: str) -> None:
+        super().__init__("can not get logs from container which is dead or marked for removal")
+        self.container_id = container_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,68 +49,93 @@ class LogOptions:
     details: bool = False
 
 
-async def logs(engine: Engine, name: str, options: LogOptions) -> tuple[Container, AsyncIterator[LogEntry]]:
-    """Return the container and its messages, oldest first; with follow, until it ends.
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A container's log: its messages in batches, oldest first, and what its driver was told to put with each."""
 
-    Raises NoSuchContainer, LogsUnreadable.
+    container: Container
+    batches: AsyncIterator[list[Message]]
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+async def logs(engine: Engine, name: str, options: LogOptions) -> Log:
+    """Return a container's log; with follow, until it ends.
+
+    Raises NoSuchContainer, LogsOfRemoved, LogsUnreadable, LogOptionUnusable, InvalidLogOption.
     """
     container_id = await off_loop(rows.find_id, engine.database, name)
     container = await off_loop(rows.get, engine.database, container_id)
-    if container.host.log_config.type == "none":
-        raise LogsUnreadable("none")
-    return container, _selected(_messages(engine, container, options), options)
+    if container.state.status in (REMOVING, DEAD):
+        raise LogsOfRemoved(container_id)
+    driver = container.host.log_config.type
+    if driver == log_drivers.NONE:
+        raise LogsUnreadable(driver)
+    log_drivers.keeping(container.host.log_config)
+    return Log(container, _selected(_batches(engine, container, options), options), attributes(container))
 
 
 async def history(
     engine: Engine, container: Container, *, stdout: bool, stderr: bool
-) -> AsyncIterator[tuple[int, bytes]]:
+) -> AsyncIterator[list[tuple[int, bytes]]]:
     """Yield what a container has written so far as (stream, data); nothing when no log is kept."""
-    if container.host.log_config.type == "none":
+    if container.host.log_config.type == log_drivers.NONE:
         return
     options = LogOptions(stdout=stdout, stderr=stderr)
-    async for entry in _selected(_messages(engine, container, options), options):
-        yield entry.stream, entry.data
+    async for batch in _selected(_batches(engine, container, options), options):
+        if batch:
+            yield [(1 if stream == OUT else 2, text) for _, stream, _, text in batch]
 
 
-async def _selected(messages: AsyncIterator[LogEntry], options: LogOptions) -> AsyncIterator[LogEntry]:
-    async for entry in messages:
-        if options.until and entry.time > options.until:
+async def _selected(batches: AsyncIterator[list[Message]], options: LogOptions) -> AsyncIterator[list[Message]]:
+    since = stamp_of(options.since) if options.since > 0 else b""
+    until = stamp_of(options.until) if options.until else b""
+    wanted = {OUT} if not options.stderr else {ERR} if not options.stdout else None
+    async for batch in batches:
+        over = None
+        if until:
+            over = next((number for number, message in enumerate(batch) if message[0] > until), None)
+            batch = batch[:over]
+        if since:
+            batch = [message for message in batch if message[0] >= since]
+        if wanted is not None:
+            batch = [message for message in batch if message[1] in wanted]
+        yield batch
+        if over is not None:
             return
-        if entry.time < options.since or not (options.stdout if entry.stream == 1 else options.stderr):
-            continue
-        yield entry
 
 
-async def _messages(engine: Engine, container: Container, options: LogOptions) -> AsyncIterator[LogEntry]:
+async def _batches(engine: Engine, container: Container, options: LogOptions) -> AsyncIterator[list[Message]]:
     path = folders.log_file(engine.settings, container.id)
-    follow = options.follow and container.state.alive
-    if not follow:
-        async for entry in _to_end(path, options.tail):
-            yield entry
+    if not (options.follow and container.state.alive):
+        reader = await off_loop(LogFiles, path, since=options.since, tail=options.tail)
+        try:
+            # What waits for its newline in a container that runs is not in the log yet.
+            ended = not await off_loop(_runs, engine, container.id, container.state.run)
+            while (batch := await off_loop(reader.read)) is not None:
+                yield batch
+            if ended:
+                yield reader.end()
+        finally:
+            reader.close()
         return
     from engine.state.changes import Changes
 
     database = engine.database
-    log = database.path.with_name(database.path.name + "-wal")
-    async with Changes(database.wake_file, log, files=[path]) as changes:
-        joiner = Joiner()
-        file = await off_loop(_open, path, options.tail)
-        if file is None:
-            return
-        with file:
-            rest = b""
+    wal = database.path.with_name(database.path.name + "-wal")
+    async with Changes(database.wake_file, wal, growing=[path.parent]) as changes:
+        reader = await off_loop(LogFiles, path, since=options.since, tail=options.tail)
+        try:
             while True:
                 # The state is read before the file, so that what the last lines of a container are is known.
                 ended = not await off_loop(_runs, engine, container.id, container.state.run)
-                while block := await off_loop(file.read, BLOCK):
-                    *lines, rest = (rest + block).split(b"\n")
-                    for entry in joiner.feed(lines):
-                        yield entry
+                while (batch := await off_loop(reader.read)) is not None:
+                    yield batch
                 if ended:
-                    for entry in joiner.end():
-                        yield entry
+                    yield reader.end()
                     return
                 await changes.wait()
+        finally:
+            reader.close()
 
 
 def _runs(engine: Engine, container_id: str, run: int) -> bool:
@@ -112,80 +144,3 @@ def _runs(engine: Engine, container_id: str, run: int) -> bool:
     except NoSuchContainer:
         return False
     return state.alive and state.run == run
-
-
-async def _to_end(path: Path, tail: int | None) -> AsyncIterator[LogEntry]:
-    file = await off_loop(_open, path, tail)
-    if file is None:
-        return
-    joiner = Joiner()
-    with file:
-        rest = b""
-        while block := await off_loop(file.read, BLOCK):
-            *lines, rest = (rest + block).split(b"\n")
-            for entry in joiner.feed(lines):
-                yield entry
-        for entry in joiner.end():
-            yield entry
-
-
-def _open(path: Path, tail: int | None) -> BinaryIO | None:
-    """Open the log at its start, or where its last messages begin."""
-    try:
-        file = open(path, "rb", buffering=0)  # noqa: SIM115 - the caller closes it
-    except FileNotFoundError:
-        return None
-    if tail is not None:
-        file.seek(_tail_offset(file, tail))
-    return file
-
-
-def _tail_offset(file: BinaryIO, messages: int) -> int:
-    """Return the offset at which the last so many messages begin, reading from the end backwards.
-
-    A message ends with an F record; pieces before it belong to it. Two streams that write pieces in turn
-    may bring a little more than was asked for.
-    """
-    end = file.seek(0, os.SEEK_END)
-    if messages <= 0:
-        return end
-    found = 0
-    last_open = True  # whether the records read so far, at the very end, are pieces without an end
-    for offset, line in _records_backwards(file, end):
-        parts = line.split(b" ", 3)
-        if len(parts) == 4 and parts[2] == b"F":
-            if found == messages:
-                return offset + len(line) + 1
-            found += 1
-        elif last_open and found == 0 and len(parts) == 4:
-            found += 1
-            if found > messages:
-                return offset + len(line) + 1
-        last_open = False
-    return 0
-
-
-def _records_backwards(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes]]:
-    """Yield (offset, line without newline) from the last record to the first."""
-    position, rest = end, b""
-    while position > 0:
-        size = min(BLOCK, position)
-        position -= size
-        file.seek(position)
-        block = b""
-        while len(block) < size:
-            piece = file.read(size - len(block))
-            if not piece:
-                break
-            block += piece
-        block += rest
-        lines = block.split(b"\n")
-        rest = lines[0]
-        at = position + len(block)
-        for line in reversed(lines[1:]):
-            at -= len(line)
-            if line:
-                yield at, line
-            at -= 1
-    if rest:
-        yield 0, rest

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.containers import folders, health, rows
+from engine.containers import folders, health, log_rotation, rows
 from engine.containers.record import Container
 from engine.containers.settle import settled
 from engine.errors import EngineError, NoSuchContainer
@@ -34,6 +34,8 @@ def reconcile(engine: Engine) -> None:
                 mended = settled(engine, container.id)
                 if health.is_missing(engine, mended):
                     health.begin(engine, mended)
+                if log_rotation.is_missing(engine, mended):
+                    log_rotation.begin(engine, mended, log_rotation.check(mended))
             except NoSuchContainer:
                 continue
             except (EngineError, OSError):
@@ -76,6 +78,8 @@ def _doubt(engine: Engine, container: Container) -> str:
         return "it was created, and nobody let it run"
     if health.is_missing(engine, container):
         return "nobody checks its health"
+    if log_rotation.is_missing(engine, container):
+        return "nobody rotates its log"
     return ""
 
 

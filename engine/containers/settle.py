@@ -31,7 +31,7 @@ UNHEALTHY = "unhealthy"  # what dockerd says of a container that is not checked 
 # What one run leaves in the run folder.
 RUN_FILES = (
     "exit", "oom", "pidfile", "conmon.pid", "attach", "ctl", "winsz", "config.json", "health", "health.json",
-    "health.pid",
+    "health.pid", "log-keeper",
 )  # fmt: skip
 
 INTENT_CREATE = "create"

@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.containers import folders, health, rows
+from engine.containers import folders, health, log_rotation, rows
 from engine.containers.attach import await_attachers, strike_off_attachers
 from engine.containers.record import DEAD, PAUSED, REMOVING, Container
 from engine.containers.settle import (
@@ -36,6 +36,7 @@ from engine.runtime.oci import RuntimeFailed
 
 if TYPE_CHECKING:
     from engine import Engine
+    from engine.containers.log_drivers import Keeping
     from engine.runtime.oci import Runtime
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ def start_locked(engine: Engine, container: Container, *, restart_count: int = 0
 def _start(engine: Engine, container: Container, restart_count: int) -> None:
     from engine.containers.bundle import network_request, prepare
 
-    runtime = find_runtime(engine, container)
+    runtime, kept = find_runtime(engine, container), log_rotation.check(container)
     run_folder = folders.run(engine.settings, container.id)
     run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     clear_run_folder(engine, container)
@@ -113,7 +114,9 @@ def _start(engine: Engine, container: Container, restart_count: int) -> None:
         spec = prepare(engine, container, rootfs, network)
         to_compile = seccomp_cache.bring(spec, runtime, engine.settings.run_root)
         (run_folder / "config.json").write_text(json.dumps(spec))
-        pid = _create(engine, container, runtime, network.held)
+        log_rotation.part_runs(engine, container)
+        pid = _create(engine, container, runtime, network.held, kept)
+        log_rotation.begin(engine, container, kept)
         if to_compile is not None:
             seccomp_cache.keep(to_compile, runtime, container.id)
     finally:
@@ -151,9 +154,9 @@ def _start(engine: Engine, container: Container, restart_count: int) -> None:
     threading.Thread(target=monitor_cgroup.move, args=(monitor_pid(run_folder),), name="move monitor").start()
 
 
-def _create(engine: Engine, container: Container, runtime: Runtime, held: list[int]) -> int:
+def _create(engine: Engine, container: Container, runtime: Runtime, held: list[int], kept: Keeping) -> int:
     """Have the monitor create the container; returns the pid of its process, which waits to be started."""
-    launch = Launch(_monitor_plan(engine, container, runtime), keep_open=held)
+    launch = Launch(_monitor_plan(engine, container, runtime, kept), keep_open=held)
     try:
         return launch.pid()
     except RuntimeFailed as error:
@@ -167,7 +170,7 @@ def failure(container: Container, text: str) -> EngineError:
     return explain_runtime_error(text) or start_failed(text, container.definition.path)
 
 
-def _monitor_plan(engine: Engine, container: Container, runtime: Runtime) -> MonitorPlan:
+def _monitor_plan(engine: Engine, container: Container, runtime: Runtime, kept: Keeping) -> MonitorPlan:
     settings, config = engine.settings, container.config
     log_file = folders.log_file(settings, container.id)
     log_file.parent.mkdir(parents=True, exist_ok=True, mode=0o710)
@@ -177,6 +180,7 @@ def _monitor_plan(engine: Engine, container: Container, runtime: Runtime) -> Mon
         run_folder=folders.run(settings, container.id),
         exit_command=exit_command(engine, "container", container.id),
         log_path="null" if container.host.log_config.type == "none" else f"k8s-file:{log_file}",
+        log_size=0 if kept.rotates else kept.size,
         terminal=config.tty,
         stdin=config.open_stdin,
         # A terminal has no end of input, and a client that leaves one by its detach keys must not close it.

@@ -45,6 +45,7 @@ class MonitorPlan:
     run_folder: Path
     exit_command: Sequence[str]
     log_path: str  # "k8s-file:/path" or "null"
+    log_size: int = 0  # bytes at which conmon begins the log file anew, without what was in it; 0 is never
     terminal: bool = False
     stdin: bool = False
     leave_stdin_open: bool = False
@@ -62,6 +63,8 @@ def arguments(conmon: str, plan: MonitorPlan) -> list[str]:
     command += ["--bundle", str(run), "--full-attach", "--persist-dir", str(run), "--no-sync-log"]
     command += ["--container-pidfile", str(run / "pidfile"), "--conmon-pidfile", str(run / "conmon.pid")]
     command += ["--log-path", plan.log_path, "--log-level", "error"]
+    if plan.log_size:
+        command += ["--log-size-max", str(plan.log_size)]
     if plan.terminal:
         command.append("--terminal")
     if plan.stdin:
@@ -98,6 +101,7 @@ class Launch:
         try:
             environment = {
                 "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+                "TZ": "UTC0",  # of the times in the log
                 "_OCI_SYNCPIPE": str(sync_child),
                 "_OCI_STARTPIPE": str(start_child),
                 "_OCI_ATTACHPIPE": str(attach_child),

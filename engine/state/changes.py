@@ -4,7 +4,7 @@ Every commit touches Settings.run_root/changed (engine.state.database) and whoev
 it. A process killed between its commit and the touch would leave waiters asleep, so they watch the
 database's write-ahead log as well: a write there that no touch follows wakes them a little later.
 More paths can be watched along: folders for their entries (a container's run folder, to see its exit code
-arrive) and files for their growth (its log).
+arrive) and folders for the growth of what is in them (its log).
 """
 
 from __future__ import annotations
@@ -79,16 +79,16 @@ class FolderWatch(Watch):
 
 
 class Changes(Watch):
-    """A watch on an engine's state, and on some folders' entries and some files' growth where these are there."""
+    """A watch on an engine's state, and on some folders' entries and growing files where these are there."""
 
     def __init__(
-        self, wake_file: Path, log: Path | None = None, also: Iterable[Path] = (), files: Iterable[Path] = ()
+        self, wake_file: Path, log: Path | None = None, also: Iterable[Path] = (), growing: Iterable[Path] = ()
     ) -> None:
         super().__init__()
         self._wake_file = wake_file
         self._log = log
         self._folders = also
-        self._files = files
+        self._growing = growing
         self._log_watch = -1
         self._late: asyncio.TimerHandle | None = None
 
@@ -109,9 +109,9 @@ class Changes(Watch):
         for folder in self._folders:
             if folder.exists():
                 syscalls.inotify_add_watch(self._fd, folder, entries | syscalls.IN_DELETE_SELF)
-        for path in self._files:
-            if path.exists():
-                syscalls.inotify_add_watch(self._fd, path, syscalls.IN_MODIFY)
+        for folder in self._growing:
+            if folder.exists():
+                syscalls.inotify_add_watch(self._fd, folder, syscalls.IN_MODIFY | syscalls.IN_MOVED_TO)
 
     def _readable(self) -> None:
         data = os.read(self._fd, _READ_BYTES)

@@ -8,8 +8,6 @@ that the engine's server was resident with while it streamed (VmHWM is not used:
 from __future__ import annotations
 
 import argparse
-import io
-import json
 import platform
 import socket
 import statistics

@@ -1,0 +1,202 @@
+"""The log keeper: one small process for each container whose log is kept in several files.
+
+    python -I -S log_keeper.py RUN_FOLDER LOG_FILE MONITOR_PID MAX_BYTES MAX_FILES COMPRESS
+
+Started by engine.containers.log_rotation, for conmon can begin a new log file but not keep the old one. It holds a
+flock on RUN_FOLDER/log-keeper while it lives, and ends with the monitor. When LOG_FILE is full it gives it a further name,
+LOG_FILE.N with N counting up, and only then tells conmon to open a new one under the old name, so that no byte is lost,
+whoever is killed when. conmon writes to the old file until it has done so: a file may be larger than MAX_BYTES by
+what comes in that time. Then the oldest file goes, and with COMPRESS=1 the rotated one is packed.
+
+It stays resident, so it imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import sys
+import termios
+import time
+
+REOPEN = b"2 0 0\n"  # a message to conmon's control FIFO
+FASTEST = 2_000_000_000  # bytes a second that no log grows faster than
+LONGEST_NAP = 0.05  # seconds
+DOUBT_SECONDS = 1.0  # after which a message of a keeper that was killed is taken for never sent
+IN_MODIFY, IN_MOVED_TO = 0x2, 0x80
+
+
+class Keeper:
+    """Keeps one container's log."""
+
+    def __init__(self, run_folder: str, log: str, monitor: int, size: int, files: int, compress: bool) -> None:
+        self._run_folder = run_folder
+        self._log = log
+        self._folder, self._name = os.path.split(log)
+        self._monitor = monitor
+        self._size = size
+        self._files = files
+        self._compress = compress
+        self._asked = 0  # the inode of the file that conmon was asked to leave
+
+    def run(self) -> None:
+        """Keep the log until the monitor has ended."""
+        lock = os.open(f"{self._run_folder}/log-keeper", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ended = os.pidfd_open(self._monitor)
+        except (BlockingIOError, ProcessLookupError):
+            return
+        watch = self._watch()
+        poller = select.poll()
+        poller.register(ended, select.POLLIN)
+        poller.register(watch, select.POLLIN)
+        try:
+            self._settle_doubt(poller, ended)
+            while self._look() and not self._wait(poller, ended):
+                os.read(watch, 65536)
+            self._tidy()
+        except FileNotFoundError:
+            pass  # the container has been removed
+
+    def _watch(self) -> int:
+        import importlib.util
+
+        # Without the package around it, which would take more memory than all the rest.
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "syscalls.py")
+        spec = importlib.util.spec_from_file_location("syscalls", path)
+        assert spec is not None
+        assert spec.loader is not None
+        syscalls = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(syscalls)
+        watch: int = syscalls.inotify_init1()
+        syscalls.inotify_add_watch(watch, self._folder, IN_MODIFY | IN_MOVED_TO)
+        return watch
+
+    @staticmethod
+    def _wait(poller: select.poll, ended: int, milliseconds: float | None = None) -> bool:
+        """Wait until something has happened; tell whether it was the monitor's end."""
+        return any(fd == ended for fd, _ in poller.poll(milliseconds))
+
+    def _settle_doubt(self, poller: select.poll, ended: int) -> None:
+        """Find out whether a keeper before this one still had told conmon to leave the file that it had named.
+
+        A second message would have conmon leave the file that it has just begun, and that has only one name.
+        """
+        inode = self._inode()
+        if not inode or inode != self._newest()[1]:
+            return
+        deadline = time.monotonic() + DOUBT_SECONDS
+        while (left := deadline - time.monotonic()) > 0 or self._unread():
+            if self._wait(poller, ended, max(left, DOUBT_SECONDS / 10) * 1000) or self._inode() != inode:
+                return
+        self._ask(inode)
+
+    def _unread(self) -> bool:
+        """Tell whether conmon has not read all that was sent to it."""
+        fd = self._control()
+        if fd < 0:
+            return False
+        try:
+            return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder) > 0
+        finally:
+            os.close(fd)
+
+    def _look(self) -> bool:
+        """Rotate the log if it is full; rest for as long as it cannot become full."""
+        try:
+            found = os.stat(self._log)
+        except FileNotFoundError:
+            return os.path.isdir(self._folder)
+        if found.st_ino == self._asked:
+            return True
+        if self._asked:
+            self._asked = 0
+            self._tidy()
+        if found.st_size >= self._size:
+            number, _ = self._newest()
+            os.link(self._log, f"{self._log}.{number + 1}")
+            self._ask(found.st_ino)
+            return True
+        time.sleep(min((self._size - found.st_size) / FASTEST, LONGEST_NAP))
+        return True
+
+    def _ask(self, inode: int) -> None:
+        self._asked = inode
+        fd = self._control()
+        if fd >= 0:
+            os.write(fd, REOPEN)
+            os.close(fd)
+
+    def _control(self) -> int:
+        try:
+            return os.open(f"{self._run_folder}/ctl", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:  # conmon has ended
+            return -1
+
+    def _tidy(self) -> None:
+        """Delete what is more than is to be kept, and pack what is to be packed."""
+        current = self._inode()
+        numbers = sorted(self._rotated().items())
+        done = [(number, names) for number, names in numbers if self._inode(min(names, key=len)) != current]
+        surplus = max(0, len(done) - (self._files - 1))
+        for _, names in done[:surplus]:
+            for name in names:
+                os.unlink(f"{self._folder}/{name}")
+        if self._compress:
+            for _, names in done[surplus:]:
+                plain = min(names, key=len)
+                if not plain.endswith(".gz"):
+                    self._pack(f"{self._folder}/{plain}")
+
+    def _pack(self, path: str) -> None:
+        """Pack a rotated file, in a process of its own that gives its memory back."""
+        child = os.fork()
+        if not child:
+            try:
+                import gzip
+                import shutil
+
+                with open(path, "rb") as source, gzip.open(f"{path}.packing", "wb", compresslevel=6) as target:
+                    shutil.copyfileobj(source, target, 1 << 18)
+                times = os.stat(path)
+                os.utime(f"{path}.packing", ns=(times.st_atime_ns, times.st_mtime_ns))
+                os.rename(f"{path}.packing", f"{path}.gz")
+                os.unlink(path)
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+
+    def _rotated(self) -> dict[int, list[str]]:
+        """Return the names of the rotated files by number; a file that is being packed has two."""
+        found: dict[int, list[str]] = {}
+        for name in os.listdir(self._folder):
+            number = name.removeprefix(f"{self._name}.").removesuffix(".gz")
+            if name.startswith(f"{self._name}.") and number.isdigit():
+                found.setdefault(int(number), []).append(name)
+        return found
+
+    def _newest(self) -> tuple[int, int]:
+        """Return the highest number and its file's inode, zeros where none was rotated."""
+        found = self._rotated()
+        if not found:
+            return 0, 0
+        number = max(found)
+        return number, self._inode(min(found[number], key=len))
+
+    def _inode(self, name: str = "") -> int:
+        try:
+            return os.stat(f"{self._folder}/{name or self._name}").st_ino
+        except FileNotFoundError:
+            return 0
+
+
+def main(arguments: list[str]) -> None:
+    """Keep the log that the command line names."""
+    run_folder, log, monitor, size, files, compress = arguments
+    Keeper(run_folder, log, int(monitor), int(size), int(files), compress == "1").run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,129 @@
+"""Logs in several files: bounded on disk, no line lost to whoever follows, whoever is killed meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.harness import processes
+from tests.harness.docker_cli import Docker
+from tests.integration.conftest import Skiff
+
+LINES = 4000
+MAX_BYTES, MAX_FILES = 20_000, 3
+RECORD = 46  # what stands before a line in the log
+# A pause after each tenth line, so that it takes as long as the keeper's rotations, and more than one file.
+SCRIPT = (
+    f"i=1; while test $i -le {LINES}; do echo line $i of many; test $((i % 10)) = 0 && usleep 500; i=$((i+1)); done"
+)
+
+
+def options(**more: object) -> list[str]:
+    wanted = {"max-size": MAX_BYTES, "max-file": MAX_FILES, **more}
+    return [word for key, value in wanted.items() for word in ("--log-opt", f"{key}={value}")]
+
+
+def log_folder(skiff: Skiff, name: str) -> Path:
+    return skiff.server.root / "containers" / skiff.docker.ok("inspect", "-f", "{{.Id}}", name).strip()
+
+
+def keepers(skiff: Skiff) -> list[int]:
+    found = processes.mentioning(f"{skiff.home}/")
+    return [each.pid for each in found if any("log_keeper.py" in word for word in each.arguments)]
+
+
+def numbers(output: str) -> list[int]:
+    return [int(line.split()[1]) for line in output.splitlines()]
+
+
+def is_the_end_of_it(found: list[int], least: int) -> bool:
+    """Whether these are the last lines without a gap, at least so many."""
+    return len(found) >= least and found == list(range(found[0], LINES + 1))
+
+
+def wait_for_keepers(skiff: Skiff) -> None:
+    for pid in keepers(skiff):
+        assert processes.wait_for_end(pid, 20)
+
+
+@pytest.mark.parametrize("more", [{}, {"compress": "true"}])
+def test_follower_sees_all_and_disk_is_bounded(skiff: Skiff, docker: Docker, more: dict[str, str]) -> None:
+    docker.ok("run", "-d", "--name", "talks", *options(**more), "busybox", "sh", "-c", f"sleep 0.3; {SCRIPT}")
+    follower = docker.start("logs", "-f", "talks", stdin=subprocess.DEVNULL)
+    followed, _ = follower.communicate(timeout=60)
+    assert numbers(followed) == list(range(1, LINES + 1))
+    docker.ok("wait", "talks")
+    wait_for_keepers(skiff)
+    files = sorted(path.name for path in log_folder(skiff, "talks").glob("container.log*"))
+    assert len(files) == MAX_FILES
+    assert all(name.endswith(".gz") for name in files[1:]) == bool(more)
+    sizes = [path.stat().st_size for path in log_folder(skiff, "talks").glob("container.log*")]
+    assert sum(sizes) < 2 * MAX_FILES * MAX_BYTES
+    kept = numbers(docker.ok("logs", "talks"))
+    assert is_the_end_of_it(kept, (MAX_FILES - 1) * MAX_BYTES // (RECORD + 20))
+    assert len(kept) < LINES
+    assert numbers(docker.ok("logs", "--tail", "500", "talks")) == list(range(LINES - 499, LINES + 1))
+
+
+def test_one_file_is_begun_anew(skiff: Skiff, docker: Docker) -> None:
+    docker.ok("run", "--name", "talks", "--log-opt", f"max-size={MAX_BYTES}", "busybox", "sh", "-c", SCRIPT)
+    assert [path.name for path in log_folder(skiff, "talks").glob("container.log*")] == ["container.log"]
+    kept = numbers(docker.ok("logs", "talks"))
+    assert is_the_end_of_it(kept, 1)
+    assert len(kept) * RECORD <= MAX_BYTES
+
+
+def test_killed_servers_and_keepers_lose_nothing(skiff: Skiff, docker: Docker) -> None:
+    script = f"read x; {SCRIPT}"
+    docker.ok("create", "-i", "--name", "talks", *options(**{"max-file": 50}), "busybox", "sh", "-c", script)
+    docker.ok("start", "talks")
+    [first] = keepers(skiff)
+    os.kill(first, signal.SIGKILL)
+    assert processes.wait_for_end(first, 20)
+    skiff.server.kill_servers()
+    docker.ok("ps")  # the next server puts a new keeper in its place
+    [second] = keepers(skiff)
+    assert second != first
+    attached = docker.start("attach", "talks")
+    assert attached.stdin is not None
+    assert attached.stdout is not None
+    attached.stdin.write("go\n")
+    attached.stdin.flush()
+    assert attached.stdout.readline() == "line 1 of many\n"
+    skiff.server.kill_servers()  # from here on there is none until the container has ended
+    os.kill(second, signal.SIGKILL)
+    attached.communicate(timeout=20)
+    docker.ok("wait", "talks")
+    assert numbers(docker.ok("logs", "talks")) == list(range(1, LINES + 1))
+    docker.ok("start", "talks")
+    [third] = keepers(skiff)
+    docker.ok("kill", "talks")
+    assert processes.wait_for_end(third, 20)
+
+
+def test_a_burst_with_no_server(skiff: Skiff, docker: Docker) -> None:
+    docker.ok(
+        "run", "-d", "--name", "bursts", *options(**{"max-file": 500}), "busybox", "sh", "-c", "sleep 1; seq 200000"
+    )
+    skiff.server.kill_servers()
+    docker.ok("wait", "bursts")
+    assert [int(line) for line in docker.ok("logs", "bursts").split()] == list(range(1, 200001))
+
+
+def test_unusable_options_are_told_at_start(docker: Docker) -> None:
+    done = docker("run", "--name", "bad", "--log-opt", "max-size=x", "busybox", "true")
+    assert done.returncode == 125
+    words = "failed to create task for container: failed to initialize logging driver: invalid size: 'x'"
+    assert words in done.stderr
+    assert docker.ok("inspect", "-f", "{{.State.ExitCode}} {{.State.Error}}", "bad") == f"128 {words}\n"
+
+
+def test_an_unfinished_line_stays_in_its_run(docker: Docker) -> None:
+    docker.ok("run", "--name", "prompts", "busybox", "printf", "prompt> ")
+    docker.ok("start", "-a", "prompts")
+    assert docker.ok("logs", "--tail", "1", "prompts") == "prompt> "
+    assert docker.ok("logs", "prompts") == "prompt> prompt> "
