@@ -3,9 +3,9 @@
     python -I -S log_keeper.py RUN_FOLDER LOG_FILE MONITOR_PID MAX_BYTES MAX_FILES COMPRESS
 
 Started by engine.containers.log_rotation, for conmon can begin a new log file but not keep the old one. It holds a
-flock on RUN_FOLDER/log-keeper while it lives, and ends with the monitor. When LOG_FILE is full it gives it a further name,
-LOG_FILE.N with N counting up, and only then tells conmon to open a new one under the old name, so that no byte is lost,
-whoever is killed when. conmon writes to the old file until it has done so: a file may be larger than MAX_BYTES by
+flock on RUN_FOLDER/log-keeper while it lives, and ends with the monitor. When LOG_FILE is full it gives it a further
+name, LOG_FILE.N with N counting up, and only then tells conmon to open a new one under the old name, so that no byte is
+lost, whoever is killed when. conmon writes to the old file until it has done so: a file may be larger than MAX_BYTES by
 what comes in that time. Then the oldest file goes, and with COMPRESS=1 the rotated one is packed.
 
 It stays resident, so it imports next to nothing.
