@@ -1,4 +1,4 @@
-"""The skiff command: serve, install, uninstall, check, version.
+"""The skiff command: serve, install, uninstall, check, restore, shutdown, version.
 
 The edge where arguments and environment are read. It imports neither the server nor the engine before a command
 needs them: `skiff serve` becomes `python -m compat_api` and pays for nothing else.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from compat_api import install
+    from engine import Engine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +41,10 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="tell what this machine lacks for running containers")
     check.set_defaults(run=_check)
     check.add_argument("--repair", action="store_true", help="mend what killed processes left")
+    restore = commands.add_parser("restore", help="start what the last boot ended; skiff-restore.service runs it")
+    restore.set_defaults(run=_restore)
+    shutdown = commands.add_parser("shutdown", help="stop all containers, to come back after the next boot")
+    shutdown.set_defaults(run=_shutdown)
     for command in (install, uninstall):
         command.add_argument("--user", action="store_true", help="units of your own, not the machine's")
         command.add_argument("--isolated", action="store_true", help="a server per connection, on isolated.sock")
@@ -51,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     install.add_argument("--socket", metavar="PATH", help="where clients connect")
     install.add_argument("--idle-timeout", metavar="SECONDS", help="how long an idle server lives")
     _add_access(install)
-    for command in (install, check):
+    for command in (install, check, restore, shutdown):
         command.add_argument("--root", metavar="DIR", help="what persists")
         command.add_argument("--run-root", metavar="DIR", help="what a reboot takes away")
         command.add_argument("--runtime", metavar="NAME", help="the default OCI runtime")
@@ -117,6 +122,7 @@ def _install(options: argparse.Namespace) -> int:
     group = options.group or install.socket_group()
     command = install.server_command(layout, serve)
     values = install.unit_values(layout, command, group, owner=options.owner, mode=options.mode)
+    values |= install.boot_values(layout, ["--runtime", options.runtime] if options.runtime else [])
     steps = install.plan_install(layout, _names(options), values, live=live)
     status = _carry_out(steps, dry_run=options.dry_run)
     if status == 0 and not options.dry_run:
@@ -165,11 +171,27 @@ def _carry_out(steps: Sequence[install.Step], *, dry_run: bool) -> int:
     return 0
 
 
-def _check(options: argparse.Namespace) -> int:
+def _restore(options: argparse.Namespace) -> int:
+    for name in _engine(options).containers.restore():
+        print(f"started {name}")
+    return 0
+
+
+def _shutdown(options: argparse.Namespace) -> int:
+    for name in _engine(options).containers.shutdown():
+        print(f"stopped {name}")
+    return 0
+
+
+def _engine(options: argparse.Namespace) -> Engine:
     from engine import Engine, Settings
 
     given = {name: Path(value) for name in ("root", "run_root") if (value := getattr(options, name))}
-    findings = Engine(Settings(default_runtime=options.runtime, **given)).check(repair=options.repair)
+    return Engine(Settings(default_runtime=options.runtime, **given))
+
+
+def _check(options: argparse.Namespace) -> int:
+    findings = _engine(options).check(repair=options.repair)
     for finding in findings:
         print(f"{'error' if finding.serious else 'warning'}: {finding.text}")
     if not findings:
@@ -182,3 +204,7 @@ def _version(_: argparse.Namespace) -> int:
 
     print(f"Skiff {VERSION}, Docker Engine API {API_VERSION} (as dockerd {DOCKER_VERSION})")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

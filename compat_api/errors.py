@@ -54,7 +54,7 @@ WORDS: dict[str, Words] = {
     ),
     "ContainerRestarting": lambda e: (
         f"Container {e.name} is restarting, wait until the container is running"
-        if e.verb in ("exec", "top")
+        if e.verb in ("exec", "pause", "top")
         else f"container {e.name} is restarting, wait until the container is running"
     ),
     "RemoveOfRunning": lambda e: (

@@ -1,9 +1,9 @@
 """Writing, enabling and removing the systemd units that start Skiff's servers.
 
-Owns the files skiff.socket, skiff.service, skiff-isolated.socket and skiff-isolated@.service in systemd's folder for
-the administrator's units (or the user's), and the links that enable the sockets. The units are the templates under
-systemd/ with @NAME@ filled in. What is to be done is first a list of steps, so that it can be shown and tested.
-Called by the skiff command.
+Owns the files skiff.socket, skiff.service, skiff-isolated.socket, skiff-isolated@.service and skiff-restore.service
+in systemd's folder for the administrator's units (or the user's), and the links that enable them. The units are the
+templates under systemd/ with @NAME@ filled in. What is to be done is first a list of steps, so that it can be shown
+and tested. Called by the skiff command.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SHARED = ("skiff.socket", "skiff.service")
-ISOLATED = ("skiff-isolated.socket", "skiff-isolated@.service")
+RESTORE = "skiff-restore.service"  # of both kinds
+SHARED = ("skiff.socket", "skiff.service", RESTORE)
+ISOLATED = ("skiff-isolated.socket", "skiff-isolated@.service", RESTORE)
 WANTED_BY = "sockets.target.wants"
 SOCKET_GROUP = "docker"
 
@@ -34,7 +35,14 @@ class Layout:
 
     def unit(self, template: str) -> str:
         """Return the name of the unit that is made of a template: skiff.socket, or skiff-NAME.socket."""
-        return template.replace("skiff", f"skiff-{self.name}", 1) if self.name else template
+        if not self.name or template == RESTORE:  # there is one, whatever sockets lead to the engine
+            return template
+        return template.replace("skiff", f"skiff-{self.name}", 1)
+
+    @property
+    def boot_target(self) -> str:
+        """The target whose start is the boot of these units' systemd."""
+        return "default.target" if self.user else "multi-user.target"
 
     @classmethod
     def of_system(cls) -> Layout:
@@ -97,6 +105,16 @@ def unit_values(
     }
 
 
+def boot_values(layout: Layout, options: Sequence[str]) -> dict[str, str]:
+    """Return what the names in the template of skiff-restore.service stand for."""
+
+    def command(verb: str) -> str:
+        line = [sys.executable, "-m", "compat_api.cli", verb, "--root", layout.root, "--run-root", layout.run_root]
+        return " ".join(quoted(argument) for argument in [*line, *options])
+
+    return {"RESTORE": command("restore"), "SHUTDOWN": command("shutdown"), "BOOT_TARGET": layout.boot_target}
+
+
 def server_command(layout: Layout, options: Sequence[str]) -> list[str]:
     """Return the command line of the server, with this Python and these folders."""
     return [sys.executable, "-m", "compat_api", "--root", layout.root, "--run-root", layout.run_root, *options]
@@ -113,35 +131,53 @@ def plan_install(layout: Layout, names: Sequence[str], values: Mapping[str, str]
         if not path.exists() or path.read_text() != text:
             steps.append(Step(f"write {path}", lambda path=path, text=text: _write(path, text)))  # type: ignore[misc]
     socket = layout.unit(names[0])
-    link = layout.units / WANTED_BY / socket
-    if not link.is_symlink():
-        steps.append(Step(f"enable {socket}", lambda: _link(link, layout.units / socket)))
+    for name, link in _links(layout, names).items():
+        if not link.is_symlink():
+            steps.append(
+                Step(f"enable {name}", lambda link=link, name=name: _link(link, layout.units / name))  # type: ignore[misc]
+            )
     if live:
         changed = bool(steps)
         if changed:
             steps.append(_systemctl(layout, "daemon-reload"))
             # A running server has the old socket: it ends first, and its containers go on.
-            services = [layout.unit(name) for name in names if name.endswith(".service") and "@" not in name]
+            services = [name for name in names if name.endswith(".service") and "@" not in name and name != RESTORE]
+            services = [layout.unit(name) for name in services]
             steps += [_systemctl(layout, "stop", service) for service in services]
         steps.append(_systemctl(layout, "restart" if changed else "start", socket))
+        # What ran in this boot is left alone by it; started, it is there to stop containers when the machine goes down.
+        steps.append(_systemctl(layout, "start", RESTORE))
     return steps
 
 
 def plan_uninstall(layout: Layout, names: Sequence[str], *, live: bool) -> list[Step]:
     """Return the steps that take the units away; images and containers stay."""
     names = [layout.unit(name) for name in names]
+    sockets = {path.name for path in layout.units.glob("skiff*.socket")}
+    if sockets - set(names):
+        names = [name for name in names if name != RESTORE]  # the others need it
     present = [name for name in names if (layout.units / name).exists()]
-    link = layout.units / WANTED_BY / names[0]
     steps = []
     if live:
-        steps += [_systemctl(layout, "stop", name) for name in present if "@" not in name]
-    if link.is_symlink():
-        steps.append(Step(f"disable {names[0]}", link.unlink))
+        # The restore unit's stop would stop the containers.
+        steps += [_systemctl(layout, "stop", name) for name in present if "@" not in name and name != RESTORE]
+    for name, link in _links(layout, names).items():
+        if link.is_symlink():
+            steps.append(Step(f"disable {name}", link.unlink))
     for name in present:
         steps.append(Step(f"remove {layout.units / name}", (layout.units / name).unlink))
     if live and present:
         steps.append(_systemctl(layout, "daemon-reload"))
     return steps
+
+
+def _links(layout: Layout, names: Sequence[str]) -> dict[str, Path]:
+    """Return the links that enable units, by unit; names are templates or units already."""
+    socket = layout.unit(names[0]) if names[0] in (SHARED[0], ISOLATED[0]) else names[0]
+    links = {socket: layout.units / WANTED_BY / socket}
+    if RESTORE in names:
+        links[RESTORE] = layout.units / f"{layout.boot_target}.wants" / RESTORE
+    return links
 
 
 def systemd_runs(*, user: bool) -> bool:

@@ -2,10 +2,13 @@
 
     python -I -S monitor_exit.py ROOT RUN_ROOT [--runtime NAME] [--graph-root DIR] container ID
     python -I -S monitor_exit.py ROOT RUN_ROOT [--runtime NAME] [--graph-root DIR] exec CONTAINER_ID EXEC_ID
+    python -I -S monitor_exit.py ROOT RUN_ROOT [--runtime NAME] [--graph-root DIR] restart ID RUN [CLAIM SECONDS]
 
 It records the exit code and takes down what the container stood on, unless a server that waited for the end has
 done so already, and starts the container again where its restart policy says so. It runs once for every end,
 so it looks at the database before it imports anything of size, and needs nothing but the standard library.
+With restart it does the last alone: for a container whose monitor was killed, and to wait out a long back-off with
+nothing of the engine in memory (CLAIM is the descriptor of engine.containers.restarting.claim).
 """
 
 from __future__ import annotations
@@ -13,7 +16,11 @@ from __future__ import annotations
 import os
 import sys
 
-BACK_OFF_FIRST, BACK_OFF_MOST = 0.1, 60.0  # seconds before the first restart, doubling up to the last
+LONG_SECONDS = 1.0  # a back-off from which on it is worth starting Python once more
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from engine import Engine
 
 
 def main(arguments: list[str]) -> int:
@@ -22,16 +29,38 @@ def main(arguments: list[str]) -> int:
     options: dict[str, str] = {}
     while rest[0].startswith("--"):
         options[rest[0]], rest = rest[1], rest[2:]
-    kind, *ids = rest
-    if kind == "container" and _is_recorded(root, run_root, ids[0]):
+    kind, container_id, *more = rest
+    if kind == "container" and _is_recorded(root, run_root, container_id):
         return 0
+    if kind == "restart" and len(more) > 1:
+        import time
+
+        time.sleep(float(more[2]))
+    engine = _engine(root, run_root, options)
+    if kind == "exec":
+        from engine.containers.execs import settle_exec
+
+        settle_exec(engine, container_id, more[0])
+        return 0
+    if kind == "restart":
+        _restart(engine, container_id, int(more[0]), int(more[1]) if len(more) > 1 else None)
+        return 0
+    from engine.containers.settle import settle_exit
+
+    container = settle_exit(engine, container_id)
+    if container is not None and container.state.status == "restarting":
+        _restart(engine, container_id, container.state.run, None)
+    return 0
+
+
+def _engine(root: str, run_root: str, options: dict[str, str]) -> Engine:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     from pathlib import Path
 
     from engine import Engine, Settings
 
     graph_root = options.get("--graph-root")
-    engine = Engine(
+    return Engine(
         Settings(
             root=Path(root),
             run_root=Path(run_root),
@@ -39,17 +68,6 @@ def main(arguments: list[str]) -> int:
             default_runtime=options.get("--runtime"),
         )
     )
-    if kind == "exec":
-        from engine.containers.execs import settle_exec
-
-        settle_exec(engine, ids[0], ids[1])
-        return 0
-    from engine.containers.settle import settle_exit
-
-    container = settle_exit(engine, ids[0])
-    if container is not None and container.state.status == "restarting":
-        _restart(engine, container.id, container.state.run, container.state.restart_count)
-    return 0
 
 
 def _is_recorded(root: str, run_root: str, container_id: str) -> bool:
@@ -84,18 +102,41 @@ def _restarts(root: str, container_id: str) -> bool:
     return row is not None and row[0] == "restarting"
 
 
-def _restart(engine: object, container_id: str, run: int, count: int) -> None:
+def _restart(engine: Engine, container_id: str, run: int, claim: int | None) -> None:
     """Wait the back-off and start the container again, unless somebody has decided otherwise meanwhile."""
     import time
 
-    from engine import Engine, locks
+    from engine.containers import restarting, rows
+    from engine.containers.start import exit_command
+    from engine.errors import NoSuchContainer
+
+    if claim is None:
+        claim = restarting.claim(engine, container_id, run)
+    if claim is None:
+        return  # another waits already
+    try:
+        state = rows.get(engine.database, container_id).state
+    except NoSuchContainer:
+        return
+    if state.status != "restarting" or state.run != run:
+        return
+    left = (state.finished + state.backoff * 1_000_000 - time.time_ns()) / 1e9
+    if left > LONG_SECONDS:
+        os.set_inheritable(claim, True)
+        line = exit_command(engine, "restart", container_id, str(run), str(claim), f"{left:.3f}")
+        os.execv(line[0], line)
+    time.sleep(max(0.0, left))
+    os.set_inheritable(claim, False)
+    _start_again(engine, container_id, run)
+
+
+def _start_again(engine: Engine, container_id: str, run: int) -> None:
+    from engine import locks
     from engine.containers import folders, rows
     from engine.containers.settle import settled
     from engine.containers.start import start_locked
-    from engine.errors import EngineError, NoSuchContainer
+    from engine.errors import NoSuchContainer
 
-    assert isinstance(engine, Engine)
-    time.sleep(min(BACK_OFF_FIRST * 2 ** min(count, 10), BACK_OFF_MOST))
     with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
         try:
             container = settled(engine, container_id)
@@ -104,10 +145,10 @@ def _restart(engine: object, container_id: str, run: int, count: int) -> None:
         if container.state.status != "restarting" or container.state.run != run:
             return
         try:
-            start_locked(engine, container, restart_count=count + 1)
-        except EngineError:
+            start_locked(engine, container, again=True)
+        except Exception:  # inspect shows why; the code stays the last run's
             with engine.database.transaction() as tx:
-                rows.change(tx, container_id, status="exited")
+                rows.change(tx, container_id, status="exited", exit_code=container.state.exit_code)
 
 
 if __name__ == "__main__":

@@ -261,6 +261,18 @@ class Containers:
 
         return select(all_containers(self._engine.database), query, resolve_image or self._image_ids)
 
+    def restore(self) -> Sequence[str]:
+        """Bring back what dockerd would after a boot; see engine.containers.restore."""
+        from engine.containers.restore import restore
+
+        return restore(self._engine)
+
+    def shutdown(self) -> Sequence[str]:
+        """Stop all containers because the machine goes down; see engine.containers.restore."""
+        from engine.containers.restore import shutdown
+
+        return shutdown(self._engine)
+
     def reconcile(self) -> None:
         """Mend what killed processes left; see engine.containers.reconcile."""
         from engine.containers.reconcile import reconcile

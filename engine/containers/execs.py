@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.containers import folders, rows
-from engine.containers.attach import Attachment, AttachOptions, ContainerPaused, connect
-from engine.containers.record import CREATED, EXITED, PAUSED, RUNNING, Container
+from engine.containers.attach import Attachment, AttachOptions, ContainerPaused, ContainerRestarting, connect
+from engine.containers.record import CREATED, EXITED, PAUSED, RESTARTING, RUNNING, Container
 from engine.containers.settle import LOST, find_runtime, settled
 from engine.containers.stop import NotRunning
 from engine.errors import Conflict, EngineError, InvalidParameter, NoSuchExec
@@ -349,6 +349,8 @@ def _record_failure(engine: Engine, session: ExecSession, error: EngineError) ->
 
 
 def _check_runs(container: Container, name: str) -> None:
+    if container.state.status == RESTARTING:
+        raise ContainerRestarting(container.id, "exec")
     if container.state.status == PAUSED:
         raise ContainerPaused(name, "exec")
     if not container.state.alive:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.containers import folders, health, log_rotation, rows
+from engine.containers import folders, health, log_rotation, restarting, rows
 from engine.containers.record import Container
 from engine.containers.settle import settled
 from engine.errors import EngineError, NoSuchContainer
@@ -36,6 +36,8 @@ def reconcile(engine: Engine) -> None:
                     health.begin(engine, mended)
                 if log_rotation.is_missing(engine, mended):
                     log_rotation.begin(engine, mended, log_rotation.check(mended))
+                if restarting.is_missing(engine, mended):
+                    restarting.begin(engine, mended)
             except NoSuchContainer:
                 continue
             except (EngineError, OSError):
@@ -65,11 +67,13 @@ def _doubt(engine: Engine, container: Container) -> str:
     state = container.state
     if state.intent:
         return f"its {state.intent} was cut off, or is under way"
-    if not state.alive:
-        return ""
     run_folder = folders.run(engine.settings, container.id)
     if state.boot_id != rows.boot_id():
         return "it ran when the machine went down"
+    if restarting.is_missing(engine, container):
+        return "it is to be restarted, and nobody waits to do so"
+    if not state.alive:
+        return ""
     if monitor.exit_code(run_folder) is not None:
         return "it has ended, and nobody has recorded that"
     if not monitor.alive(run_folder):

@@ -50,7 +50,9 @@ class State:
     intent: str = ""  # a verb that has begun to change the machine and has not said that it is done
     boot_id: str = ""  # the boot in which it was last started
     keep: bool = False  # its next end is part of a restart, so it is not removed then
-    stop_requested: bool = False  # a client ended it, so no restart policy brings it back
+    stop_requested: bool = False  # this run was told to end, so no restart policy brings it back
+    manual_stop: bool = False  # and by a user: unless-stopped leaves it stopped after the next boot
+    backoff: int = 0  # milliseconds that its last restart waited
     health: str = ""  # starting, healthy or unhealthy; "" for a container that is not checked, or never ran
     health_streak: int = 0  # probes that failed since the last one that did not
 

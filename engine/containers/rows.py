@@ -42,6 +42,8 @@ def from_row(row: sqlite3.Row) -> Container:
         boot_id=row["boot_id"],
         keep=bool(row["keep"]),
         stop_requested=bool(row["stop_requested"]),
+        manual_stop=bool(row["manual_stop"]),
+        backoff=row["backoff"],
         health=row["health"],
         health_streak=row["health_streak"],
     )

@@ -13,8 +13,9 @@ import time
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.containers import folders, root_mount, rows
+from engine.containers import folders, restarting, root_mount, rows
 from engine.containers.record import EXITED, RESTARTING, Container
+from engine.containers.restarting import next_backoff, wants_restart
 from engine.errors import NoSuchContainer
 from engine.runtime import monitor, oci
 from engine.state.codec import encode
@@ -71,6 +72,9 @@ def settled(engine: Engine, container_id: str) -> Container:
         with engine.database.transaction() as tx:
             engine.networks.forget(tx, container_id)
             rows.change(tx, container_id, intent="", network="{}")
+    elif state.status == RESTARTING and state.boot_id != rows.boot_id():
+        with engine.database.transaction() as tx:
+            rows.change(tx, container_id, status=EXITED, exit_code=REBOOTED)
     elif state.alive:
         code = _ended(engine, container)
         if code is not None:
@@ -108,8 +112,11 @@ def finish(engine: Engine, container: Container, code: int) -> Container:
     except FileNotFoundError:
         pass
     oom_killed = (run_folder / "oom").exists()
+    orphaned = not (run_folder / "exit").exists()  # its monitor was killed and runs no exit command
     dismantle(engine, container)
-    restart = wants_restart(container, code)
+    state, ran = container.state, max(0, finished - container.state.started)
+    # After a boot it is skiff-restore.service that brings containers back.
+    restart = state.boot_id == rows.boot_id() and wants_restart(container.host.restart_policy, state, code)
     remove = container.host.auto_remove and not container.state.keep and not restart
     if remove:
         engine.store.delete_container(container.id)
@@ -118,9 +125,8 @@ def finish(engine: Engine, container: Container, code: int) -> Container:
             rows.event(tx, container, "oom")
         engine.networks.forget(tx, container.id)
         engine.volumes.unmount_events(tx, container.id, container.definition.mounts)
-        duration = max(0, finished - container.state.started) // 1_000_000_000
         _end_exec_sessions(engine, tx, container)
-        rows.event(tx, container, "die", execDuration=str(duration), exitCode=str(code))
+        rows.event(tx, container, "die", execDuration=str(ran // 1_000_000_000), exitCode=str(code))
         if remove:
             forget(engine, tx, container, volumes=True)
         else:
@@ -133,6 +139,8 @@ def finish(engine: Engine, container: Container, code: int) -> Container:
                 exit_code=code,
                 oom_killed=int(oom_killed),
                 finished=finished,
+                restart_count=state.restart_count + restart,
+                backoff=next_backoff(state.backoff, ran) if restart else state.backoff,
                 network=encode(container.network.disconnected()),
                 intent="",
                 health=UNHEALTHY if container.state.health else "",
@@ -143,22 +151,10 @@ def finish(engine: Engine, container: Container, code: int) -> Container:
     engine.volumes.settle(container.definition.mounts)
     # Last, so that until the transaction holds the code, its file does.
     clear_run_folder(engine, container)
-    return rows.get(engine.database, container.id)
-
-
-def wants_restart(container: Container, code: int) -> bool:
-    """Tell whether a container's restart policy brings it back after an exit with this code."""
-    if container.state.stop_requested:
-        return False
-    policy = container.host.restart_policy
-    match policy.name:
-        case "always" | "unless-stopped":
-            return True
-        case "on-failure":
-            limit = policy.maximum_retry_count
-            return code != 0 and (limit == 0 or container.state.restart_count < limit)
-        case _:
-            return False
+    container = rows.get(engine.database, container.id)
+    if restart and orphaned:
+        restarting.begin(engine, container)
+    return container
 
 
 def find_runtime(engine: Engine, container: Container) -> oci.Runtime:
@@ -217,6 +213,8 @@ def clear_run_folder(engine: Engine, container: Container) -> None:
     run_folder = folders.run(engine.settings, container.id)
     for name in RUN_FILES:
         (run_folder / name).unlink(missing_ok=True)
+    for claim in run_folder.glob("restart.*"):
+        claim.unlink(missing_ok=True)
     sessions = run_folder / "exec"
     for session in sessions.iterdir() if sessions.is_dir() else ():
         if not monitor.alive(session):  # it is still to write its exit code

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from engine import locks
 from engine.containers import folders, health, log_rotation, rows
 from engine.containers.attach import await_attachers, strike_off_attachers
-from engine.containers.record import DEAD, PAUSED, REMOVING, Container
+from engine.containers.record import DEAD, PAUSED, REMOVING, RESTARTING, Container
 from engine.containers.settle import (
     INTENT_START,
     clear_run_folder,
@@ -77,17 +77,20 @@ def start(engine: Engine, name: str) -> None:
         status = container.state.status
         if status == PAUSED:
             raise StartOfPaused(container_id)
-        if container.state.alive:
+        if container.state.alive or status == RESTARTING:
             raise AlreadyRunning(container_id)
         if status in (REMOVING, DEAD):
             raise StartOfRemoved(container_id)
         start_locked(engine, container)
 
 
-def start_locked(engine: Engine, container: Container, *, restart_count: int = 0) -> None:
-    """Start a container that does not run; the caller holds its lock. Raises as start does."""
+def start_locked(engine: Engine, container: Container, *, again: bool = False) -> None:
+    """Start a container that does not run; the caller holds its lock. Raises as start does.
+
+    again: by its restart policy, which goes on counting.
+    """
     try:
-        _start(engine, container, restart_count)
+        _start(engine, container, again)
     except Exception as error:
         # Of whatever kind: the client of `run --rm` waits for the container's removal before it tells why.
         _record_failure(engine, container, error)
@@ -97,7 +100,7 @@ def start_locked(engine: Engine, container: Container, *, restart_count: int = 0
         raise
 
 
-def _start(engine: Engine, container: Container, restart_count: int) -> None:
+def _start(engine: Engine, container: Container, again: bool) -> None:
     from engine.containers.bundle import network_request, prepare
 
     runtime, kept = find_runtime(engine, container), log_rotation.check(container)
@@ -106,7 +109,9 @@ def _start(engine: Engine, container: Container, restart_count: int) -> None:
     clear_run_folder(engine, container)
     engine.networks.ensure_built_in()
     with engine.database.transaction() as tx:
-        rows.change(tx, container.id, intent=INTENT_START, boot_id=rows.boot_id(), stop_requested=0, keep=0)
+        rows.change(tx, container.id, intent=INTENT_START, boot_id=rows.boot_id(), keep=0)
+        if not again:
+            rows.change(tx, container.id, stop_requested=0, manual_stop=0, restart_count=0, backoff=0)
         plan = engine.networks.plan(tx, container.id, network_request(engine, container))
     rootfs = engine.store.mount(container.id, volatile=container.host.auto_remove)
     network = engine.networks.apply(plan)
@@ -137,7 +142,6 @@ def _start(engine: Engine, container: Container, restart_count: int) -> None:
             oom_killed=0,
             started=time.time_ns(),
             run=container.state.run + 1,
-            restart_count=restart_count,
             intent="",
             network=network.stored,
             health=health.first_state(container),

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from engine import locks, syscalls
 from engine.containers import folders, health, rows
-from engine.containers.record import PAUSED, RUNNING, Container
+from engine.containers.attach import ContainerRestarting
+from engine.containers.record import EXITED, PAUSED, RESTARTING, RUNNING, Container
 from engine.containers.settle import find_runtime, settle_exit, settled
 from engine.errors import Conflict, InvalidParameter, NoSuchContainer, NotModified
 from engine.runtime import monitor
@@ -105,11 +106,16 @@ def kill(engine: Engine, name: str, signal: str = "") -> None:
     number = parse_signal(signal or "SIGKILL")
     container_id = rows.find_id(engine.database, name)
     container = rows.get(engine.database, container_id)
+    if container.state.status == RESTARTING:
+        if _ends(container, number):
+            _give_up_restart(engine, container_id)
+        else:
+            with engine.database.transaction() as tx:
+                rows.change(tx, container_id, manual_stop=1)
+        return
     if not container.state.alive:
         raise KillOfStopped(name, container_id)
-    # A process that is asked to end by a client's signal stays ended, whatever the restart policy.
-    stops = number in (signals.SIGKILL, parse_signal(container.config.stop_signal or DEFAULT_SIGNAL))
-    if not _signal(engine, container, number, client_ends_it=stops):
+    if not _signal(engine, container, number):
         settle_exit(engine, container_id)
         raise KillOfStopped(name, container_id)
     if number == signals.SIGKILL:
@@ -128,8 +134,9 @@ def stop(engine: Engine, name: str, *, signal: str = "", timeout: int | None = N
     container_id = rows.find_id(engine.database, name)
     container = rows.get(engine.database, container_id)
     number = parse_signal(signal or container.config.stop_signal or DEFAULT_SIGNAL)
-    if container.state.status == "restarting":
-        _give_up_restart(engine, container)
+    if container.state.status == RESTARTING and _give_up_restart(engine, container_id):
+        with engine.database.transaction() as tx:
+            rows.event(tx, container, "stop")
         return
     if not container.state.alive:
         raise AlreadyStopped(container_id)
@@ -149,7 +156,11 @@ def restart(engine: Engine, name: str, *, signal: str = "", timeout: int | None 
     container_id = rows.find_id(engine.database, name)
     container = rows.get(engine.database, container_id)
     number = parse_signal(signal or container.config.stop_signal or DEFAULT_SIGNAL)
-    if container.state.alive:
+    if container.state.status == RESTARTING:
+        if _give_up_restart(engine, container_id):
+            with engine.database.transaction() as tx:
+                rows.event(tx, container, "stop")
+    elif container.state.alive:
         # Its end removes no container that is to start again.
         with engine.database.transaction() as tx:
             rows.change(tx, container_id, keep=1)
@@ -161,7 +172,7 @@ def restart(engine: Engine, name: str, *, signal: str = "", timeout: int | None 
         rows.event(tx, container, "restart")
 
 
-def end(engine: Engine, container: Container, number: int, timeout: int | None) -> None:
+def end(engine: Engine, container: Container, number: int, timeout: int | None, *, by_user: bool = True) -> None:
     """Bring a running container to its end, gently first; on return its exit is recorded."""
     if timeout is None:
         timeout = container.config.stop_timeout
@@ -169,9 +180,9 @@ def end(engine: Engine, container: Container, number: int, timeout: int | None) 
     if container.state.status == PAUSED:
         # A frozen process handles no signal; dockerd thaws it as well.
         find_runtime(engine, container).resume(container.id)
-    signalled = _signal(engine, container, number, client_ends_it=True)
+    signalled = _signal(engine, container, number, by_user=by_user)
     ended = not signalled or await_exit(engine, container, None if seconds < 0 else seconds)
-    if not ended and _signal(engine, container, signals.SIGKILL, client_ends_it=True):
+    if not ended and _signal(engine, container, signals.SIGKILL, by_user=by_user):
         await_exit(engine, container, KILL_SECONDS)
     settle_exit(engine, container.id)
 
@@ -183,6 +194,8 @@ def pause(engine: Engine, name: str) -> None:
         container = settled(engine, container_id)
         if container.state.status == PAUSED:
             raise AlreadyPaused(container_id)
+        if container.state.status == RESTARTING:
+            raise ContainerRestarting(container_id, "pause")
         if not container.state.alive:
             raise NotRunning(container_id)
         health.end(engine, container_id)
@@ -246,14 +259,21 @@ def await_exit(engine: Engine, container: Container, seconds: float | None) -> b
         syscalls.inotify_close(watch)
 
 
-def _signal(engine: Engine, container: Container, number: int, *, client_ends_it: bool) -> bool:
+def _ends(container: Container, number: int) -> bool:
+    """Tell whether a client's signal ends the restarts: any one, or the stop signal alone where one is configured."""
+    stop_signal = container.config.stop_signal
+    return not stop_signal or number in (signals.SIGKILL, parse_signal(stop_signal))
+
+
+def _signal(engine: Engine, container: Container, number: int, *, by_user: bool = True) -> bool:
     """Signal the container's first process and record that; False when it has ended.
 
     The pid is checked against its monitor through a pidfd, so that a number that the kernel gave to
     another process is never signalled.
     """
     with engine.database.transaction() as tx:
-        if client_ends_it:
+        rows.change(tx, container.id, manual_stop=int(by_user or container.state.manual_stop))
+        if _ends(container, number):
             rows.change(tx, container.id, stop_requested=1)
         rows.event(tx, container, "kill", signal=str(number))
     process = _open_pid(container.state.pid)
@@ -287,7 +307,11 @@ def _parent(pid: int) -> int:
     return int(text.rpartition(")")[2].split()[1])
 
 
-def _give_up_restart(engine: Engine, container: Container) -> None:
-    with engine.database.transaction() as tx:
-        rows.change(tx, container.id, stop_requested=1, status="exited")
-        rows.event(tx, container, "stop")
+def _give_up_restart(engine: Engine, container_id: str) -> bool:
+    """Leave a container that is to be restarted stopped; False when it runs again already, or is gone."""
+    with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
+        if settled(engine, container_id).state.status != RESTARTING:
+            return False
+        with engine.database.transaction() as tx:
+            rows.change(tx, container_id, stop_requested=1, manual_stop=1, status=EXITED)
+    return True

@@ -68,6 +68,7 @@ class Waiter:
         self._condition = condition
         self._since = 0
         self._last_code = 0
+        self._to_restart = False
         self._changes: Changes | None = None
         self._monitor = -1  # a pidfd of the monitor, whose sudden death is an end as well
         self._monitor_of = 0  # the run that it belongs to
@@ -145,8 +146,12 @@ class Waiter:
             )
         if self._condition == HEALTHY and state.status == "running" and state.health == HEALTHY:
             return ExitResult(0)
-        if self._condition == NOT_RUNNING and not state.alive and state.status != "restarting":
-            return ExitResult(state.exit_code)
+        if state.status == "restarting":
+            self._to_restart = True
+        elif not state.alive and (
+            self._condition == NOT_RUNNING or (self._condition == NEXT_EXIT and self._to_restart)
+        ):
+            return ExitResult(state.exit_code)  # also when a client's stop has ended its restarts
         return state
 
 

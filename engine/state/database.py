@@ -72,6 +72,10 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TRIGGER events_kept AFTER INSERT ON events WHEN NEW.id % 256 = 0 BEGIN
         DELETE FROM events WHERE id <= NEW.id - {KEPT_EVENTS}; END;
     """,
+    """
+    ALTER TABLE containers ADD COLUMN manual_stop INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE containers ADD COLUMN backoff INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 Values = Sequence[Any] | Mapping[str, Any]

@@ -94,7 +94,7 @@ def everything(root: Path, run_root: Path) -> dict[str, list[str]]:
     home = run_root.parent
     found = {
         "mounts": mounts(home),
-        "monitors": [line for line in monitors(home) if "conmon" in line or "engine." in line],
+        "monitors": [line for line in monitors(home) if "conmon" in line or "/engine/" in line],
         "cgroups": cgroups(container_ids(root / "state.db")),
         "network namespaces": namespaces(run_root),
         "interfaces": interfaces(container_ids(root / "state.db")),

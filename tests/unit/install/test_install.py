@@ -18,7 +18,8 @@ def layout(folder: Path) -> install.Layout:
 
 
 def values(folder: Path, group: str | None = None) -> dict[str, str]:
-    return install.unit_values(layout(folder), install.server_command(layout(folder), []), group)
+    found = install.unit_values(layout(folder), install.server_command(layout(folder), []), group)
+    return found | install.boot_values(layout(folder), [])
 
 
 def carry_out(steps: list[install.Step]) -> list[str]:
@@ -48,7 +49,9 @@ def test_a_second_install_has_nothing_to_do(tmp_path: Path) -> None:
     assert first == [
         f"write {tmp_path}/skiff.socket",
         f"write {tmp_path}/skiff.service",
+        f"write {tmp_path}/skiff-restore.service",
         "enable skiff.socket",
+        "enable skiff-restore.service",
     ]
     assert again == []
 
@@ -61,6 +64,7 @@ def test_a_changed_unit_ends_the_old_server_before_the_socket_restarts(tmp_path:
         "systemctl daemon-reload",
         "systemctl stop skiff.service",
         "systemctl restart skiff.socket",
+        "systemctl start skiff-restore.service",
     ]
 
 
@@ -69,9 +73,22 @@ def test_uninstall_removes_what_install_made(tmp_path: Path) -> None:
     for names in (install.SHARED, install.ISOLATED):
         carry_out(install.plan_install(layout(tmp_path), names, values(tmp_path), live=False))
         carry_out(install.plan_uninstall(layout(tmp_path), names, live=False))
-    wanted = tmp_path / install.WANTED_BY
-    assert sorted(tmp_path.rglob("*")) == [*before, wanted]
+    folders = [tmp_path / "multi-user.target.wants", tmp_path / install.WANTED_BY]
+    assert sorted(tmp_path.rglob("*")) == [*before, *folders]
     assert install.plan_uninstall(layout(tmp_path), install.SHARED, live=True) == []
+
+
+def test_what_restores_stays_while_the_other_kind_is_installed(tmp_path: Path) -> None:
+    for names in (install.SHARED, install.ISOLATED):
+        carry_out(install.plan_install(layout(tmp_path), names, values(tmp_path), live=False))
+    steps = [step.text for step in install.plan_uninstall(layout(tmp_path), install.SHARED, live=True)]
+    assert not any(install.RESTORE in step for step in steps)
+
+
+def test_uninstalling_stops_no_container(tmp_path: Path) -> None:
+    carry_out(install.plan_install(layout(tmp_path), install.SHARED, values(tmp_path), live=False))
+    steps = [step.text for step in install.plan_uninstall(layout(tmp_path), install.SHARED, live=True)]
+    assert "systemctl stop skiff-restore.service" not in steps
 
 
 def test_the_socket_belongs_to_the_group_where_there_is_one(tmp_path: Path) -> None:
@@ -106,7 +123,9 @@ def test_the_command_tells_what_it_would_do_and_does_nothing(
     assert capsys.readouterr().out.splitlines() == [
         f"write {tmp_path}/skiff-isolated.socket",
         f"write {tmp_path}/skiff-isolated@.service",
+        f"write {tmp_path}/skiff-restore.service",
         "enable skiff-isolated.socket",
+        "enable skiff-restore.service",
     ]
     assert list(tmp_path.iterdir()) == []
 
@@ -169,7 +188,7 @@ def test_a_socket_with_a_policy_has_units_of_its_own(tmp_path: Path, capsys: pyt
     )
     assert [line for line in done.stderr.splitlines() if "skiff" in line] == []
     assert cli.main(["uninstall", "--units", str(tmp_path), "--name", "team-a"]) == 0
-    assert [each.name for each in tmp_path.iterdir()] == [install.WANTED_BY]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["multi-user.target.wants", install.WANTED_BY]
 
 
 def test_the_network_is_installed_with_certificates(tmp_path: Path) -> None:
