@@ -6,12 +6,13 @@ are as many as objects. Order, outermost first; a process that holds one takes o
     1. container/<id>    a verb that changes the container (start, stop, exit, remove, rename)
     2. view/<id>         an open view of the container's files: held shared, alone by who unmounts its root
     3. volume/<name>     mounting and unmounting a volume that has mount options
-    4. network           the bridges, leases, ports and firewall rules
-    5. the store's own   containers/storage's lock files: layers before images before containers
-    6. the database      SQLite's write lock, held for one transaction
+    4. skiff-subnets     the machine's, not the engine's: choosing addresses until their route is there
+    5. network           the bridges, leases, ports and firewall rules
+    6. the store's own   containers/storage's lock files: layers before images before containers
+    7. the database      SQLite's write lock, held for one transaction
 
 State is read again after a lock is taken. None but a view's is held over a wait for a client, for the network,
-or for a container's process to end; the network's is held until aardvark-dns has taken up a change of names.
+or for a container's process to end.
 """
 
 from __future__ import annotations

@@ -49,6 +49,7 @@ _STATX_SIZE = 256
 SYS_OPEN_TREE = 428  # these numbers are the same on every architecture
 SYS_MOVE_MOUNT = 429
 SYS_OPENAT2 = 437
+SYS_PIDFD_GETFD = 438
 SYS_MOUNT_SETATTR = 442
 _MOVE_MOUNT_F_EMPTY_PATH = 0x04
 _MOVE_MOUNT_T_EMPTY_PATH = 0x40
@@ -198,3 +199,8 @@ def openat2(
 def syncfs(fd: int) -> None:
     """Put everything of the file system that the descriptor lies on onto disk."""
     _check(_libc.syncfs(fd), "syncfs")
+
+
+def pidfd_getfd(process: int, descriptor: int) -> int:
+    """Return a copy of a descriptor of another process, which a pidfd names."""
+    return _check(_libc.syscall(SYS_PIDFD_GETFD, process, descriptor, 0), "pidfd_getfd")

@@ -31,9 +31,7 @@ async def inspect(request: Request) -> Answer:
     if verbose not in _TRUTHS:
         cause = f"strconv.ParseBool: parsing {go_quote(verbose)}: invalid syntax"
         raise BadRequest(f"invalid value for verbose: {verbose}: {cause}")
-    if request.query.get("scope") not in ("", "local"):
-        raise NoSuchNetwork(request.name)
-    return Json(await request.call(_inspect, request.engine, request.name))
+    return Json(await request.call(_inspect, request.engine, request.name, request.query.get("scope")))
 
 
 async def remove(request: Request) -> Answer:
@@ -104,8 +102,8 @@ def _asked(body: NetworkCreateBody) -> NewNetwork:
         internal=body.internal,
         attachable=body.attachable,
         ingress=body.ingress,
-        enable_ipv4=body.enable_ipv4 is not False,
-        enable_ipv6=bool(body.enable_ipv6),
+        enable_ipv4=body.enable_ipv4,
+        enable_ipv6=body.enable_ipv6,
         scope=body.scope,
         config_only=body.config_only,
         config_from=body.config_from.network if body.config_from is not None else "",
@@ -119,6 +117,8 @@ def _list(engine: Engine, filters: dict[str, list[str]]) -> list[dict[str, Any]]
     return [shapes.network(found, []) for found in engine.networks.select(filters)]
 
 
-def _inspect(engine: Engine, name: str) -> dict[str, Any]:
+def _inspect(engine: Engine, name: str, scope: str) -> dict[str, Any]:
     found = engine.networks.resolve(name)
+    if scope not in ("", found.definition.scope):
+        raise NoSuchNetwork(name)
     return shapes.network(found, engine.networks.endpoints(found.id))

@@ -25,7 +25,9 @@ def inspect(container: Container, folder: Path, layers: dict[str, str], sizes: t
     """
     definition, state = container.definition, container.state
     tried = bool(state.run or state.error)
-    logged = bool(state.run or state.exit_code in (126, 127))  # a start that gets as far as the program makes a log
+    # A start makes a log before it connects the container.
+    unconnected = state.error.startswith("failed to set up container networking")
+    logged = bool(state.run or state.exit_code in (126, 127) or unconnected)
     found: Json = {
         "Id": container.id,
         "Created": rfc3339_nano(container.created),

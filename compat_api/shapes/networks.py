@@ -17,7 +17,7 @@ def network(found: Network, endpoints: list[tuple[str, Endpoint]]) -> Json:
         "Name": found.name,
         "Id": found.id,
         "Created": rfc3339_nano(found.created),
-        "Scope": "local",
+        "Scope": definition.scope,
         "Driver": definition.driver,
         "EnableIPv4": definition.enable_ipv4,
         "EnableIPv6": definition.enable_ipv6,
@@ -25,8 +25,8 @@ def network(found: Network, endpoints: list[tuple[str, Endpoint]]) -> Json:
         "Internal": definition.internal,
         "Attachable": definition.attachable,
         "Ingress": False,
-        "ConfigFrom": {"Network": ""},
-        "ConfigOnly": False,
+        "ConfigFrom": {"Network": definition.config_from},
+        "ConfigOnly": definition.config_only,
         "Containers": {endpoint.container_id: _endpoint(name, endpoint) for name, endpoint in _by_id(endpoints)},
         "Options": definition.options,
         "Labels": definition.labels,
@@ -52,10 +52,11 @@ def _ipam(found: Network) -> list[Json] | None:
 
 def _endpoint(name: str, endpoint: Endpoint) -> Json:
     address = f"{endpoint.ip_address}/{endpoint.prefix_length}" if endpoint.ip_address else ""
+    address6 = f"{endpoint.ipv6_address}/{endpoint.ipv6_prefix_length}" if endpoint.ipv6_address else ""
     return {
         "Name": name,
         "EndpointID": endpoint.id,
         "MacAddress": endpoint.mac_address,
         "IPv4Address": address,
-        "IPv6Address": "",
+        "IPv6Address": address6,
     }

@@ -57,7 +57,7 @@ def connect(engine: Engine, network_name: str, name: str, wants: EndpointRequest
         network = engine.networks.resolve(network_name)
         _check(container, network, wants)
         if not container.state.alive:
-            names = _names(container, network, wants)
+            names = names_in(container, network, wants)
             asked = {**_asked(container), network.name: wants}
             _remember(engine, container, asked, {network.name: ConnectedEndpoint(dns_names=names or None)})
             return
@@ -115,7 +115,8 @@ def _asked(container: Container) -> dict[str, EndpointRequest]:
     return {name: container.definition.endpoints.get(name, EndpointRequest()) for name in network_names(container)}
 
 
-def _names(container: Container, network: Network, wants: EndpointRequest) -> list[str]:
+def names_in(container: Container, network: Network, wants: EndpointRequest) -> list[str]:
+    """Return the names that a container has in a network."""
     from engine.network.endpoint_settings import dns_names
 
     short, hostname = container.id[:12], container.config.hostname
@@ -154,7 +155,7 @@ def _join(engine: Engine, container: Container, network: Network, wants: Endpoin
         endpoint = join.claim(networks, tx, network, container.id, request, wants)
     try:
         join.apply(networks, network, endpoint, priorities)
-        if endpoint.ip_address:
+        if endpoint.addresses:
             _add_host(engine, container, endpoint)
         if endpoint.names:
             _use_name_server(engine, container)
@@ -163,13 +164,15 @@ def _join(engine: Engine, container: Container, network: Network, wants: Endpoin
         raise
     ends = {**container.network.endpoints, network.name: connected(endpoint)}
     with engine.database.transaction() as tx:
+        moved = join.lead_ports(networks, tx, container.id, dataclasses.replace(request, endpoints=asked))
         rows.change(
             tx,
             container.id,
             definition=encode(dataclasses.replace(container.definition, endpoints=asked)),
-            network=encode(dataclasses.replace(container.network, endpoints=ends)),
+            network=encode(dataclasses.replace(container.network, endpoints=ends, ports=moved.shown)),
         )
         tx.event("network", "connect", network.id, _attributes(container, network))
+    join.lead_there(networks, moved)
 
 
 def _undo(engine: Engine, endpoint: Endpoint, priorities: dict[str, int]) -> None:
@@ -181,20 +184,24 @@ def _undo(engine: Engine, endpoint: Endpoint, priorities: dict[str, int]) -> Non
 
 
 def _leave(engine: Engine, container: Container, network: Network, asked: dict[str, EndpointRequest]) -> None:
+    from engine.containers.bundle import network_request
     from engine.network import join
 
     found = next((end for other, end in join.places(engine.networks, container.id) if other.id == network.id), None)
     ends = {name: end for name, end in container.network.endpoints.items() if name != network.name}
+    request = dataclasses.replace(network_request(engine, container), endpoints=asked)
     with engine.database.transaction() as tx:
         if found is not None:
             join.take_out(engine.networks, tx, found)
+        moved = join.lead_ports(engine.networks, tx, container.id, request)
         rows.change(
             tx,
             container.id,
             definition=encode(dataclasses.replace(container.definition, endpoints=asked)),
-            network=encode(dataclasses.replace(container.network, endpoints=ends)),
+            network=encode(dataclasses.replace(container.network, endpoints=ends, ports=moved.shown)),
         )
         tx.event("network", "disconnect", network.id, _attributes(container, network))
+    join.lead_there(engine.networks, moved)
     if found is not None:
         join.undo(engine.networks, found, {name: each.gw_priority for name, each in asked.items()})
         _remove_host(engine, container, found)
@@ -209,14 +216,16 @@ def _add_host(engine: Engine, container: Container, endpoint: Endpoint) -> None:
 
     own = own_names(container.config.hostname, container.config.domainname)
     with _hosts(engine, container).open("a", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(f"{endpoint.ip_address}\t{own}\n")
+        file.write("".join(f"{address}\t{own}\n" for address in endpoint.addresses))
 
 
 def _remove_host(engine: Engine, container: Container, endpoint: Endpoint) -> None:
-    """Take the lines of an address out of the container's /etc/hosts, in place, since it is mounted there."""
+    """Take the lines of addresses out of the container's /etc/hosts, in place, since it is mounted there."""
     path = _hosts(engine, container)
     lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines(keepends=True)
-    _overwrite(path, "".join(line for line in lines if not line.startswith(f"{endpoint.ip_address}\t")))
+    gone = tuple(f"{address}\t" for address in endpoint.addresses)
+    if gone:
+        _overwrite(path, "".join(line for line in lines if not line.startswith(gone)))
 
 
 def _use_name_server(engine: Engine, container: Container) -> None:

@@ -107,12 +107,13 @@ def _start(engine: Engine, container: Container, again: bool) -> None:
     run_folder = folders.run(engine.settings, container.id)
     run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     clear_run_folder(engine, container)
-    engine.networks.ensure_built_in()
+    request = network_request(engine, container)
+    engine.networks.ready(request)
     with engine.database.transaction() as tx:
         rows.change(tx, container.id, intent=INTENT_START, boot_id=rows.boot_id(), keep=0)
         if not again:
             rows.change(tx, container.id, stop_requested=0, manual_stop=0, restart_count=0, backoff=0)
-        plan = engine.networks.plan(tx, container.id, network_request(engine, container))
+        plan = engine.networks.plan(tx, container.id, request)
     rootfs = engine.store.mount(container.id, volatile=container.host.auto_remove)
     network = engine.networks.apply(plan)
     try:
@@ -209,6 +210,25 @@ def _script(package_folder: str) -> str:
     return os.path.join(package_folder, "monitor_exit.py")
 
 
+def _reached(engine: Engine, container: Container, error: Exception) -> str:
+    """Return what inspect tells of the networks of a failed start: when only a port lacked, which networks they are."""
+    from engine.containers.config import EndpointRequest
+    from engine.containers.listing import network_names
+    from engine.containers.networks import names_in
+    from engine.containers.record import ConnectedEndpoint, NetworkState
+    from engine.network.port_errors import PortFailure
+    from engine.state.codec import encode
+
+    if not isinstance(error, PortFailure):
+        return "{}"
+    ends = {}
+    for name in network_names(container):
+        network = engine.networks.resolve(name)
+        known = names_in(container, network, container.definition.endpoints.get(name, EndpointRequest()))
+        ends[name] = ConnectedEndpoint(network.id, dns_names=known or None)
+    return encode(NetworkState(endpoints=ends))
+
+
 def _reason(error: Exception) -> str:
     """Return what inspect tells of a failed start."""
     from engine.network.port_errors import PortFailure
@@ -233,7 +253,7 @@ def _record_failure(engine: Engine, container: Container, error: Exception) -> N
             pid=0,
             monitor_pid=0,
             intent="",
-            network="{}",
+            network=_reached(engine, container, error),
             exit_code=code,
             error=_reason(error),
         )

@@ -263,7 +263,8 @@ def _check_ports(host: HostConfig) -> None:
 
 def _check_port(text: str, *, ranges: bool) -> None:
     parts = text.split("-", 1) if ranges else [text]
-    if text and not all(part.isascii() and part.isdigit() and int(part) <= 65535 for part in parts):
+    numbers = [int(part) for part in parts if part.isascii() and part.isdigit() and int(part) <= 65535]
+    if text and (len(numbers) < len(parts) or numbers[0] > numbers[-1]):
         raise InvalidSetting("port_bindings", f'invalid port specification: "{text}"')
 
 

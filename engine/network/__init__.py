@@ -88,6 +88,21 @@ class Networks:
 
         return prune(self, filters)
 
+    def ready(self, request: NetworkRequest) -> None:
+        """Make the default network's bridge for a container that is to be in it, at a subnet that nobody else uses.
+
+        Due before a plan; does nothing when it is there. Raises NoFreeSubnet, NetlinkFailed and OSError.
+        """
+        self.ensure_built_in()
+        if request.donor is not None or BRIDGE not in (request.endpoints or [request.mode or BRIDGE]):
+            return
+        from engine.network.netlink import index_of
+
+        if index_of(f"skiff{self.suffix or 0}") is None:
+            from engine.network.machine import make_default
+
+            make_default(self)
+
     def plan(self, tx: Transaction, container_id: str, request: NetworkRequest) -> Plan:
         """Claim addresses and ports for a container that starts; see engine.network.connect."""
         from engine.network.connect import plan
@@ -114,7 +129,7 @@ class Networks:
     def reconcile(self) -> None:
         """Remove from the machine what belongs to no container, and mend what those that run stand on.
 
-        Raises NetlinkFailed, FirewallFailed, FirewallMissing and OSError.
+        Raises NetlinkFailed, FirewallFailed, FirewallMissing, AttendantFailed and OSError.
         """
         from engine.network.take_down import sweep
 
@@ -124,10 +139,10 @@ class Networks:
             from engine.network.machine import mend
 
             mend(self, [_network(row) for row in found])
-        elif (self.settings.run_root / "dns").exists():
-            from engine.network.machine import update_names
+        elif (self.settings.run_root / "attendant").exists():
+            from engine.network.machine import attend
 
-            update_names(self)
+            attend(self)
 
     def check(self, endpoints: Mapping[str, EndpointRequest]) -> None:
         """Refuse settings that a container's endpoints, by network name or id, cannot have.
@@ -169,6 +184,20 @@ class Networks:
         import hashlib  # not on the way of the default engine
 
         return hashlib.sha256(os.fsencode(self.settings.root.absolute())).hexdigest()[:6]
+
+    @property
+    def local_pool6(self) -> str:
+        """The IPv6 addresses that this engine chooses from: of this machine's own (RFC 4193), the same after a boot."""
+        import socket
+
+        from engine.network.ipam import local_pool6
+
+        try:
+            with open("/etc/machine-id", "rb") as file:
+                machine = file.read().strip()
+        except OSError:
+            machine = b""
+        return local_pool6((machine or socket.gethostname().encode()) + self.suffix.encode())
 
     @property
     def table(self) -> str:

@@ -42,6 +42,16 @@ def is_loopback(address: str) -> bool:
     return plain == "::1" or (plain.startswith("127.") and ":" not in plain)
 
 
+def packed(address: str) -> bytes:
+    """Return an address as its 4 or 16 bytes. Raises OSError when the text is none."""
+    return socket.inet_pton(socket.AF_INET6 if is_ipv6(address) else socket.AF_INET, address)
+
+
+def unpacked(address: bytes) -> str:
+    """Return the canonical text of an address of 4 or 16 bytes."""
+    return socket.inet_ntop(socket.AF_INET, address) if len(address) == 4 else _ipv6_text(address)
+
+
 def sort_key(address: str) -> tuple[int, bytes]:
     """Order host addresses: none, then IPv4, then IPv6."""
     if not address:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 
-from engine.errors import InvalidParameter, NotImplementedHere
+from engine.errors import EngineError, InvalidParameter
 from engine.network.addresses import canonical
 from engine.network.record import MTU_OPTION, OPTION, TRUE
 
 FALSE = ("0", "f", "F", "FALSE", "false", "False")
-TRUTHS = ("enable_icc", "enable_ip_masquerade")
+TRUTHS = ("default_bridge", "enable_icc", "enable_ip_masquerade", "inhibit_ipv4")
 GATEWAY_MODES = ("gateway_mode_ipv4", "gateway_mode_ipv6")
 KNOWN_MODES = ("", "nat", "nat-unprotected", "routed", "isolated")
-UNSUPPORTED = ("inhibit_ipv4", "trusted_host_interfaces")
+HOST_ADDRESSES = ("com.docker.network.host_ipv4", "com.docker.network.host_ipv6")
 LONGEST_NAME = 15
+SMALLEST_MTU, LARGEST_MTU = 68, 65535  # of what the kernel takes for a bridge
 
 
 class InvalidNetworkOption(InvalidParameter):
@@ -23,42 +24,50 @@ class InvalidNetworkOption(InvalidParameter):
         super().__init__(text)
 
 
-class UnsupportedNetworkOption(NotImplementedHere):
-    """An option that dockerd has and this engine has not."""
+class ImpossibleNetworkOption(EngineError):
+    """An option with a value that only fails when the network is made; in dockerd's words, which are the kernel's."""
 
-    def __init__(self, option: str, value: str) -> None:
-        super().__init__(f"the network option {option}={value} is not supported")
-        self.option = option
-        self.value = value
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
 
 
-def check(options: dict[str, str]) -> None:
+class NotInternal(EngineError):
+    """A network without a gateway of its own that is not internal; in dockerd's words."""
+
+    def __init__(self) -> None:
+        super().__init__("gateway mode 'isolated' can only be used for an internal network")
+
+
+def check(options: dict[str, str], *, internal: bool = False) -> None:
     """Refuse what an option cannot be; one that nobody knows is kept and does nothing, as in dockerd.
 
-    Raises InvalidNetworkOption and UnsupportedNetworkOption.
+    Raises InvalidNetworkOption, ImpossibleNetworkOption and NotInternal.
     """
     for option, value in sorted(options.items()):
         name = option.removeprefix(OPTION)
         if option == MTU_OPTION:
-            _check_mtu(option, value)
+            check_mtu(option, value)
+        elif option in HOST_ADDRESSES and canonical(value) is None:
+            raise _unreadable(option, value, "nil ip")
         elif name == option:
             continue
         elif name in TRUTHS and value not in (*TRUE, *FALSE):
             raise _unreadable(option, value, f'strconv.ParseBool: parsing "{value}": invalid syntax')
         elif name == "host_binding_ipv4" and canonical(value) is None:
             raise _unreadable(option, value, "nil ip")
-        elif name in GATEWAY_MODES:
-            if value not in KNOWN_MODES:
-                raise _unreadable(option, value, f"unknown gateway mode {value}")
-            if value not in ("", "nat"):
-                raise UnsupportedNetworkOption(option, value)
+        elif name in GATEWAY_MODES and value not in KNOWN_MODES:
+            raise _unreadable(option, value, f"unknown gateway mode {value}")
         elif name == "name":
             _check_name(value)
-        elif name in UNSUPPORTED and value not in ("", *FALSE):
-            raise UnsupportedNetworkOption(option, value)
+    if not internal and any(options.get(f"{OPTION}{name}") == "isolated" for name in GATEWAY_MODES):
+        raise NotInternal
+    mtu = int(options.get(MTU_OPTION, "0"))
+    if mtu and not SMALLEST_MTU <= mtu <= LARGEST_MTU:
+        raise ImpossibleNetworkOption("invalid argument")
 
 
-def _check_mtu(option: str, value: str) -> None:
+def check_mtu(option: str, value: str) -> None:
+    """Refuse what is no size of packets. Raises InvalidNetworkOption."""
     digits = value.removeprefix("-").removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
         raise _unreadable(option, value, f'strconv.Atoi: parsing "{value}": invalid syntax')
@@ -69,9 +78,9 @@ def _check_mtu(option: str, value: str) -> None:
 def _check_name(name: str) -> None:
     """Refuse what the kernel does not take for an interface's name."""
     if len(os.fsencode(name)) > LONGEST_NAME:
-        raise InvalidNetworkOption("numerical result out of range")
+        raise ImpossibleNetworkOption("numerical result out of range")
     if name in (".", "..") or any(character in "/:" or character.isspace() for character in name):
-        raise InvalidNetworkOption("invalid argument")
+        raise ImpossibleNetworkOption("invalid argument")
 
 
 def _unreadable(option: str, value: str, cause: str) -> InvalidNetworkOption:

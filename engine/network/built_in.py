@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import locks
 from engine.network import ipam
-from engine.network.netlink import index_of
 from engine.network.record import BRIDGE, HOST, MTU_OPTION, NONE, Network, NetworkDefinition, Subnet
 from engine.state.codec import decode, encode
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from engine.state.database import Transaction
 
 NULL_DRIVER = "null"
+MACHINE_LOCKS = Path("/run/lock")
 MTU = 1500
 
 
@@ -37,12 +41,10 @@ def definitions(bridge: str) -> dict[str, NetworkDefinition]:
 def refit(tx: Transaction, network: Network) -> Network:
     """Give the default network another subnet if the machine uses its own elsewhere by now, and return it.
 
-    That can only be done, and is only looked at, while its bridge is not there and it has no containers: after it was
-    recorded, and after a boot. Raises NoFreeSubnet.
+    That can only be done while its bridge is not there and it has no containers: after it was recorded, and after a
+    boot. Called while choosing. Raises NoFreeSubnet.
     """
     definition = network.definition
-    if network.user_defined or index_of(definition.bridge) is not None:
-        return network
     routes = routed() + taken_by_others(tx, network.id)
     if not ipam.overlaps(definition.subnets[0].subnet, routes):
         return network
@@ -59,13 +61,39 @@ def free(taken: list[str]) -> Subnet:
     return Subnet(subnet, ipam.gateway(subnet))
 
 
+def free6(pool: str, taken: list[str]) -> Subnet:
+    """Return the first subnet of a pool of IPv6 addresses that is not taken. Raises NoFreeSubnet."""
+    subnet = ipam.free_subnet6(pool, taken)
+    return Subnet(subnet, ipam.gateway(subnet))
+
+
+@contextmanager
+def choosing() -> Iterator[None]:
+    """Be the only one on this machine, of all engines, who chooses addresses while the block runs.
+
+    What is chosen has to be a route of the machine's at its end, for the next one to see. Outermost of all locks.
+    """
+    with locks.locked(MACHINE_LOCKS, "skiff-subnets"):
+        yield
+
+
 def taken_by_others(tx: Transaction, network_id: str = "") -> list[str]:
     """Return the subnets of the engine's networks, but for one of them."""
     rows = tx.execute("SELECT definition FROM networks WHERE id != ?", (network_id,))
-    return [each.subnet for row in rows for each in decode(NetworkDefinition, row["definition"]).subnets]
+    found = [decode(NetworkDefinition, row["definition"]) for row in rows]
+    return [each.subnet for definition in found if not definition.config_only for each in definition.subnets]
 
 
 def routed() -> list[str]:
     """Return the subnets that the machine has routes to."""
     with open("/proc/net/route", encoding="ascii") as file:
         return ipam.routed_subnets(file.read())
+
+
+def routed6() -> list[str]:
+    """Return the IPv6 subnets that the machine has routes to."""
+    try:
+        with open("/proc/net/ipv6_route", encoding="ascii") as file:
+            return ipam.routed_subnets6(file.read())
+    except FileNotFoundError:  # a kernel without IPv6
+        return []

@@ -8,7 +8,7 @@ lives. The kernel removes the interfaces when the namespace goes, and the socket
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from engine import locks
 from engine.containers.config import EndpointRequest
 from engine.containers.record import ConnectedEndpoint, NetworkState
-from engine.errors import InvalidParameter, NoSuchNetwork
-from engine.network import built_in, endpoint_settings, ipam
-from engine.network.record import BRIDGE, HOST, LOCK, NONE, Endpoint, Network, NetworkRequest
+from engine.errors import Forbidden, InvalidParameter, NoSuchNetwork
+from engine.network import endpoint_settings, ipam
+from engine.network.addresses import canonical
+from engine.network.record import BRIDGE, HOST, LOCK, NONE, PARENTED, Endpoint, Network, NetworkRequest, Subnet
 from engine.network.ruleset import PublishedPort
 from engine.network.sandbox import namespace_path
 from engine.network.wire import outer_name
@@ -59,6 +60,26 @@ class NetworksExclude(InvalidParameter):
         self.cause = cause
 
 
+class ConfigurationOnly(Forbidden):
+    """A container is to be in a network that is only a configuration; in dockerd's words."""
+
+    def __init__(self) -> None:
+        super().__init__("failed to set up container networking: cannot create endpoint on configuration-only network")
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The ids of the endpoints that have the default routes, for IPv4 and for IPv6; empty for none."""
+
+    ipv4: str = ""
+    ipv6: str = ""
+
+    @property
+    def ids(self) -> set[str]:
+        """The endpoints that have one at least."""
+        return {self.ipv4, self.ipv6} - {""}
+
+
 @dataclass(slots=True)
 class Plan:
     """What a container was given in the database, before anything is made; held are sockets bound to its ports."""
@@ -68,8 +89,9 @@ class Plan:
     endpoints: list[tuple[Network, Endpoint]] = field(default_factory=list)
     ports: list[PublishedPort] = field(default_factory=list)  # those that the firewall leads on
     bindings: Bindings = field(default_factory=dict)
-    way_out: str = ""  # the id of the endpoint that the default route leads to
+    ways: Ways = field(default_factory=lambda: Ways())
     held: list[int] = field(default_factory=list)
+    relayed: dict[str, list[int]] = field(default_factory=dict)  # of those held, by the attendant's keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +125,23 @@ def plan(networks: Networks, tx: Transaction, container_id: str, request: Networ
     """Claim what a container needs, in the transaction of its start.
 
     The rows go with the transaction when it fails, the sockets are closed. Raises NetworkGone, NetworksExclude,
-    NoFreeAddress, AddressTaken, InvalidEndpoint, InvalidMacAddress, InvalidHostPort and
-    PortFailure.
+    ConfigurationOnly, NoFreeAddress, AddressTaken, InvalidEndpoint, InvalidMacAddress, InvalidHostPort and PortFailure.
     """
     made = Plan(container_id, request)
     if request.donor is not None:
         return made
+    from engine.network.publish import claim_ports
+
     try:
         for number, (network, wants) in enumerate(_joined(networks, request)):
-            if network.driver == BRIDGE:
-                network = built_in.refit(tx, network)
+            if network.definition.config_only:
+                raise ConfigurationOnly
             try:
                 made.endpoints.append((network, claim(tx, network, container_id, request, wants, number)))
             except ipam.AddressTaken as error:
                 raise AddressTakenAtStart(error.address) from error
-        out = way_out(made.endpoints, {name: wants.gw_priority for name, wants in request.endpoints.items()})
-        if out is not None:
-            made.way_out = out[1].id
-            _claim_ports(tx, made, *out)
+        made.ways = ways_out(made.endpoints, {name: wants.gw_priority for name, wants in request.endpoints.items()})
+        claim_ports(tx, made)
     except BaseException:
         release(made)
         raise
@@ -146,7 +167,9 @@ def claim(
             endpoint,
             names=endpoint_settings.dns_names(network, wants, own),
             servers=request.dns,
-            isolated=not network.connects,
+            links=wants.links or [],
+            ndots=any(option.partition(":")[0] == "ndots" and option != "ndots:0" for option in request.dns_options),
+            isolated=network.bridged and not network.connects,
         )
     tx.execute(
         "INSERT INTO endpoints (id, network_id, container_id, definition) VALUES (?, ?, ?, ?)",
@@ -155,15 +178,30 @@ def claim(
     return endpoint
 
 
-def way_out(
-    endpoints: Sequence[tuple[Network, Endpoint]], priorities: Mapping[str, int]
-) -> tuple[Network, Endpoint] | None:
-    """Return the endpoint that has the default route: of those with a gateway the one of the highest priority.
+def ways_out(endpoints: Sequence[tuple[Network, Endpoint]], priorities: Mapping[str, int]) -> Ways:
+    """Return the endpoints that have the default routes: of those with a gateway the ones of the highest priority.
 
-    Among equals the network's name decides.
+    Among equals one with gateways of both kinds comes first, then the network's name decides.
     """
-    having = [each for each in endpoints if each[1].gateway]
-    return min(having, key=lambda each: (-priorities.get(each[0].name, 0), each[0].name), default=None)
+
+    def first(has_gateway: Callable[[Endpoint], bool]) -> str:
+        having = [each for each in endpoints if has_gateway(each[1])]
+        found = min(having, key=order, default=None)
+        return "" if found is None else found[1].id
+
+    def order(each: tuple[Network, Endpoint]) -> tuple[int, int, str]:
+        network, end = each
+        return -priorities.get(network.name, 0), -bool(end.gateway) - bool(end.ipv6_gateway), network.name
+
+    return Ways(first(_has_way), first(_has_way6))
+
+
+def _has_way(end: Endpoint) -> bool:
+    return bool(end.gateway or (end.by_interface and end.ip_address))
+
+
+def _has_way6(end: Endpoint) -> bool:
+    return bool(end.ipv6_gateway or (end.by_interface and end.ipv6_address))
 
 
 def apply(networks: Networks, made: Plan) -> ContainerNetwork:
@@ -216,84 +254,75 @@ def _joined(networks: Networks, request: NetworkRequest) -> list[tuple[Network, 
 
 def _endpoint(tx: Transaction, network: Network, container_id: str, wants: EndpointRequest, number: int) -> Endpoint:
     endpoint_id = os.urandom(32).hex()
-    if network.driver != BRIDGE:
+    if not network.wired:
         mac = endpoint_settings.mac_bytes(network.name, wants.mac_address) if wants.mac_address else b""
         return Endpoint(
-            endpoint_id, network.id, container_id, mac_address=mac.hex(":") if network.driver == HOST else ""
+            endpoint_id,
+            network.id,
+            container_id,
+            mac_address=mac.hex(":") if network.driver == HOST else "",
+            leads_out=network.driver == HOST,
         )
-    subnet = network.definition.subnets[0]
-    taken = {row["address"] for row in tx.execute("SELECT address FROM leases WHERE network_id = ?", (network.id,))}
-    taken |= {subnet.gateway, *subnet.auxiliary.values()}
-    if wants.ipv4_address:
-        if wants.ipv4_address in taken | {*ipam.ends(subnet.subnet)}:
-            raise ipam.AddressTaken(wants.ipv4_address)
-        address: str | None = wants.ipv4_address
-    else:
-        address = ipam.free_address(subnet.subnet, taken, subnet.ip_range)
-    if address is None:
-        raise ipam.NoFreeAddress(network.name, network.id)
-    tx.execute("INSERT INTO leases VALUES (?, ?, ?)", (network.id, address, endpoint_id))
-    prefix = network.definition.options.get(INTERFACE_PREFIX) or "eth"
-    interface = endpoint_settings.interface_name(wants) or f"{prefix}{number}"
+    from engine.network.parented import IPVLAN, routes_by_interface
+
+    definition = network.definition
+    four, six = definition.ipv4, definition.ipv6
+    address = _lease(tx, network, endpoint_id, four, wants.ipv4_address) if four is not None else ""
+    address6 = _lease(tx, network, endpoint_id, six, wants.ipv6_address) if six is not None else ""
+    interface = interface_name(network, wants, number)
     if wants.mac_address:
         mac = endpoint_settings.mac_bytes(network.name, wants.mac_address)
     else:
-        mac = ipam.mac_address(address)
+        mac = ipam.mac_address(address or address6)
+    by_interface = network.driver in PARENTED and routes_by_interface(network)
+    leads = not definition.internal
     return Endpoint(
         id=endpoint_id,
         network_id=network.id,
         container_id=container_id,
         ip_address=address,
-        prefix_length=subnet.prefix_length,
-        gateway="" if network.definition.internal else subnet.gateway,
-        mac_address=mac.hex(":"),
+        prefix_length=four.prefix_length if four is not None else 0,
+        gateway=_gateway(network, four, by_interface=by_interface),
+        ipv6_address=address6,
+        ipv6_prefix_length=six.prefix_length if six is not None else 0,
+        ipv6_gateway=_gateway(network, six, by_interface=by_interface),
+        mac_address="" if network.driver == IPVLAN else mac.hex(":"),
         interface=interface,
-        outer=outer_name(container_id, number),
+        outer=outer_name(container_id, number) if network.bridged else "",
         link_local=wants.link_local_ips or [],
         sysctls=dict(endpoint_settings.sysctls(wants, interface)),
+        leads_out=leads,
+        by_interface=by_interface and leads,
     )
 
 
-def _claim_ports(tx: Transaction, made: Plan, network: Network, endpoint: Endpoint) -> None:
-    from engine.network.port_errors import PortFailure
-    from engine.network.ports import reserve, shown_key, wanted_ports
-
-    request = made.request
-
-    def taken(protocol: str, host_ip: str, port: int) -> str | None:
-        rows = tx.execute("SELECT host_ip FROM ports WHERE protocol = ? AND host_port = ?", (protocol, port))
-        return next((row["host_ip"] for row in rows if _overlap(row["host_ip"], host_ip)), None)
-
-    for exposed in request.exposed:
-        made.bindings[shown_key(exposed)] = None
-    for wanted in wanted_ports(request.exposed, request.ports, request.publish_all):
-        if network.host_ip:
-            wanted = replace(wanted, host_ips=tuple(each or network.host_ip for each in wanted.host_ips))
-        try:
-            reserved = reserve(wanted, taken, container_ip=endpoint.ip_address)
-        except PortFailure as error:
-            raise error.at(request.name, endpoint.id) from error
-        made.held += reserved.fds
-        key = f"{wanted.container_port}/{wanted.protocol}"
-        bound = made.bindings[key] = made.bindings.get(key) or []
-        for host_ip, port in reserved.bindings:
-            bound.append((host_ip, str(port)))
-            if ":" not in host_ip:
-                made.ports.append(
-                    PublishedPort(wanted.protocol, host_ip, port, endpoint.ip_address, wanted.container_port)
-                )
-            tx.execute(
-                "INSERT INTO ports (protocol, host_ip, host_port, container_id, container_ip, container_port) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (wanted.protocol, host_ip, port, made.container_id, endpoint.ip_address, wanted.container_port),
-            )
+def interface_name(network: Network, wants: EndpointRequest, number: int) -> str:
+    """Return what an interface inside is called: as somebody chose, else by its number."""
+    prefix = network.definition.options.get(INTERFACE_PREFIX) or "eth"
+    return endpoint_settings.interface_name(wants) or f"{prefix}{number}"
 
 
-def _overlap(one: str, other: str) -> bool:
-    """Tell whether two host addresses cannot both have a port: the same, or one of them every one of its family."""
-    if (":" in one) != (":" in other):
-        return False
-    return one == other or one in ("0.0.0.0", "::", "") or other in ("0.0.0.0", "::", "")
+def _gateway(network: Network, subnet: Subnet | None, *, by_interface: bool) -> str:
+    """Return the gateway that a container's default route leads to; empty when there is no way out."""
+    if subnet is None or network.definition.internal or by_interface:
+        return ""
+    return subnet.gateway
+
+
+def _lease(tx: Transaction, network: Network, endpoint_id: str, subnet: Subnet, asked: str) -> str:
+    """Claim an address of a subnet, the one asked for if any. Raises AddressTaken and NoFreeAddress."""
+    taken = {row["address"] for row in tx.execute("SELECT address FROM leases WHERE network_id = ?", (network.id,))}
+    taken |= {subnet.gateway, *(canonical(each) or "" for each in subnet.auxiliary.values())}
+    if asked:
+        address: str | None = canonical(asked)
+        if address in taken | {*ipam.ends(subnet.subnet)}:
+            raise ipam.AddressTaken(asked)
+    else:
+        address = ipam.free_address(subnet.subnet, taken, subnet.ip_range)
+    if address is None:
+        raise ipam.NoFreeAddress(network.name, network.id, "IPv6" if subnet.is_ipv6 else "IPv4")
+    tx.execute("INSERT INTO leases VALUES (?, ?, ?)", (network.id, address, endpoint_id))
+    return address
 
 
 def _apply(networks: Networks, made: Plan) -> ContainerNetwork:
@@ -311,36 +340,37 @@ def _apply(networks: Networks, made: Plan) -> ContainerNetwork:
         endpoints={network.name: connected(endpoint) for network, endpoint in made.endpoints},
         ports=made.bindings,
     )
-    default = networks.resolve(BRIDGE)
+    default = networks.resolve(BRIDGE).definition.ipv4
     namespace = None if path is None else str(path)
-    return ContainerNetwork(made, namespace, state, settings, default.definition.subnets[0].gateway)
+    return ContainerNetwork(made, namespace, state, settings, default.gateway if default is not None else "")
 
 
 def _make(networks: Networks, made: Plan, path: Path) -> None:
     from engine.network.wire import wire
 
-    bridged = [(network, endpoint) for network, endpoint in made.endpoints if network.driver == BRIDGE]
-    if not bridged:
+    wired = [(network, endpoint) for network, endpoint in made.endpoints if network.wired]
+    if not wired:
         wire(path, [])
         return
     from engine.network import machine
 
     with locks.locked(networks.settings.locks, LOCK):
-        bridges = [machine.ensure_bridge(networks, network) for network, _ in bridged]
-    named = next(((network, end) for network, end in bridged if end.names), None)
-    wire(
-        path,
-        [(index, network.mtu, end) for index, (network, end) in zip(bridges, bridged, strict=True)],
-        way_out=made.way_out,
-        resolver=None if named is None else (named[0].definition.subnets[0].gateway, named[1].interface),
-    )
+        indexes = [machine.ensure(networks, network) for network, _ in wired]
+    named = any(endpoint.names for _, endpoint in wired)
+    ends = [(index, network, end) for index, (network, end) in zip(indexes, wired, strict=True)]
+    questions = wire(path, ends, ways=made.ways, resolver=named)
     # After the namespace: see engine.network.machine.
-    with locks.locked(networks.settings.locks, LOCK):
-        machine.publish(networks, made.ports)
-        if named is not None:
-            from engine.network import dns
+    try:
+        with locks.locked(networks.settings.locks, LOCK):
+            machine.publish(networks, made.ports)
+            if questions or made.relayed:
+                from engine.network import attend
 
-            dns.update(networks, wait_for=named[0].id)
+                own = {attend.questions_key(made.container_id): questions} if questions else {}
+                attend.update(networks, {**own, **made.relayed})
+    finally:
+        for descriptor in questions:
+            os.close(descriptor)
     udp = [port.host_port for port in made.ports if port.protocol == "udp"]
     if udp:
         from engine.network.conntrack import forget_udp
@@ -356,6 +386,9 @@ def connected(endpoint: Endpoint) -> ConnectedEndpoint:
         ip_address=endpoint.ip_address,
         ip_prefix_len=endpoint.prefix_length,
         gateway=endpoint.gateway,
+        ipv6_address=endpoint.ipv6_address,
+        ipv6_prefix_len=endpoint.ipv6_prefix_length,
+        ipv6_gateway=endpoint.ipv6_gateway,
         mac_address=endpoint.mac_address,
         dns_names=endpoint.names or None,
     )

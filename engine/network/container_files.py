@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.network import names
 from engine.network.name_files import NameFiles, write
-from engine.network.record import BRIDGE, HOST
+from engine.network.record import HOST
 
 if TYPE_CHECKING:
     from engine.network.connect import ContainerNetwork
@@ -26,18 +26,18 @@ def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
         return NameFiles(str(theirs / "hosts"), str(theirs / "hostname"), str(theirs / "resolv.conf"))
     joined, _ = plan.endpoints[0]
     on_host = joined.driver == HOST
-    path, text = names.choose_resolv_conf(_read, direct=not on_host)
+    path, text = names.choose_resolv_conf(read, direct=not on_host)
     gateways = [network.host_gateway] if network.host_gateway else []
     ipv6 = Path("/proc/sys/net/ipv6").exists()
     if on_host:
         hosts = names.host_network_hosts_text(
-            _read("/etc/hosts") or "", extra_hosts=request.extra_hosts, host_gateways=gateways, ipv6=ipv6
+            read("/etc/hosts") or "", extra_hosts=request.extra_hosts, host_gateways=gateways, ipv6=ipv6
         )
     else:
         hosts = names.hosts_text(
             hostname=request.hostname,
             domainname=request.domainname,
-            addresses=[endpoint.ip_address for _, endpoint in plan.endpoints if endpoint.ip_address],
+            addresses=[each for _, endpoint in plan.endpoints for each in endpoint.addresses],
             extra_hosts=request.extra_hosts,
             host_gateways=gateways,
             ipv6=ipv6,
@@ -51,7 +51,7 @@ def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
         dns=request.dns,
         dns_search=request.dns_search,
         dns_options=request.dns_options,
-        ipv6=joined.driver == BRIDGE and joined.definition.enable_ipv6,
+        ipv6=any(endpoint.ipv6_address for _, endpoint in plan.endpoints),
         host_network=on_host,
     )
     return write(folder, hosts, names.hostname_text(request.hostname), resolv_conf)
@@ -59,13 +59,14 @@ def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
 
 def internal_resolv_conf(request: NetworkRequest) -> str:
     """Return /etc/resolv.conf of a container whose network has a name server."""
-    path, text = names.choose_resolv_conf(_read)
+    path, text = names.choose_resolv_conf(read)
     return names.internal_resolv_conf_text(
         path, text, dns=request.dns, dns_search=request.dns_search, dns_options=request.dns_options
     )
 
 
-def _read(path: str) -> str | None:
+def read(path: str) -> str | None:
+    """Return a file's text; None when it cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:

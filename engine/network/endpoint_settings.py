@@ -101,13 +101,9 @@ def _wrong(network: Network, wants: EndpointRequest) -> Iterator[str]:
     for address in wants.link_local_ips or ():
         if canonical(address) in (None, "0.0.0.0", "::"):
             yield f"invalid link-local IP address: {address}"
-    if static and not network.definition.configured:
-        yield "user specified IP address is supported only when connecting to networks with user configured subnets"
-    elif wants.ipv4_address:
-        subnets = [each.subnet for each in network.definition.subnets]
-        usable = _usable(wants.ipv4_address, ipv6=False)
-        if not usable or not ipam.overlaps(f"{wants.ipv4_address}/32", subnets):
-            yield f"no configured subnet or ip-range contain the IP address {wants.ipv4_address}"
+    for address in (wants.ipv4_address, wants.ipv6_address):
+        if address:
+            yield from _out_of_range(network, address, ipv6=address is wants.ipv6_address)
     for entry in _sysctl_entries(wants):
         parts = entry.split(".", 4)
         if len(parts) != 5 or parts[1] not in SYSCTL_FAMILIES or parts[3] not in IFNAME:
@@ -115,6 +111,17 @@ def _wrong(network: Network, wants: EndpointRequest) -> Iterator[str]:
                 f"unrecognised network interface sysctl '{entry}'; represent 'net.X.Y.ethN.Z=V' as "
                 "'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'"
             )
+
+
+def _out_of_range(network: Network, address: str, *, ipv6: bool) -> Iterator[str]:
+    """Say why nobody can choose an address in a network; dockerd looks at the subnets of its kind."""
+    subnets = [each.subnet for each in network.definition.subnets if each.configured and each.is_ipv6 == ipv6]
+    if not subnets:
+        yield "user specified IP address is supported only when connecting to networks with user configured subnets"
+        return
+    found = canonical(address) if _usable(address, ipv6=ipv6) else None
+    if found is None or not ipam.overlaps(f"{found}/{128 if ipv6 else 32}", subnets):
+        yield f"no configured subnet or ip-range contain the IP address {address}"
 
 
 def _sysctl_entries(wants: EndpointRequest) -> list[str]:

@@ -1,11 +1,13 @@
-"""Which addresses are free: subnets for networks, addresses for containers. Pure; addresses are IPv4 texts."""
+"""Which addresses, of either kind, are free: subnets for networks, addresses for containers. Pure; all are texts."""
 
 from __future__ import annotations
 
+import hashlib
 import socket
 from collections.abc import Collection, Iterable, Iterator
 
 from engine.errors import EngineError, Forbidden, InvalidParameter
+from engine.network.addresses import packed, unpacked
 
 # dockerd's default pools: 172.17.0.0/16 to 172.31.0.0/16, then 192.168.0.0/20 and its siblings.
 POOLS = (*((f"172.{number}.0.0", 16) for number in range(17, 32)), *((f"192.168.{n}.0", 20) for n in range(0, 256, 16)))
@@ -21,9 +23,9 @@ class NoFreeSubnet(InvalidParameter):
 class NoFreeAddress(EngineError):
     """Every address of a network is given away; in dockerd's words."""
 
-    def __init__(self, network: str, network_id: str) -> None:
+    def __init__(self, network: str, network_id: str, family: str = "IPv4") -> None:
         super().__init__(
-            "failed to set up container networking: no available IPv4 addresses on this network's address pools: "
+            f"failed to set up container networking: no available {family} addresses on this network's address pools: "
             f"{network} ({network_id})"
         )
         self.network = network
@@ -40,7 +42,7 @@ class AddressTaken(Forbidden):
 
 def free_subnet(taken: Iterable[str]) -> str:
     """Return the first subnet of the pools that overlaps with none of those taken. Raises NoFreeSubnet."""
-    used = [subnet for subnet in taken if ":" not in subnet]
+    used = list(taken)
     for address, prefix in POOLS:
         candidate = f"{address}/{prefix}"
         if not overlaps(candidate, used):
@@ -48,21 +50,44 @@ def free_subnet(taken: Iterable[str]) -> str:
     raise NoFreeSubnet
 
 
+def free_subnet6(pool: str, taken: Iterable[str]) -> str:
+    """Return the first /64 of a pool of IPv6 addresses that overlaps with none of those taken. Raises NoFreeSubnet."""
+    used = list(taken)
+    first, last = _ends(pool)
+    for number in range(first, last + 1, 1 << 64):
+        candidate = f"{_text(number, 128)}/64"
+        if not overlaps(candidate, used):
+            return candidate
+    raise NoFreeSubnet
+
+
+def local_pool6(seed: bytes) -> str:
+    """Return 65,536 subnets of IPv6 addresses of this machine's own, as RFC 4193 has them made from a seed."""
+    own = int.from_bytes(hashlib.sha256(seed).digest()[:5], "big")
+    return f"{_text((0xFD << 40 | own) << 80, 128)}/48"
+
+
 def overlaps(subnet: str, taken: Iterable[str]) -> bool:
     """Tell whether a subnet has an address in common with one of those taken."""
     first, last = _ends(subnet)
-    return any(first <= other[1] and other[0] <= last for other in map(_ends, taken))
+    same = (_ends(other) for other in taken if (":" in other) == (":" in subnet))
+    return any(first <= other[1] and other[0] <= last for other in same)
 
 
 def ends(subnet: str) -> tuple[str, ...]:
-    """Return the addresses of a subnet that nobody can have: first and last, none of one with two or a single one."""
+    """Return the addresses of a subnet that nobody can have.
+
+    Of IPv4 first and last, none of a subnet with two or a single one; of IPv6 the first.
+    """
     first, last = _ends(subnet)
-    return (_text(first), _text(last)) if last - first > 1 else ()
+    if ":" in subnet:
+        return (_text(first, 128),)
+    return (_text(first, 32), _text(last, 32)) if last - first > 1 else ()
 
 
 def masked(address: str, length: int) -> str:
     """Return the subnet with a prefix of that length that an address is in."""
-    return f"{_text(_ends(f'{address}/{length}')[0])}/{length}"
+    return f"{_text(_ends(f'{address}/{length}')[0], _bits(address))}/{length}"
 
 
 def gateway(subnet: str, ip_range: str = "") -> str:
@@ -79,11 +104,21 @@ def free_address(subnet: str, taken: Collection[str], ip_range: str = "") -> str
 
 
 def mac_address(address: str) -> bytes:
-    """Return a MAC address made from an IPv4 address, locally administered.
+    """Return a MAC address made from an address, of an IPv6 one from its end, locally administered.
 
     Neighbours that knew the address's former owner thus need not learn anything new.
     """
-    return b"\x02\x42" + socket.inet_aton(address)
+    return b"\x02\x42" + packed(address)[-4:]
+
+
+def routed_subnets6(table: str) -> list[str]:
+    """Return the subnets that /proc/net/ipv6_route, whose text is given, leads to, but for default and multicast."""
+    found = set()
+    for line in table.splitlines():
+        destination, length = line.split()[:2]
+        if int(length, 16) and not destination.startswith(("fe8", "ff")):
+            found.add(f"{unpacked(bytes.fromhex(destination))}/{int(length, 16)}")
+    return sorted(found)
 
 
 def routed_subnets(table: str) -> list[str]:
@@ -101,15 +136,20 @@ def routed_subnets(table: str) -> list[str]:
 def _addresses(subnet: str, ip_range: str = "") -> Iterator[str]:
     reserved = ends(subnet)
     first, last = _ends(ip_range or subnet)
-    return (address for address in map(_text, range(first, last + 1)) if address not in reserved)
+    found = (_text(number, _bits(subnet)) for number in range(first, last + 1))
+    return (address for address in found if address not in reserved)
 
 
 def _ends(subnet: str) -> tuple[int, int]:
     address, _, prefix = subnet.partition("/")
-    hosts = (1 << (32 - int(prefix))) - 1
-    number = int.from_bytes(socket.inet_aton(address), "big")
+    hosts = (1 << (_bits(address) - int(prefix))) - 1
+    number = int.from_bytes(packed(address), "big")
     return number & ~hosts, number | hosts
 
 
-def _text(number: int) -> str:
-    return socket.inet_ntoa(number.to_bytes(4, "big"))
+def _bits(text: str) -> int:
+    return 128 if ":" in text else 32
+
+
+def _text(number: int, bits: int) -> str:
+    return unpacked(number.to_bytes(bits // 8, "big"))

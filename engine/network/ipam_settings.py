@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from engine.errors import EngineError, Forbidden, InvalidParameter, NotImplementedHere
+from engine.errors import EngineError, Forbidden, InvalidParameter
 from engine.network import ipam
 from engine.network.addresses import canonical, is_ipv6
 from engine.network.record import Subnet
@@ -53,11 +53,12 @@ class AddressReserved(EngineError):
         self.address = address
 
 
-class Ipv6Unsupported(NotImplementedHere):
-    """A network is to have IPv6 addresses."""
+class UnknownPool(EngineError):
+    """A subnet of IPv4 addresses inside IPv6, which dockerd loses between two of its steps; in its words."""
 
-    def __init__(self) -> None:
-        super().__init__("IPv6 networks are not supported")
+    def __init__(self, subnet: str) -> None:
+        super().__init__(f"failed to allocate gateway (): cannot find address pool for poolID:{subnet}/invalid Prefix")
+        self.subnet = subnet
 
 
 def check(pools: Sequence[PoolRequest]) -> None:
@@ -67,31 +68,49 @@ def check(pools: Sequence[PoolRequest]) -> None:
         raise InvalidNetworkConfig(causes)
 
 
-def chosen(pools: Sequence[PoolRequest], taken: Sequence[str]) -> Subnet:
-    """Return the subnet that checked pools ask for; taken are other networks'.
+def chosen(pools: Sequence[PoolRequest], taken: Sequence[str]) -> list[Subnet]:
+    """Return the subnets that checked pools ask for, IPv4 before IPv6; taken are other networks'.
 
-    Raises Ipv6Unsupported, SubnetTaken, SeveralSubnets and AddressReserved.
+    Raises SubnetTaken, SeveralSubnets, AddressReserved and UnknownPool.
     """
-    if any(is_ipv6(pool.subnet) for pool in pools):
-        raise Ipv6Unsupported
     seen = list(taken)
     for pool in pools:
+        if _is_mapped(pool.subnet):
+            raise UnknownPool(pool.subnet)
         if ipam.overlaps(pool.subnet, seen):
             raise SubnetTaken(pool.subnet)
         seen.append(pool.subnet)
-    if len(pools) > 1:
+    families = [is_ipv6(pool.subnet) for pool in pools]
+    if len(set(families)) < len(families):
         raise SeveralSubnets
-    (pool,) = pools
-    gateway = pool.gateway or ipam.gateway(pool.subnet, pool.ip_range)
+    return [_subnet(pool) for pool in sorted(pools, key=lambda pool: is_ipv6(pool.subnet))]
+
+
+def _subnet(pool: PoolRequest) -> Subnet:
+    asked = canonical(pool.gateway) or ""
+    gateway = asked or ipam.gateway(pool.subnet, pool.ip_range)
     used = {*ipam.ends(pool.subnet)}
     if gateway in used and pool.gateway:
         raise AddressReserved("gateway", gateway)
     used.add(gateway)
-    for name, address in sorted(pool.auxiliary.items()):
+    for name, text in sorted(pool.auxiliary.items()):
+        address = canonical(text) or ""
         if address in used:
             raise AddressReserved("secondary ip address", f"{name}:{address}")
         used.add(address)
-    return Subnet(pool.subnet, gateway, pool.ip_range, auxiliary=dict(pool.auxiliary), shown_gateway=bool(pool.gateway))
+    return Subnet(
+        pool.subnet,
+        gateway,
+        pool.ip_range,
+        auxiliary=dict(pool.auxiliary),
+        shown_gateway=bool(pool.gateway),
+        configured=True,
+    )
+
+
+def _is_mapped(subnet: str) -> bool:
+    address = subnet.partition("/")[0]
+    return is_ipv6(address) and "." in (canonical(address) or "")
 
 
 def _wrong(pool: PoolRequest) -> Iterator[str]:
@@ -99,38 +118,47 @@ def _wrong(pool: PoolRequest) -> Iterator[str]:
     if subnet is None:
         yield f"invalid subnet {pool.subnet}: invalid CIDR block notation"
         return
-    if is_ipv6(pool.subnet):
-        return
-    if subnet != pool.subnet:
+    if subnet != _written(pool.subnet):
         yield f"invalid subnet {pool.subnet}: it should be {subnet}"
+    family = f"parent subnet is an IPv{6 if is_ipv6(subnet) else 4} block"
     if pool.ip_range:
         wanted = _prefix(pool.ip_range)
         if wanted is None:
             yield f"invalid ip-range {pool.ip_range}: invalid CIDR block notation"
-        elif int(wanted.partition("/")[2]) < int(subnet.partition("/")[2]):
-            yield f"invalid ip-range {pool.ip_range}: CIDR block is bigger than its parent subnet {subnet}"
-        elif wanted != pool.ip_range:
-            yield f"invalid ip-range {pool.ip_range}: it should be {wanted}"
-        elif not ipam.overlaps(wanted, [subnet]):
-            yield f"invalid ip-range {pool.ip_range}: parent subnet {subnet} doesn't contain ip-range"
+        elif is_ipv6(wanted) != is_ipv6(subnet):
+            yield f"invalid ip-range {pool.ip_range}: {family}"
+        else:
+            if int(wanted.partition("/")[2]) < int(subnet.partition("/")[2]):
+                yield f"invalid ip-range {pool.ip_range}: CIDR block is bigger than its parent subnet {subnet}"
+            if wanted != _written(pool.ip_range):
+                yield f"invalid ip-range {pool.ip_range}: it should be {wanted}"
+            if not ipam.overlaps(wanted, [subnet]):
+                yield f"invalid ip-range {pool.ip_range}: parent subnet {subnet} doesn't contain ip-range"
     if pool.gateway:
-        yield from _wrong_address(f"gateway {pool.gateway}", pool.gateway, subnet)
+        yield from _wrong_address(f"gateway {pool.gateway}", pool.gateway, subnet, family)
     for name, address in sorted(pool.auxiliary.items()):
-        yield from _wrong_address(f"auxiliary address {name}", address, subnet)
+        yield from _wrong_address(f"auxiliary address {name}", address, subnet, family)
 
 
-def _wrong_address(what: str, address: str, subnet: str) -> Iterator[str]:
-    if canonical(address) is None:
+def _wrong_address(what: str, address: str, subnet: str, family: str) -> Iterator[str]:
+    found = canonical(address)
+    if found is None:
         yield f"invalid {what}: invalid address"
-    elif is_ipv6(address) or not ipam.overlaps(f"{address}/32", [subnet]):
+    elif is_ipv6(found) != is_ipv6(subnet):
+        yield f"invalid {what}: {family}"
+    elif not ipam.overlaps(f"{found}/{128 if is_ipv6(found) else 32}", [subnet]):
         yield f"invalid {what}: parent subnet {subnet} doesn't contain this address"
 
 
 def _prefix(text: str) -> str | None:
-    """Return a prefix with the bits after it cleared; None when the text is none. IPv6 prefixes stay as they are."""
+    """Return a prefix in its canonical form with the bits after it cleared; None when the text is none."""
     address, _, length = text.partition("/")
-    if canonical(address) is None or not length.isdecimal() or not length.isascii():
+    if canonical(address) is None or "%" in address or not length.isdecimal() or not length.isascii():
         return None
-    if is_ipv6(address):
-        return text if int(length) <= 128 else None
-    return ipam.masked(address, int(length)) if int(length) <= 32 else None
+    return ipam.masked(address, int(length)) if int(length) <= (128 if is_ipv6(address) else 32) else None
+
+
+def _written(text: str) -> str:
+    """Return a prefix with its address in the canonical form and its bits as they are."""
+    address, _, length = text.partition("/")
+    return f"{canonical(address)}/{int(length)}"

@@ -6,24 +6,37 @@ place in a network is taken away before a new one is made.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.network import connect, dns, machine, sandbox
+from engine.network import attend, connect, machine, publish, sandbox
 from engine.network import netlink as nl
-from engine.network.record import BRIDGE, LOCK, Endpoint, Network, NetworkRequest
+from engine.network.record import LOCK, Endpoint, Network, NetworkRequest
+from engine.network.ruleset import PublishedPort
 from engine.network.sandbox import namespace_path
-from engine.network.wire import add_ends, outer_name
+from engine.network.wire import add_ends, default_routes, outer_name
 from engine.state.codec import decode
 
 if TYPE_CHECKING:
     from engine.containers.config import EndpointRequest
     from engine.network import Networks
+    from engine.network.connect import Bindings
     from engine.state.database import Transaction
 
 Places = list[tuple[Network, Endpoint]]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Ports whose container has changed networks: what the firewall led and is to lead, what inspect is to show."""
+
+    before: list[PublishedPort]
+    after: list[PublishedPort]
+    shown: Bindings
 
 
 def places(networks: Networks, container_id: str) -> Places:
@@ -41,30 +54,67 @@ def claim(
     wants: EndpointRequest,
 ) -> Endpoint:
     """Give a container a place in one more network, in the database. Raises NoFreeAddress and AddressTaken."""
-    used = {endpoint.outer for _, endpoint in places(networks, container_id)}
-    number = next(each for each in range(len(used) + 1) if outer_name(container_id, each) not in used)
+    joined = [endpoint for _, endpoint in places(networks, container_id)]
+    used = {endpoint.outer for endpoint in joined} | {endpoint.interface for endpoint in joined}
+    number = next(
+        each
+        for each in range(len(used) + 1)
+        if outer_name(container_id, each) not in used and connect.interface_name(network, wants, each) not in used
+    )
     return connect.claim(tx, network, container_id, request, wants, number)
 
 
 def apply(networks: Networks, network: Network, endpoint: Endpoint, priorities: Mapping[str, int]) -> None:
     """Make a place that was claimed. Raises as engine.network.connect.apply."""
-    if network.driver != BRIDGE:
+    if not network.wired:
         return
     path = namespace_path(networks.settings, endpoint.container_id)
     now = places(networks, endpoint.container_id)
-    out = connect.way_out(now, priorities)
-    leads = out is not None and out[1].id == endpoint.id
+    ways = connect.ways_out(now, priorities)
+    first = [nl.delete_default_route()] if ways.ipv4 == endpoint.id else []
+    first += [nl.delete_default_route(ipv6=True)] if ways.ipv6 == endpoint.id else []
+    others = [end for _, end in now if end.names and end.id != endpoint.id]
+    questions: list[int] = []
+    try:
+        with locks.locked(networks.settings.locks, LOCK):
+            index = machine.ensure(networks, network)
+            machine.publish(networks, [])
+            questions = add_ends(
+                path, [(index, network, endpoint)], first, ways=ways, resolver=bool(endpoint.names) and not others
+            )
+            if endpoint.names:
+                attend.update(networks, {attend.questions_key(endpoint.container_id): questions} if questions else {})
+    finally:
+        for descriptor in questions:
+            os.close(descriptor)
+
+
+def lead_ports(networks: Networks, tx: Transaction, container_id: str, request: NetworkRequest) -> Moved:
+    """Lead a container's ports, in the database, to the networks that it is in now; lead_there is due afterwards."""
+    now = places(networks, container_id)
+    ways = connect.ways_out(now, {name: wants.gw_priority for name, wants in request.endpoints.items()})
+    return Moved(*publish.move_ports(tx, container_id, request.exposed, publish.targets(now, ways)))
+
+
+def lead_there(networks: Networks, moved: Moved) -> None:
+    """Lead ports on the machine to where lead_ports said.
+
+    Raises FirewallFailed, FirewallMissing, AttendantFailed and OSError.
+    """
+    gone = [port for port in moved.before if port not in moved.after]
+    new = [port for port in moved.after if port not in moved.before]
+    if not gone and not new:
+        return
     with locks.locked(networks.settings.locks, LOCK):
-        index = machine.ensure_bridge(networks, network)
-        machine.publish(networks, [])
-        add_ends(
-            path,
-            [(index, network.mtu, endpoint)],
-            [nl.delete_default_route()] if leads else [],
-            way_out=endpoint.id if leads else "",
-            resolver=_resolver(now),
-        )
-        dns.update(networks, wait_for=network.id if endpoint.names else "")
+        if gone:
+            machine.withdraw(networks, gone)
+        if new:
+            machine.publish(networks, new)
+        attend.update(networks)
+    if any(port.protocol == "udp" for port in (*gone, *new)):
+        from engine.network.conntrack import forget_udp
+
+        forget_udp(host_ports=[port.host_port for port in (*gone, *new) if port.protocol == "udp"])
 
 
 def take_out(networks: Networks, tx: Transaction, endpoint: Endpoint) -> None:
@@ -76,39 +126,34 @@ def take_out(networks: Networks, tx: Transaction, endpoint: Endpoint) -> None:
 def undo(networks: Networks, endpoint: Endpoint, priorities: Mapping[str, int]) -> None:
     """Take a place away on the machine, after take_out; the next network gets the default route.
 
-    Raises NetlinkFailed, FirewallFailed, FirewallMissing, ResolverMissing and OSError.
+    Raises NetlinkFailed, FirewallFailed, FirewallMissing, AttendantFailed and OSError.
     """
     from engine.network import resolver
 
     path = namespace_path(networks.settings, endpoint.container_id)
     now = places(networks, endpoint.container_id)
-    out = connect.way_out(now, priorities)
+    ways = connect.ways_out(now, priorities)
     with locks.locked(networks.settings.locks, LOCK):
         if endpoint.outer:
             with nl.Netlink() as host:
                 host.run(nl.delete_link(endpoint.outer))
-        leading = _resolver(now)
+        named = any(end.names for _, end in now)
 
         def inside() -> None:
-            if out is not None:
-                index = nl.index_of(out[1].interface)
-                if index is not None:
-                    with nl.Netlink() as link:
-                        link.run(nl.delete_default_route(), nl.add_default_route(index, out[1].gateway))
-            if leading is not None:
-                resolver.lead(*leading)
-            elif endpoint.names:
+            with nl.Netlink() as link:
+                if not endpoint.outer and endpoint.interface:
+                    link.run(nl.delete_link(endpoint.interface))
+                requests = [nl.delete_default_route(), nl.delete_default_route(ipv6=True)] if now else []
+                for _, end in now:
+                    index = nl.index_of(end.interface) if end.id in ways.ids else None
+                    if index is not None:
+                        requests += default_routes(end, index, ways)
+                if requests:
+                    link.run(*requests)
+            if endpoint.names and not named:
                 resolver.end()
 
         with suppress(FileNotFoundError):  # it has ended
             sandbox.inside(path, inside)
         if endpoint.names:
-            dns.update(networks)
-
-
-def _resolver(now: Places) -> tuple[str, str] | None:
-    """Return the gateway and the interface that lead to the name server, if any network has one."""
-    return next(
-        ((network.definition.subnets[0].gateway, endpoint.interface) for network, endpoint in now if endpoint.names),
-        None,
-    )
+            attend.update(networks)

@@ -27,6 +27,13 @@ class InvalidDangling(InvalidParameter):
         super().__init__('invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")')
 
 
+class SeveralDangling(InvalidParameter):
+    """The filter dangling has more than one value."""
+
+    def __init__(self) -> None:
+        super().__init__('got more than one value for filter key "dangling"')
+
+
 def select(networks: Sequence[Network], used: Collection[str], filters: dict[str, list[str]]) -> list[Network]:
     """Return the networks that the filters name; used are the ids of those that have containers.
 
@@ -53,7 +60,7 @@ def _matches(network: Network, filters: dict[str, list[str]]) -> bool:
     definition = network.definition
     return (
         _any(filters.get("driver"), lambda value: value == definition.driver)
-        and _any(filters.get("scope"), lambda value: value == "local")
+        and _any(filters.get("scope"), lambda value: value == definition.scope)
         and (not filters.get("name") or matches(filters["name"], network.name))
         and (not filters.get("id") or matches(filters["id"], network.id))
         and has_labels(definition.labels, filters.get("label", []))
@@ -67,6 +74,8 @@ def _any(values: list[str] | None, test: Callable[[str], bool]) -> bool:
 def _dangling(values: list[str] | None) -> bool | None:
     if values is None:
         return None
+    if len(values) > 1:
+        raise SeveralDangling
     is_true, is_false = bool(TRUE & set(values)), bool(FALSE & set(values))
     if is_true == is_false:
         raise InvalidDangling

@@ -8,62 +8,94 @@ namespace is, so that whoever makes the table anew at any moment puts in what be
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.network import generation, ipam, nftables, ruleset
+from engine.network import built_in, generation, ipam, nftables, ruleset
 from engine.network import netlink as nl
+from engine.network.publish import of_rows
 from engine.network.record import BRIDGE, LOCK, Endpoint, Network
-from engine.network.ruleset import Bridge, PublishedPort
+from engine.network.ruleset import Bridge, PublishedPort, Range
 from engine.network.sandbox import namespace_path
 from engine.state.codec import decode
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from engine.network import Networks
 
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+FORWARDING6 = Path("/proc/sys/net/ipv6/conf/all/forwarding")
+
+
+def ensure(networks: Networks, network: Network) -> int:
+    """Return the index of what containers' interfaces are on, a bridge or a parent; made where it is missing.
+
+    Raises NetlinkFailed, ParentImpossible and OSError.
+    """
+    if network.bridged:
+        return ensure_bridge(networks, network)
+    from engine.network import parented
+
+    return parented.ensure(network)
 
 
 def ensure_bridge(networks: Networks, network: Network) -> int:
     """Make a network's bridge, or what is missing of it; returns its index. Raises NetlinkFailed, OSError."""
-    name, subnet = network.definition.bridge, network.definition.subnets[0]
+    name, four, six = network.definition.bridge, network.definition.ipv4, network.definition.ipv6
     with nl.Netlink() as host:
         index = nl.index_of(name)
         if index is None:
-            host.run(nl.add_bridge(name, ipam.mac_address(subnet.gateway), network.mtu if network.user_defined else 0))
+            mac = ipam.mac_address(next(each.gateway for each in (four, six) if each is not None))
+            host.run(nl.add_bridge(name, mac, network.mtu if network.user_defined else 0))
             index = socket.if_nametoindex(name)
             _adopt(networks, network, index, host)
-        host.run(nl.add_address(index, subnet.gateway, subnet.prefix_length), nl.set_up(index))
+        requests = []
+        if six is not None:
+            _switch(Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), "0")
+        for subnet in (four, six):
+            if subnet is not None and network.is_addressed(ipv6=subnet.is_ipv6):
+                requests.append(nl.add_address(index, subnet.gateway, subnet.prefix_length))
+        host.run(*requests, nl.set_up(index))
     # So that 127.0.0.1:PORT on this machine leads to a container; engine.network.ruleset guards the other way.
-    _switch_on(Path(f"/proc/sys/net/ipv4/conf/{name}/route_localnet"))
-    _switch_on(FORWARDING)
+    _switch(Path(f"/proc/sys/net/ipv4/conf/{name}/route_localnet"), "1")
+    _switch(FORWARDING, "1")
+    if six is not None:
+        _switch(FORWARDING6, "1")
     return index
+
+
+def make_default(networks: Networks) -> None:
+    """Make the default network's bridge, with another subnet where its own is used elsewhere by now; takes the locks.
+
+    Raises NoFreeSubnet, NetlinkFailed and OSError.
+    """
+    with built_in.choosing(), locks.locked(networks.settings.locks, LOCK):
+        with networks.database.transaction() as tx:
+            network = built_in.refit(tx, networks.resolve(BRIDGE))
+        ensure_bridge(networks, network)
 
 
 def mend(networks: Networks, used: Sequence[Network]) -> None:
     """Make what is missing of the networks that containers are in, and of the firewall's table; takes the lock."""
     with locks.locked(networks.settings.locks, LOCK):
         for network in used:
-            ensure_bridge(networks, network)
+            ensure(networks, network)
         publish(networks, [])
-        _update_names(networks)
+        _attend(networks)
 
 
-def update_names(networks: Networks) -> None:
-    """Make known the names that containers have now, in the name server of the networks; takes the lock."""
+def attend(networks: Networks) -> None:
+    """Make known to the attendant what containers have now; takes the lock."""
     with locks.locked(networks.settings.locks, LOCK):
-        _update_names(networks)
+        _attend(networks)
 
 
-def _update_names(networks: Networks) -> None:
-    from engine.network import dns
+def _attend(networks: Networks) -> None:
+    from engine.network import attend
 
-    dns.update(networks)
+    attend.update(networks)
 
 
 def publish(networks: Networks, ports: Sequence[PublishedPort]) -> None:
@@ -94,9 +126,12 @@ def withdraw(networks: Networks, ports: Sequence[PublishedPort]) -> None:
 
 
 def take_in(networks: Networks, network: Network) -> None:
-    """Make a new network's bridge and the firewall's part of it. Raises as ensure_bridge and publish do."""
-    ensure_bridge(networks, network)
-    _change(networks, ruleset.add_bridge(networks.table, _bridge(network)))
+    """Make a new network's bridge or parent and the firewall's part of it. Raises as ensure and publish do."""
+    if network.definition.config_only:
+        return
+    ensure(networks, network)
+    if network.bridged:
+        _change(networks, ruleset.add_bridge(networks.table, _bridge(network)))
 
 
 def put_out(networks: Networks, network: Network) -> None:
@@ -104,6 +139,11 @@ def put_out(networks: Networks, network: Network) -> None:
 
     Raises NetlinkFailed, FirewallFailed and FirewallMissing.
     """
+    if not network.bridged:
+        from engine.network import parented
+
+        parented.remove(network)
+        return
     if network.definition.own_bridge:
         with nl.Netlink() as host:
             host.run(nl.delete_link(network.definition.bridge))
@@ -129,29 +169,30 @@ def rebuild(networks: Networks) -> None:
 
     Raises FirewallFailed and FirewallMissing.
     """
-    bridges = [_bridge(each) for each in networks.list() if each.driver == BRIDGE]
+    bridges = [_bridge(each) for each in networks.list() if each.bridged]
     before = generation.current()
     nftables.run(ruleset.whole_table(networks.table, bridges, _ports_in_use(networks)))
     _keep(generation.Kept(networks.settings.run_root), before)
 
 
-def published(rows: Iterable[sqlite3.Row]) -> list[PublishedPort]:
-    """Return what rows of the table ports lead to by the firewall; IPv6 addresses have no part in it."""
-    return [
-        PublishedPort(row["protocol"], row["host_ip"], row["host_port"], row["container_ip"], row["container_port"])
-        for row in rows
-        if ":" not in row["host_ip"]
-    ]
-
-
 def _bridge(network: Network) -> Bridge:
     definition = network.definition
+    ranges = [
+        Range(
+            subnet.subnet,
+            hidden=network.masquerades(ipv6=subnet.is_ipv6),
+            source=network.source(ipv6=subnet.is_ipv6),
+            mode=network.mode(ipv6=subnet.is_ipv6),
+        )
+        for subnet in (definition.ipv4, definition.ipv6)
+        if subnet is not None
+    ]
     return Bridge(
         definition.bridge,
-        definition.subnets[0].subnet,
+        tuple(ranges),
         connects=network.connects,
-        hidden=network.masquerades,
         internal=definition.internal,
+        trusted=tuple(network.trusted),
     )
 
 
@@ -167,7 +208,7 @@ def _adopt(networks: Networks, network: Network, bridge: int, host: nl.Netlink) 
 def _ports_in_use(networks: Networks) -> list[PublishedPort]:
     rows = networks.database.rows("SELECT * FROM ports ORDER BY protocol, host_port, host_ip")
     there = {each: namespace_path(networks.settings, each).exists() for each in {row["container_id"] for row in rows}}
-    return published(row for row in rows if there[row["container_id"]])
+    return of_rows(row for row in rows if there[row["container_id"]])
 
 
 def _keep(kept: generation.Kept, before: int | None) -> None:
@@ -179,6 +220,6 @@ def _keep(kept: generation.Kept, before: int | None) -> None:
         kept.drop()
 
 
-def _switch_on(setting: Path) -> None:
-    if setting.read_text().strip() == "0":
-        setting.write_text("1")
+def _switch(setting: Path, value: str) -> None:
+    if setting.read_text().strip() != value:
+        setting.write_text(value)

@@ -113,6 +113,11 @@ def choose_resolv_conf(read: Callable[[str], str | None], *, direct: bool = True
     return ("", "") if text is None else (path, text)
 
 
+def nameservers(text: str) -> list[str]:
+    """Return the addresses of the name servers in a resolv.conf."""
+    return _parse(text).nameservers
+
+
 def resolv_conf_text(
     host_path: str,
     host_text: str,

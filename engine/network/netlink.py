@@ -14,18 +14,21 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from engine.errors import EngineError
+from engine.network.addresses import is_ipv6, packed
 
 NETLINK_ROUTE = 0
 RTM_NEWLINK, RTM_DELLINK, RTM_SETLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_DELROUTE = 16, 17, 19, 20, 24, 25
 NLMSG_ERROR = 2
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE = 1, 4, 0x200, 0x400
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_PROTINFO, IFLA_LINKINFO, IFLA_NET_NS_FD = 1, 3, 4, 10, 12, 18, 28
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER = 1, 3, 4, 5, 10
+IFLA_PROTINFO, IFLA_LINKINFO, IFLA_NET_NS_FD = 12, 18, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
+IFLA_VLAN_ID, IFLA_MACVLAN_MODE, IFLA_IPVLAN_MODE, IFLA_IPVLAN_FLAGS = 1, 1, 1, 2
 IFLA_BRPORT_STATE, IFLA_BRPORT_MODE, IFLA_BRPORT_ISOLATED, BR_STATE_DISABLED = 1, 4, 33, 0
 NLA_F_NESTED = 0x8000
-IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
+IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_F_NODAD = 1, 2, 4, 2
 RTA_OIF, RTA_GATEWAY = 4, 5
-RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST = 254, 3, 0, 1
+RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RTN_UNICAST = 254, 3, 0, 253, 1
 IFF_UP = 1
 LOOPBACK_INDEX = 1
 
@@ -114,10 +117,12 @@ def isolate_port(index: int) -> Request:
     return _port_setting("isolate an interface", index, IFLA_BRPORT_ISOLATED, 1)
 
 
-def delete_default_route() -> Request:
+def delete_default_route(*, ipv6: bool = False) -> Request:
     """Take the default route away; does nothing when there is none."""
-    body = _ROUTE.pack(socket.AF_INET, 0, 0, 0, RT_TABLE_MAIN, 0, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0)
-    return Request("take the default route away", RTM_DELROUTE, 0, body, (errno.ESRCH,))
+    family = socket.AF_INET6 if ipv6 else socket.AF_INET
+    body = _ROUTE.pack(family, 0, 0, 0, RT_TABLE_MAIN, 0, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0)
+    none = (errno.ESRCH, errno.ENOENT, errno.EAFNOSUPPORT, errno.EOPNOTSUPP)
+    return Request("take the default route away", RTM_DELROUTE, 0, body, none)
 
 
 def disable_port(index: int) -> Request:
@@ -132,20 +137,66 @@ def _port_setting(what: str, index: int, kind: int, value: int) -> Request:
 
 
 def add_address(index: int, address: str, prefix: int) -> Request:
-    """Give an interface an IPv4 address with its subnet's broadcast address; one that it has stays."""
-    packed = socket.inet_aton(address)
-    broadcast = int.from_bytes(packed, "big") | (1 << (32 - prefix)) - 1
-    body = _ADDRESS.pack(socket.AF_INET, prefix, 0, 0, index)
-    body += attribute(IFA_LOCAL, packed) + attribute(IFA_ADDRESS, packed)
-    body += attribute(IFA_BROADCAST, broadcast.to_bytes(4, "big"))
+    """Give an interface an address, an IPv4 one with its subnet's broadcast address; one that it has stays."""
+    number = packed(address)
+    if is_ipv6(address):  # at once usable: nobody else on the network has it
+        body = _ADDRESS.pack(socket.AF_INET6, prefix, IFA_F_NODAD, 0, index) + attribute(IFA_ADDRESS, number)
+    else:
+        broadcast = int.from_bytes(number, "big") | (1 << (32 - prefix)) - 1
+        body = _ADDRESS.pack(socket.AF_INET, prefix, 0, 0, index)
+        body += attribute(IFA_LOCAL, number) + attribute(IFA_ADDRESS, number)
+        body += attribute(IFA_BROADCAST, broadcast.to_bytes(4, "big"))
     return Request(f"add the address {address}", RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, body, (errno.EEXIST,))
 
 
 def add_default_route(index: int, gateway: str) -> Request:
-    """Send everything else to a gateway."""
-    body = _ROUTE.pack(socket.AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0)
-    body += attribute(RTA_GATEWAY, socket.inet_aton(gateway)) + _number(RTA_OIF, index)
+    """Send everything else of the gateway's kind of address to it."""
+    family = socket.AF_INET6 if is_ipv6(gateway) else socket.AF_INET
+    body = _ROUTE.pack(family, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0)
+    body += attribute(RTA_GATEWAY, packed(gateway)) + _number(RTA_OIF, index)
     return Request(f"route to {gateway}", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, body)
+
+
+def add_interface_route(index: int, *, ipv6: bool = False) -> Request:
+    """Send everything else out of an interface, to no gateway."""
+    family, scope = (socket.AF_INET6, RT_SCOPE_UNIVERSE) if ipv6 else (socket.AF_INET, RT_SCOPE_LINK)
+    body = _ROUTE.pack(family, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, scope, RTN_UNICAST, 0) + _number(RTA_OIF, index)
+    return Request("route by the interface", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, body)
+
+
+def add_dummy(name: str) -> Request:
+    """Make an interface that leads nowhere, up."""
+    return _new_link(name, "dummy", up=True)
+
+
+def add_vlan(name: str, parent: int, number: int) -> Request:
+    """Make the interface of a VLAN on another one, up."""
+    data = attribute(IFLA_INFO_DATA, attribute(IFLA_VLAN_ID, struct.pack("=H", number)))
+    return _new_link(name, "vlan", _number(IFLA_LINK, parent), data, up=True)
+
+
+def add_macvlan(name: str, parent: int, mode: int, namespace: int, mac: bytes, mtu: int = 0) -> Request:
+    """Make a macvlan interface with an address of its own in the namespace of that descriptor."""
+    attributes = _number(IFLA_LINK, parent) + _number(IFLA_NET_NS_FD, namespace) + attribute(IFLA_ADDRESS, mac)
+    data = attribute(IFLA_INFO_DATA, _number(IFLA_MACVLAN_MODE, mode))
+    return _new_link(name, "macvlan", attributes + (_number(IFLA_MTU, mtu) if mtu else b""), data)
+
+
+def add_ipvlan(name: str, parent: int, mode: int, flags: int, namespace: int, mtu: int = 0) -> Request:
+    """Make an ipvlan interface, which has its parent's address, in the namespace of that descriptor."""
+    attributes = _number(IFLA_LINK, parent) + _number(IFLA_NET_NS_FD, namespace)
+    options = attribute(IFLA_IPVLAN_MODE, struct.pack("=H", mode)) + attribute(
+        IFLA_IPVLAN_FLAGS, struct.pack("=H", flags)
+    )
+    data = attribute(IFLA_INFO_DATA, options)
+    return _new_link(name, "ipvlan", attributes + (_number(IFLA_MTU, mtu) if mtu else b""), data)
+
+
+def _new_link(name: str, kind: str, attributes: bytes = b"", data: bytes = b"", *, up: bool = False) -> Request:
+    flags = IFF_UP if up else 0
+    info = attribute(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, kind.encode() + b"\0") + data)
+    body = _LINK.pack(0, 0, 0, flags, flags) + name_attribute(name) + attributes + info
+    return Request(f"make the interface {name}", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
 
 
 def delete_link(name: str) -> Request:

@@ -60,11 +60,26 @@ class PortRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A socket, by its descriptor, that is bound to a port of an address."""
+
+    protocol: str
+    host_ip: str
+    port: int
+    fd: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reserved:
-    """What a request got: (host address, port) as inspect shows them, and the descriptors that hold them."""
+    """What a request got: (host address, port) as inspect shows them, and the sockets that hold them."""
 
     bindings: list[tuple[str, int]]
-    fds: list[int]
+    held: list[Held]
+
+    @property
+    def fds(self) -> list[int]:
+        """The descriptors of the sockets."""
+        return [each.fd for each in self.held]
 
 
 def wanted_ports(
@@ -254,7 +269,7 @@ def _bind(request: PortRequest, addresses: Sequence[str], port: int, container_i
     except BaseException:
         _close(held)
         raise
-    return Reserved(bindings, [each.detach() for each in held.values()])
+    return Reserved(bindings, [Held(request.protocol, host_ip, port, each.detach()) for host_ip, each in held.items()])
 
 
 def _covers(one: str, other: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.containers.config import EndpointRequest, PortBinding
 
 BRIDGE, HOST, NONE = "bridge", "host", "none"
+PARENTED = ("macvlan", "ipvlan")  # drivers whose interfaces are on another one
 LOCK = "network"  # engine.locks: the bridges, namespaces and firewall rules
 CONTAINER_PREFIX = "container:"
 MTU_OPTION = "com.docker.network.driver.mtu"
@@ -20,7 +21,8 @@ class Subnet:
     """A range of addresses of a network.
 
     auxiliary: addresses by name that no container is given. shown_gateway: the gateway that somebody asked for, or
-    that was chosen together with the subnet; inspect shows no other.
+    that was chosen together with the subnet; inspect shows no other. configured: somebody chose the subnet, so that
+    containers may choose their addresses.
     """
 
     subnet: str
@@ -28,6 +30,12 @@ class Subnet:
     ip_range: str = ""
     auxiliary: dict[str, str] = field(default_factory=dict)
     shown_gateway: bool = True
+    configured: bool = False
+
+    @property
+    def is_ipv6(self) -> bool:
+        """Whether the addresses are IPv6 ones."""
+        return ":" in self.subnet
 
     @property
     def prefix_length(self) -> int:
@@ -49,8 +57,22 @@ class NetworkDefinition:
     enable_ipv4: bool = True
     enable_ipv6: bool = False
     ipam_options: dict[str, str] | None = None
-    configured: bool = False  # somebody chose the subnet, so that containers may choose their addresses
     own_bridge: bool = True  # the interface was made for the network and goes with it
+    scope: str = "local"
+    config_only: bool = False  # no network at all, but what others may be made like
+    config_from: str = ""  # the name of the network that this one was made like
+    parent: str = ""  # macvlan and ipvlan: the interface that containers' interfaces are on
+    own_parent: bool = False  # it was made for the network and goes with it
+
+    @property
+    def ipv4(self) -> Subnet | None:
+        """The IPv4 addresses that containers have, if they have any."""
+        return next((each for each in self.subnets if not each.is_ipv6), None) if self.enable_ipv4 else None
+
+    @property
+    def ipv6(self) -> Subnet | None:
+        """The IPv6 addresses that containers have, if they have any."""
+        return next((each for each in self.subnets if each.is_ipv6), None) if self.enable_ipv6 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +86,7 @@ class Network:
 
     @property
     def driver(self) -> str:
-        """The driver: bridge, host or null."""
+        """The driver: bridge, macvlan, ipvlan, host or null."""
         return self.definition.driver
 
     @property
@@ -75,13 +97,31 @@ class Network:
     @property
     def connects(self) -> bool:
         """Whether containers of the network may reach each other."""
-        return self.definition.options.get(f"{OPTION}enable_icc", "true") in TRUE
+        return self._is_on("enable_icc", "true")
+
+    def mode(self, *, ipv6: bool) -> str:
+        """Return how containers are reached from outside: nat, nat-unprotected, routed or isolated."""
+        return self.definition.options.get(f"{OPTION}gateway_mode_ipv{6 if ipv6 else 4}") or "nat"
+
+    def masquerades(self, *, ipv6: bool) -> bool:
+        """Tell whether what leaves the network does so under the machine's address."""
+        asked = self._is_on("enable_ip_masquerade", "true") and self.mode(ipv6=ipv6) != "routed"
+        return asked and not self.definition.internal
+
+    def is_addressed(self, *, ipv6: bool) -> bool:
+        """Tell whether the machine itself has an address in the network, its gateway."""
+        if self.mode(ipv6=ipv6) == "isolated":
+            return False
+        return ipv6 or not self._is_on("inhibit_ipv4", "false")
+
+    def source(self, *, ipv6: bool) -> str:
+        """Return the address of the machine that what leaves the network is given; empty for that of its way out."""
+        return self.definition.options.get(f"com.docker.network.host_ipv{6 if ipv6 else 4}", "")
 
     @property
-    def masquerades(self) -> bool:
-        """Whether what leaves the network does so under the machine's address."""
-        asked = self.definition.options.get(f"{OPTION}enable_ip_masquerade", "true") in TRUE
-        return asked and not self.definition.internal
+    def trusted(self) -> list[str]:
+        """The interfaces from which containers may be reached directly."""
+        return [each for each in self.definition.options.get(f"{OPTION}trusted_host_interfaces", "").split(":") if each]
 
     @property
     def host_ip(self) -> str:
@@ -89,9 +129,22 @@ class Network:
         return self.definition.options.get(f"{OPTION}host_binding_ipv4", "").replace("0.0.0.0", "")
 
     @property
+    def bridged(self) -> bool:
+        """Whether containers are connected by a bridge of this machine."""
+        return self.definition.driver == BRIDGE and not self.definition.config_only
+
+    @property
+    def wired(self) -> bool:
+        """Whether containers get an interface in the network."""
+        return self.bridged or self.definition.driver in PARENTED
+
+    @property
     def user_defined(self) -> bool:
         """Whether somebody made the network; false for those that always exist."""
         return self.name not in (BRIDGE, HOST, NONE)
+
+    def _is_on(self, option: str, otherwise: str) -> bool:
+        return self.definition.options.get(f"{OPTION}{option}", otherwise) in TRUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +160,9 @@ class Endpoint:
     ip_address: str = ""
     prefix_length: int = 0
     gateway: str = ""
+    ipv6_address: str = ""
+    ipv6_prefix_length: int = 0
+    ipv6_gateway: str = ""
     mac_address: str = ""
     interface: str = ""
     outer: str = ""
@@ -114,7 +170,16 @@ class Endpoint:
     sysctls: dict[str, str] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)  # in the network's name server; none on the default network
     servers: list[str] = field(default_factory=list)  # the name servers that the container asked for
+    links: list[str] = field(default_factory=list)  # name:alias of other containers, for this one alone
+    ndots: bool = False  # somebody chose how many dots make a name a full one
     isolated: bool = False  # from the other containers of the network
+    leads_out: bool = True  # the network has a way out, so that names are asked for outside
+    by_interface: bool = False  # everything else is sent out of the interface, to no gateway
+
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses, IPv4 before IPv6."""
+        return [each for each in (self.ip_address, self.ipv6_address) if each]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from engine.network.record import LOCK, Network
 
 if TYPE_CHECKING:
     from engine.network import Networks
+    from engine.state.database import Transaction
 
 PRUNE_FILTERS = frozenset(("label", "label!", "until"))
 
@@ -33,6 +34,14 @@ class NetworkInUse(Forbidden):
         self.endpoints = endpoints
 
 
+class ConfigurationInUse(Forbidden):
+    """Other networks were made like this one; in dockerd's words."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'error while removing network: configuration network "{name}" is in use')
+        self.name = name
+
+
 def remove(networks: Networks, name: str) -> None:
     """Remove a network that no container is in.
 
@@ -48,6 +57,8 @@ def remove(networks: Networks, name: str) -> None:
             endpoints = networks.endpoints(network.id)
             if endpoints:
                 raise NetworkInUse(network.name, [(each, endpoint.id) for each, endpoint in endpoints])
+            if network.definition.config_only and _is_taken(tx, network):
+                raise ConfigurationInUse(network.name)
             if not tx.execute("DELETE FROM networks WHERE id = ?", (network.id,)).rowcount:
                 raise NoSuchNetwork(name)
             tx.event("network", "destroy", network.id, {"name": network.name, "type": network.driver})
@@ -65,7 +76,7 @@ def prune(networks: Networks, filters: dict[str, list[str]]) -> list[str]:
     before = _until(filters.get("until"))
     removed = []
     for network in networks.list():
-        if not network.user_defined or not _is_meant(network, filters, before):
+        if not network.user_defined or network.definition.config_only or not _is_meant(network, filters, before):
             continue
         try:
             remove(networks, network.id)
@@ -75,6 +86,11 @@ def prune(networks: Networks, filters: dict[str, list[str]]) -> list[str]:
     with networks.database.transaction() as tx:
         tx.event("network", "prune", "", {"reclaimed": "0"})
     return removed
+
+
+def _is_taken(tx: Transaction, network: Network) -> bool:
+    rows = tx.execute("SELECT definition ->> 'config_from' AS taken FROM networks")
+    return any(row["taken"] == network.name for row in rows)
 
 
 def _is_meant(network: Network, filters: dict[str, list[str]], before: int | None) -> bool:

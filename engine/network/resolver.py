@@ -1,47 +1,55 @@
-"""127.0.0.11 inside a container: what is sent there goes to the name server at a network's gateway.
+"""127.0.0.11 inside a container: the sockets at which its questions arrive, and what leads them there.
 
-A small firewall table of the container's own namespace leads the packets on. Called in a thread that is inside.
+The sockets have ports of their own, because port 53 is the container's to use, also on all its addresses. A small
+firewall table of the container's own namespace leads questions on. Called in a thread that is inside.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import socket
+from contextlib import suppress
 
 from engine.network import nftables
-from engine.network.dns import PORT
 
 ADDRESS = "127.0.0.11"
 TABLE = "skiff_resolver"
+BACKLOG = 64
 
 
-def rules(gateway: str, interface: str) -> str:
-    """Return commands that lead questions to a gateway, over an interface, whatever they did before."""
+def rules(udp_port: int, tcp_port: int) -> str:
+    """Return commands that lead questions to two ports, whatever they did before."""
     return f"""add table ip {TABLE}
 delete table ip {TABLE}
 table ip {TABLE} {{
-    # With route_localnet others on the network could otherwise reach what listens on the loopback interface only.
-    chain raw {{
-        type filter hook prerouting priority raw; policy accept;
-        iifname != "lo" ip daddr 127.0.0.0/8 drop
-    }}
     chain output {{
         type nat hook output priority -100; policy accept;
-        ip daddr {ADDRESS} udp dport 53 dnat to {gateway}:{PORT}
-        ip daddr {ADDRESS} tcp dport 53 dnat to {gateway}:{PORT}
-    }}
-    chain postrouting {{
-        type nat hook postrouting priority 100; policy accept;
-        oifname "{interface}" ip saddr 127.0.0.0/8 masquerade
+        ip daddr {ADDRESS} udp dport 53 dnat to {ADDRESS}:{udp_port}
+        ip daddr {ADDRESS} tcp dport 53 dnat to {ADDRESS}:{tcp_port}
     }}
 }}"""
 
 
-def lead(gateway: str, interface: str) -> None:
-    """Lead questions to a gateway. Raises FirewallFailed, FirewallMissing and OSError."""
-    nftables.run_here(rules(gateway, interface))
-    Path(f"/proc/sys/net/ipv4/conf/{interface}/route_localnet").write_text("1")
+def open_sockets() -> list[int]:
+    """Return descriptors of sockets for questions by UDP, by TCP, and of one to ask others with; lead questions there.
+
+    Raises FirewallFailed, FirewallMissing and OSError.
+    """
+    made: list[socket.socket] = []
+    try:
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            made.append(socket.socket(socket.AF_INET, kind))
+        for each in made[:2]:
+            each.bind((ADDRESS, 0))
+        made[1].listen(BACKLOG)
+        nftables.run_here(rules(made[0].getsockname()[1], made[1].getsockname()[1]))
+    except BaseException:
+        for each in made:
+            each.close()
+        raise
+    return [each.detach() for each in made]
 
 
 def end() -> None:
     """Lead questions nowhere any more. Raises FirewallFailed and FirewallMissing."""
-    nftables.run_here(f"add table ip {TABLE}\ndelete table ip {TABLE}")
+    with suppress(nftables.FirewallMissing):
+        nftables.run_here(f"add table ip {TABLE}\ndelete table ip {TABLE}")

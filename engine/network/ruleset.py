@@ -2,8 +2,9 @@
 
 A bridge is an element of the set `bridges` and, paired with itself, of `within`, that of a network without a way out
 one of `internal`, a subnet one of `subnets` and, when it is hidden behind the machine's address, of `hidden`. A
-published port is an element of the map `any` (every address of this machine) or `one` (a certain address): what comes
-and goes are elements, the rules stay.
+published port is an element of the map `any` (every address of this machine) or `one` (a certain address); of a network
+that is routed to, it is one of `direct`. What has to do with addresses is there twice, for IPv6 with a 6 in its name.
+What comes and goes are elements, the rules stay.
 
 Packets that other tables drop (docker's FORWARD policy, firewalld's zones) stay dropped: an accept here ends only
 this table's part. Where those are at work, their own configuration has to let our bridges pass.
@@ -14,27 +15,51 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-ANY_ADDRESS = ("", "0.0.0.0")
+ANY_ADDRESS = ("", "0.0.0.0", "::")
+DIRECT = "direct/"  # begins the host address of a port that is open at the container's own
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A subnet of a bridge, such as 172.17.0.0/16, and how its containers and the rest of the world reach each other.
+
+    hidden: they reach others under the machine's address, under source if that is one. mode: nat (only published
+    ports are reached), nat-unprotected (all ports are), routed (published ports, under the container's own address),
+    isolated.
+    """
+
+    subnet: str
+    hidden: bool = True
+    source: str = ""
+    mode: str = "nat"
+
+    @property
+    def family(self) -> str:
+        """What the names of sets and maps for this kind of address end with."""
+        return "6" if ":" in self.subnet else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """A bridge's interface name and its IPv4 subnet, such as 172.17.0.0/16.
+    """A bridge's interface name and its subnets, one of each kind of address at most.
 
-    connects: its containers reach each other. hidden: they reach others under the machine's address. internal: they
-    reach nobody else.
+    connects: its containers reach each other. internal: they reach nobody else. trusted: interfaces from which they are
+    reached directly.
     """
 
     name: str
-    subnet: str
+    ranges: tuple[Range, ...]
     connects: bool = True
-    hidden: bool = True
     internal: bool = False
+    trusted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedPort:
-    """A port of this machine that leads to a container; host_ip is empty or 0.0.0.0 for every address."""
+    """A port of this machine that leads to a container; host_ip is empty, 0.0.0.0 or :: for every address.
+
+    Both addresses are of the same kind. With a host_ip that begins with "direct/" it is the container's own port.
+    """
 
     protocol: str
     host_ip: str
@@ -64,7 +89,8 @@ def delete_bridge(table: str, bridge: Bridge) -> str:
 
 def add_port(table: str, port: PublishedPort) -> str:
     """Return the command that publishes a port."""
-    return f"add element inet {table} {_key(port)} : {port.container_ip} . {port.container_port} }}"
+    leads = "" if port.host_ip.startswith(DIRECT) else f" : {port.container_ip} . {port.container_port}"
+    return f"add element inet {table} {_key(port)}{leads} }}"
 
 
 def delete_port(table: str, port: PublishedPort) -> str:
@@ -73,34 +99,57 @@ def delete_port(table: str, port: PublishedPort) -> str:
 
 
 def _elements(bridge: Bridge) -> list[str]:
-    return [
-        f'bridges {{ "{bridge.name}" }}',
-        f"subnets {{ {bridge.subnet} }}",
-        *([f'within {{ "{bridge.name}" . "{bridge.name}" }}'] if bridge.connects else []),
-        *([f"hidden {{ {bridge.subnet} }}"] if bridge.hidden else []),
-        *([f'internal {{ "{bridge.name}" }}'] if bridge.internal else []),
-    ]
+    made = [f'bridges {{ "{bridge.name}" }}']
+    if bridge.connects:
+        made.append(f'within {{ "{bridge.name}" . "{bridge.name}" }}')
+    if bridge.internal:
+        made.append(f'internal {{ "{bridge.name}" }}')
+    made += [f'within {{ "{each}" . "{bridge.name}" }}' for each in bridge.trusted]
+    for each in bridge.ranges:
+        made.append(f"subnets{each.family} {{ {each.subnet} }}")
+        if each.hidden and each.source:
+            made.append(f"sources{each.family} {{ {each.subnet} : {each.source} }}")
+        elif each.hidden:
+            made.append(f"hidden{each.family} {{ {each.subnet} }}")
+        if each.mode == "nat-unprotected":
+            made.append(f"open{each.family} {{ {each.subnet} }}")
+        if each.mode == "routed":
+            made.append(f"routed{each.family} {{ {each.subnet} }}")
+    return made
 
 
 def _key(port: PublishedPort) -> str:
+    family = "6" if ":" in port.container_ip else ""
+    if port.host_ip.startswith(DIRECT):
+        return f"direct{family} {{ {port.container_ip} . {port.protocol} . {port.container_port}"
     if port.host_ip in ANY_ADDRESS:
-        return f"any {{ {port.protocol} . {port.host_port}"
-    return f"one {{ {port.host_ip} . {port.protocol} . {port.host_port}"
+        return f"any{family} {{ {port.protocol} . {port.host_port}"
+    return f"one{family} {{ {port.host_ip} . {port.protocol} . {port.host_port}"
+
+
+def _sets(family: str, kind: str) -> str:
+    return f"""
+    set subnets{family} {{ type {kind}; flags interval; }}
+    set hidden{family} {{ type {kind}; flags interval; }}
+    set open{family} {{ type {kind}; flags interval; }}
+    set routed{family} {{ type {kind}; flags interval; }}
+    set direct{family} {{ type {kind} . inet_proto . inet_service; }}
+    map sources{family} {{ type {kind} : {kind}; flags interval; }}
+    map any{family} {{ type inet_proto . inet_service : {kind} . inet_service; }}
+    map one{family} {{ type {kind} . inet_proto . inet_service : {kind} . inet_service; }}"""
 
 
 def _skeleton(table: str) -> str:
     to_port = (
         "fib daddr type local dnat ip to ip daddr . meta l4proto . th dport map @one\n"
-        "        fib daddr type local dnat ip to meta l4proto . th dport map @any"
+        "        fib daddr type local dnat ip to meta l4proto . th dport map @any\n"
+        "        ip6 daddr != ::1 fib daddr type local dnat ip6 to ip6 daddr . meta l4proto . th dport map @one6\n"
+        "        ip6 daddr != ::1 fib daddr type local dnat ip6 to meta l4proto . th dport map @any6"
     )
     return f"""table inet {table} {{
     set bridges {{ type ifname; }}
     set within {{ type ifname . ifname; }}
-    set internal {{ type ifname; }}
-    set subnets {{ type ipv4_addr; flags interval; }}
-    set hidden {{ type ipv4_addr; flags interval; }}
-    map any {{ type inet_proto . inet_service : ipv4_addr . inet_service; }}
-    map one {{ type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }}
+    set internal {{ type ifname; }}{_sets("", "ipv4_addr")}{_sets("6", "ipv6_addr")}
 
     # With route_localnet a container could otherwise reach what listens on this machine's loopback only.
     chain raw {{
@@ -119,9 +168,13 @@ def _skeleton(table: str) -> str:
     # the client is this machine's loopback or a container on the same bridge.
     chain postrouting {{
         type nat hook postrouting priority srcnat; policy accept;
+        oifname != @bridges snat ip to ip saddr map @sources
+        oifname != @bridges snat ip6 to ip6 saddr map @sources6
         oifname != @bridges ip saddr @hidden masquerade
+        oifname != @bridges ip6 saddr @hidden6 masquerade
         oifname @bridges ip saddr 127.0.0.0/8 masquerade
         oifname @bridges ip saddr @subnets ct status dnat masquerade
+        oifname @bridges ip6 saddr @subnets6 ct status dnat masquerade
     }}
     # Only published ports, answers, and containers of the same bridge reach a container; from a network without a way
     # out nothing leaves, and nothing is answered.
@@ -132,6 +185,12 @@ def _skeleton(table: str) -> str:
         oifname @internal drop
         ct state established,related accept
         oifname @bridges ct status dnat accept
+        oifname @bridges ip daddr @open accept
+        oifname @bridges ip6 daddr @open6 accept
+        oifname @bridges ip daddr @routed meta l4proto icmp accept
+        oifname @bridges ip6 daddr @routed6 meta l4proto ipv6-icmp accept
+        oifname @bridges ip daddr . meta l4proto . th dport @direct accept
+        oifname @bridges ip6 daddr . meta l4proto . th dport @direct6 accept
         iifname @bridges oifname != @bridges accept
         oifname @bridges drop
     }}

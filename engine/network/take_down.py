@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,24 +19,30 @@ from engine.network.sandbox import namespace_path
 from engine.state.codec import decode
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from engine.network import Networks
 
 UDP = "udp"
 
 
 def tear_down(networks: Networks, container_id: str) -> None:
-    """Take down what apply made; what is not there is passed over. Raises OSError and FirewallMissing."""
+    """Take down what apply made; what is not there is passed over.
+
+    Raises AttendantFailed, OSError and FirewallMissing.
+    """
     path = namespace_path(networks.settings, container_id)
     rows = networks.database.rows("SELECT * FROM ports WHERE container_id = ?", (container_id,))
-    named = _has_names(networks, container_id)
-    if not rows and not named:
+    attended = _is_attended(networks, container_id, rows)
+    if not rows and not attended:
         if path.exists():
             _cut_off(container_id)
             sandbox.remove(path)
         return
-    from engine.network.machine import published, withdraw
+    from engine.network.machine import withdraw
+    from engine.network.publish import of_rows
 
-    ports = published(rows)
+    ports = of_rows(rows)
     with locks.locked(networks.settings.locks, LOCK):
         _cut_off(container_id)
         # The namespace's file first: whoever makes the table anew from now on leaves the ports out. But the kernel is
@@ -44,17 +51,21 @@ def tear_down(networks: Networks, container_id: str) -> None:
             sandbox.remove(path)
             if ports:
                 withdraw(networks, ports)
-            if named:
-                from engine.network import dns
+            if attended:
+                from engine.network import attend
 
-                dns.update(networks)
+                attend.update(networks)  # which lets go of the sockets that keep the namespace
     if any(port.protocol == UDP for port in ports):
         from engine.network.conntrack import forget_udp
 
-        forget_udp(container_ip=ports[0].container_ip)
+        for address in {port.container_ip for port in ports if ":" not in port.container_ip}:
+            forget_udp(container_ip=address)
 
 
-def _has_names(networks: Networks, container_id: str) -> bool:
+def _is_attended(networks: Networks, container_id: str, ports: Sequence[sqlite3.Row]) -> bool:
+    """Tell whether the attendant has something of a container's: its questions, or a port."""
+    if any(":" in row["host_ip"] for row in ports):
+        return True
     rows = networks.database.rows("SELECT definition FROM endpoints WHERE container_id = ?", (container_id,))
     return any(decode(Endpoint, row["definition"]).names for row in rows)
 

@@ -1,7 +1,8 @@
 """A container's namespace and the pairs of interfaces that lead out of it.
 
-Inside are lo and, for each bridged network, ethN; the other end, veth<first 11 of the id> for the first network and
-with the interface's number in it for more, is on the bridge. The kernel removes them when the namespace goes.
+Inside are lo and, for each network, ethN. Of a bridged one the other end, veth<first 11 of the id> for the first
+network and with the interface's number in it for more, is on the bridge. The kernel removes them when the namespace
+goes.
 """
 
 from __future__ import annotations
@@ -14,13 +15,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.network import netlink as nl
 from engine.network import sandbox
-from engine.network.record import Endpoint
+from engine.network.record import Endpoint, Network
 
-LINK_LOCAL_PREFIX = 16
+if TYPE_CHECKING:
+    from engine.network.connect import Ways
+
+End = tuple[int, Network, Endpoint]  # the index of the bridge or of the parent, the network, the place in it
+
+LINK_LOCAL_PREFIX, LINK_LOCAL_PREFIX6 = 16, 64
 OUTER_NAME = re.compile("veth([0-9a-f]{8})([0-9a-f]{3}|x[0-9]{1,2})")
 SYSCTL_ROOT = Path("/proc/sys")
 
@@ -36,48 +43,62 @@ class NoSuchSysctl(EngineError):
         self.path = path
 
 
-def wire(
-    path: Path,
-    ends: Sequence[tuple[int, int, Endpoint]],
-    *,
-    way_out: str = "",
-    resolver: tuple[str, str] | None = None,
-) -> None:
-    """Make the namespace at path with an interface for each (bridge's index, MTU, endpoint).
+def wire(path: Path, ends: Sequence[End], *, ways: Ways | None = None, resolver: bool = False) -> list[int]:
+    """Make the namespace at path with an interface for each end.
 
-    way_out: the id of the endpoint that has the default route. resolver: the gateway and the interface that lead to the
-    name server. Raises NetlinkFailed, NoSuchSysctl, OSError, FirewallFailed and FirewallMissing.
+    ways: the endpoints that have the default routes. resolver: whether the container asks for names; then the
+    descriptors of the sockets at which it does are returned (engine.network.resolver). Raises NetlinkFailed,
+    ParentImpossible, NoSuchSysctl, OSError, FirewallFailed and FirewallMissing.
     """
     sandbox.make(path)
-    add_ends(path, ends, [nl.set_up(nl.LOOPBACK_INDEX)], way_out=way_out, resolver=resolver)
+    return add_ends(path, ends, [nl.set_up(nl.LOOPBACK_INDEX)], ways=ways, resolver=resolver)
 
 
 def add_ends(
     path: Path,
-    ends: Sequence[tuple[int, int, Endpoint]],
+    ends: Sequence[End],
     first: Sequence[nl.Request] = (),
     *,
-    way_out: str = "",
-    resolver: tuple[str, str] | None = None,
-) -> None:
+    ways: Ways | None = None,
+    resolver: bool = False,
+) -> list[int]:
     """Put interfaces into the namespace at path, after first was carried out inside; otherwise as wire."""
     if ends:
         namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             with nl.Netlink() as host:
-                for bridge, mtu, endpoint in ends:
-                    _add_pair(host, bridge, mtu, endpoint, namespace)
+                for index, network, endpoint in ends:
+                    if network.bridged:
+                        _add_pair(host, index, network.mtu, endpoint, namespace)
+                    else:
+                        from engine.network.parented import add_interface
+
+                        add_interface(host, network, index, endpoint, namespace)
         finally:
             os.close(namespace)
+    questions: list[int] = []
 
     def furnish() -> None:
-        _furnish([endpoint for _, _, endpoint in ends], first, way_out)
-        if resolver is not None:
-            from engine.network.resolver import lead
+        _furnish([endpoint for _, _, endpoint in ends], first, ways)
+        if resolver:
+            from engine.network.resolver import open_sockets
 
-            lead(*resolver)
+            questions.extend(open_sockets())
 
     sandbox.inside(path, furnish)
+    return questions
+
+
+def default_routes(endpoint: Endpoint, index: int, ways: Ways) -> list[nl.Request]:
+    """Return the requests for the default routes that an endpoint has."""
+    made = []
+    for leads, gateway, ipv6 in (
+        (endpoint.id == ways.ipv4, endpoint.gateway, False),
+        (endpoint.id == ways.ipv6, endpoint.ipv6_gateway, True),
+    ):
+        if leads:
+            made.append(nl.add_default_route(index, gateway) if gateway else nl.add_interface_route(index, ipv6=ipv6))
+    return made
 
 
 def outer_name(container_id: str, number: int = 0) -> str:
@@ -118,22 +139,32 @@ def _add_pair(host: nl.Netlink, bridge: int, mtu: int, endpoint: Endpoint, names
     host.run(nl.let_hairpin(index), *([nl.isolate_port(index)] if endpoint.isolated else []))
 
 
-def _furnish(endpoints: Sequence[Endpoint], first: Sequence[nl.Request], way_out: str) -> None:
+def _furnish(endpoints: Sequence[Endpoint], first: Sequence[nl.Request], ways: Ways | None) -> None:
     requests = [*first]
     for endpoint in endpoints:
         name = endpoint.interface
-        with suppress(OSError):  # a kernel without IPv6
-            Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+        ipv6 = bool(endpoint.ipv6_address)
+        # Told to the neighbours, who may know the address's former owner.
+        for setting, value in (("disable_ipv6", "0" if ipv6 else "1"), *([("ndisc_notify", "1")] if ipv6 else [])):
+            with suppress(OSError):  # a kernel without IPv6
+                Path(f"/proc/sys/net/ipv6/conf/{name}/{setting}").write_text(value)
         for setting, value in endpoint.sysctls.items():
             _set(SYSCTL_ROOT / setting, value, name)
         index = socket.if_nametoindex(name)
-        requests.append(nl.add_address(index, endpoint.ip_address, endpoint.prefix_length))
+        for address, length in (
+            (endpoint.ip_address, endpoint.prefix_length),
+            (endpoint.ipv6_address, endpoint.ipv6_prefix_length),
+        ):
+            if address:
+                requests.append(nl.add_address(index, address, length))
         requests += [
-            nl.add_address(index, address, LINK_LOCAL_PREFIX) for address in endpoint.link_local if ":" not in address
+            nl.add_address(index, address, LINK_LOCAL_PREFIX6 if ":" in address else LINK_LOCAL_PREFIX)
+            for address in endpoint.link_local
+            if ipv6 or ":" not in address
         ]
         requests.append(nl.set_up(index))
-        if endpoint.id == way_out:
-            requests.append(nl.add_default_route(index, endpoint.gateway))
+        if ways is not None:
+            requests += default_routes(endpoint, index, ways)
     with nl.Netlink() as link:
         link.run(*requests)
 

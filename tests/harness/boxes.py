@@ -51,8 +51,8 @@ class Box:
     def connect(self, **wants: object) -> Box:
         """Plan and apply as a start does."""
         engine = self.engine
-        engine.networks.ensure_built_in()
         request = NetworkRequest(name=self.id[:12], hostname=self.id[:12], **wants)  # type: ignore[arg-type]
+        engine.networks.ready(request)
         with engine.database.transaction() as tx:
             plan = engine.networks.plan(tx, self.id, request)
         self.network = engine.networks.apply(plan)

@@ -144,7 +144,7 @@ def take_away(root: Path, run_root: Path) -> None:
 
 def take_network_away(root: Path, run_root: Path) -> None:
     """Remove an engine's bridges and firewall table, which it keeps for as long as it exists, and its name server."""
-    pid_file = run_root / "dns" / "aardvark.pid"
+    pid_file = run_root / "attendant.pid"
     if pid_file.exists():
         pid = int(pid_file.read_text())
         _ignoring_errors(os.kill, pid, signal.SIGKILL)

@@ -161,7 +161,7 @@ def test_names_are_found(engine: Engine, box: MakeBox) -> None:
 def test_the_name_server_is_there_while_it_is_needed(engine: Engine, box: MakeBox) -> None:
     engine.networks.create(NewNetwork("one"))
     made = join(box(), "one", one=EndpointRequest(aliases=["web"]))
-    pid_file = engine.settings.run_root / "dns" / "aardvark.pid"
+    pid_file = engine.settings.run_root / "attendant.pid"
     pid = int(pid_file.read_text())
     os.kill(pid, signal.SIGKILL)
     assert wait_for_end(pid, PATIENCE)

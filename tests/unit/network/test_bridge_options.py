@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from engine.network.bridge_options import InvalidNetworkOption, UnsupportedNetworkOption, check
-from engine.network.record import OPTION
+from engine.network.bridge_options import ImpossibleNetworkOption, InvalidNetworkOption, NotInternal, check
+from engine.network.record import MTU_OPTION, OPTION
 
 
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
         ("enable_icc", "yes", 'value: yes (strconv.ParseBool: parsing "yes": invalid syntax)'),
-        ("name", "sixteen-letters-", "numerical result out of range"),
-        ("name", "a/b", "invalid argument"),
         ("host_binding_ipv4", "localhost", "value: localhost (nil ip)"),
         ("gateway_mode_ipv4", "x", "value: x (unknown gateway mode x)"),
     ],
@@ -24,10 +22,25 @@ def test_values_that_an_option_does_not_take(option: str, value: str, words: str
     assert str(caught.value).endswith(words)
 
 
-@pytest.mark.parametrize(("option", "value"), [("gateway_mode_ipv4", "routed"), ("inhibit_ipv4", "true")])
-def test_what_only_dockerd_has(option: str, value: str) -> None:
-    with pytest.raises(UnsupportedNetworkOption):
-        check({f"{OPTION}{option}": value})
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        (f"{OPTION}name", "sixteen-letters-", "numerical result out of range"),
+        (f"{OPTION}name", "a/b", "invalid argument"),
+        (MTU_OPTION, "67", "invalid argument"),
+        (MTU_OPTION, "65536", "invalid argument"),
+    ],
+)
+def test_values_that_the_kernel_does_not_take(option: str, value: str, words: str) -> None:
+    with pytest.raises(ImpossibleNetworkOption) as caught:
+        check({option: value})
+    assert str(caught.value) == words
+
+
+def test_only_a_network_without_a_way_out_can_be_isolated() -> None:
+    with pytest.raises(NotInternal):
+        check({f"{OPTION}gateway_mode_ipv6": "isolated"})
+    check({f"{OPTION}gateway_mode_ipv6": "isolated"}, internal=True)
 
 
 def test_options_that_can_be() -> None:

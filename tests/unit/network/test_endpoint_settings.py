@@ -19,7 +19,9 @@ from engine.network.endpoint_settings import (
 from engine.network.record import Network, NetworkDefinition, Subnet
 
 BRIDGE_NETWORK = Network("1", "bridge", 0, NetworkDefinition(subnets=[Subnet("172.17.0.0/16")]))
-OWN_NETWORK = Network("2", "own", 0, NetworkDefinition(subnets=[Subnet("10.0.0.0/24")], configured=True))
+OWN_NETWORK = Network(
+    "2", "own", 0, NetworkDefinition(subnets=[Subnet(each, configured=True) for each in ("10.0.0.0/24", "fd00::/64")])
+)
 START = "invalid config for network bridge: invalid endpoint settings:\n"
 
 

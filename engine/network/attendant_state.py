@@ -1,0 +1,80 @@
+"""The text that tells the attendant what there is (engine.attendant.state says how it is read). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from engine.network.record import Endpoint
+
+DNS = "dns/"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the attendant is to know.
+
+    joined: (network's name, endpoint) of every container. relays: where what comes to a port's socket, by its key, is
+    led. servers: the machine's own name servers. holders: the container of each port.
+    """
+
+    joined: Sequence[tuple[str, Endpoint]] = ()
+    relays: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    servers: Sequence[str] = ()
+    holders: Mapping[str, str] = field(default_factory=dict)
+
+    def keys(self) -> list[str]:
+        """Return the keys of all sockets that the attendant needs."""
+        named = dict.fromkeys(endpoint.container_id for _, endpoint in self.joined if endpoint.names)
+        return [*(DNS + each for each in named), *self.relays]
+
+
+def text(facts: Facts) -> str:
+    """Return the state as text; empty when there is nothing to answer or to relay."""
+    lines = [*_networks(facts.joined), *_names(facts.joined), *_containers(facts)]
+    lines += [f"relay {key} {address} {port}" for key, (address, port) in facts.relays.items()]
+    return "\n".join(lines)
+
+
+def _networks(joined: Sequence[tuple[str, Endpoint]]) -> Iterator[str]:
+    known = {endpoint.network_id: name for name, endpoint in joined if endpoint.names}
+    for network_id, name in known.items():
+        yield f"network {network_id} {name if _plain(name) else '-'}"
+
+
+def _names(joined: Sequence[tuple[str, Endpoint]]) -> Iterator[str]:
+    for network, endpoint in joined:
+        known = [name.lower() for name in endpoint.names if _plain(name)]
+        addresses = [each for each in (endpoint.ip_address, endpoint.ipv6_address) if each]
+        for address in addresses:
+            for name in dict.fromkeys(known):
+                yield f"name {endpoint.network_id} {name} {address}"
+            if known:
+                first = next(name for name in endpoint.names if _plain(name))
+                full = f"{first}.{network}" if _plain(network) else first
+                yield f"address {endpoint.network_id} {address} {full}"
+
+
+def _containers(facts: Facts) -> Iterator[str]:
+    places: dict[str, list[Endpoint]] = {}
+    for _, endpoint in facts.joined:
+        places.setdefault(endpoint.container_id, []).append(endpoint)
+    for container_id, endpoints in places.items():
+        named = [endpoint for endpoint in endpoints if endpoint.names]
+        if not named:
+            continue
+        networks = ",".join(endpoint.network_id for endpoint in named)
+        forward = any(endpoint.leads_out for endpoint in endpoints)
+        asked = next((endpoint.servers for endpoint in named if endpoint.servers), None)
+        servers = [f"@{each}" for each in asked] if asked else list(facts.servers)
+        ndots = any(endpoint.ndots for endpoint in named)
+        yield f"container {container_id} {networks} {forward:d} {ndots:d} {','.join(servers) or '-'}"
+        for endpoint in named:
+            for link in endpoint.links:
+                target, _, alias = link.partition(":")
+                if _plain(target) and _plain(alias or target):
+                    yield f"link {container_id} {endpoint.network_id} {(alias or target).lower()} {target.lower()}"
+
+
+def _plain(name: str) -> bool:
+    return bool(name) and not any(character.isspace() for character in name)
