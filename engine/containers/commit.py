@@ -115,7 +115,7 @@ def _make(
     parent = to_image(engine, store.image(container.image_id))
     labelled = dataclasses.replace(container.config, labels=container.config.labels or {})
     with store.staging() as stage:
-        staged = store.extract_layer(_Stream(_archive(engine, container)), stage / "layer")
+        staged = store.extract_layer(container_archive(engine, container), stage / "layer")
         made = [] if staged.diff_id == EMPTY_ARCHIVE else [staged]
         created = text_of(time.time_ns())
         document = encode(
@@ -198,6 +198,11 @@ def _paused(engine: Engine, container: Container, *, wanted: bool) -> Iterator[N
         if frozen:
             with suppress(EngineError):
                 engine.containers.unpause(container.id)
+
+
+def container_archive(engine: Engine, container: Container) -> _Stream:
+    """Return the archive of a container's own layer, as something to read from."""
+    return _Stream(_archive(engine, container))
 
 
 def _archive(engine: Engine, container: Container) -> Iterator[bytes]:

@@ -23,6 +23,7 @@ from engine.containers.settle import INTENT_CREATE, demolish
 from engine.containers.validate import normalise_config, validate
 from engine.errors import InvalidParameter, NameInUse, NoSuchContainer
 from engine.runtime import facts, oci
+from engine.storage.store import Unrecorded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,8 +66,8 @@ class Created:
     warnings: list[str] = field(default_factory=list)
 
 
-def create(engine: Engine, request: CreateRequest) -> Created:
-    """Make a container from an image.
+def create(engine: Engine, request: CreateRequest, unrecorded: Image | None = None) -> Created:
+    """Make a container from an image; unrecorded is that of a build that has not recorded it yet.
 
     Raises NoSuchImage, NameInUse, InvalidName, NoCommand, UnknownRuntime and the errors of validate and of mounts.
     """
@@ -77,7 +78,7 @@ def create(engine: Engine, request: CreateRequest) -> Created:
     runtime = oci.find(request.host.runtime, default=settings.default_runtime, run_root=settings.run_root)
     if not request.config.image:
         raise NoImage if request.config.cmd or request.config.entrypoint else NoCommand
-    image = engine.images.resolve(request.config.image)
+    image = unrecorded or engine.images.resolve(request.config.image)
     warnings += _check_platform(request, image)
     container_id = new_id()
     host = defaults.complete(request.host, facts.gather())
@@ -105,7 +106,13 @@ def create(engine: Engine, request: CreateRequest) -> Created:
     with locks.locked(settings.locks, folders.lock_name(container_id)):
         container = _claim_name(engine, container, request.name.removeprefix("/"))
         try:
-            engine.store.create_container(container_id, image.id, container.name, volatile=host.auto_remove)
+            engine.store.create_container(
+                container_id,
+                image.id,
+                container.name,
+                volatile=host.auto_remove,
+                unrecorded=None if unrecorded is None else Unrecorded(image.layer),
+            )
             folders.persistent(settings, container_id).mkdir(parents=True, mode=0o710)
             folders.run(settings, container_id).mkdir(parents=True, mode=0o700)
             engine.volumes.make_folders(container.definition.mounts)

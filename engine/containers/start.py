@@ -7,6 +7,7 @@ container that is not recorded as running. A process killed between the two is f
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import os
@@ -35,11 +36,15 @@ from engine.runtime.monitor import Launch, MonitorPlan, monitor_pid
 from engine.runtime.oci import RuntimeFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine import Engine
     from engine.containers.log_drivers import Keeping
     from engine.runtime.oci import Runtime
 
 log = logging.getLogger(__name__)
+
+_NOTHING_AT_EXIT = ("/bin/true",)  # conmon wants a command
 
 
 class AlreadyRunning(NotModified):
@@ -84,13 +89,16 @@ def start(engine: Engine, name: str) -> None:
         start_locked(engine, container)
 
 
-def start_locked(engine: Engine, container: Container, *, again: bool = False) -> None:
+def start_locked(
+    engine: Engine, container: Container, *, again: bool = False, attend: Callable[[], None] | None = None
+) -> None:
     """Start a container that does not run; the caller holds its lock. Raises as start does.
 
-    again: by its restart policy, which goes on counting.
+    again: by its restart policy, which goes on counting. attend: the caller sees to the container's end itself, and
+    this is called when its monitor is there and its process does not run yet.
     """
     try:
-        _start(engine, container, again)
+        _start(engine, container, again, attend)
     except Exception as error:
         # Of whatever kind: the client of `run --rm` waits for the container's removal before it tells why.
         _record_failure(engine, container, error)
@@ -100,7 +108,7 @@ def start_locked(engine: Engine, container: Container, *, again: bool = False) -
         raise
 
 
-def _start(engine: Engine, container: Container, again: bool) -> None:
+def _start(engine: Engine, container: Container, again: bool, attend: Callable[[], None] | None = None) -> None:
     from engine.containers.bundle import network_request, prepare
 
     runtime, kept = find_runtime(engine, container), log_rotation.check(container)
@@ -121,13 +129,15 @@ def _start(engine: Engine, container: Container, again: bool) -> None:
         to_compile = seccomp_cache.bring(spec, runtime, engine.settings.run_root)
         (run_folder / "config.json").write_text(json.dumps(spec))
         log_rotation.part_runs(engine, container)
-        pid = _create(engine, container, runtime, network.held, kept)
+        pid = _create(engine, container, runtime, network.held, kept, attended=attend is not None)
         log_rotation.begin(engine, container, kept)
         if to_compile is not None:
             seccomp_cache.keep(to_compile, runtime, container.id)
     finally:
         for fd in network.held:
             os.close(fd)
+    if attend is not None:
+        attend()
     await_attachers(folders.attachers(engine.settings, container.id))
     with engine.database.transaction() as tx:
         engine.networks.connected(tx, plan)
@@ -159,9 +169,14 @@ def _start(engine: Engine, container: Container, again: bool) -> None:
     threading.Thread(target=monitor_cgroup.move, args=(monitor_pid(run_folder),), name="move monitor").start()
 
 
-def _create(engine: Engine, container: Container, runtime: Runtime, held: list[int], kept: Keeping) -> int:
+def _create(
+    engine: Engine, container: Container, runtime: Runtime, held: list[int], kept: Keeping, *, attended: bool
+) -> int:
     """Have the monitor create the container; returns the pid of its process, which waits to be started."""
-    launch = Launch(_monitor_plan(engine, container, runtime, kept), keep_open=held)
+    plan = _monitor_plan(engine, container, runtime, kept)
+    if attended:
+        plan = dataclasses.replace(plan, exit_command=_NOTHING_AT_EXIT)
+    launch = Launch(plan, keep_open=held)
     try:
         return launch.pid()
     except RuntimeFailed as error:

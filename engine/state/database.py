@@ -76,6 +76,12 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE containers ADD COLUMN manual_stop INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE containers ADD COLUMN backoff INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    CREATE TABLE build_containers (container_id TEXT PRIMARY KEY, build TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE build_cache (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, parent TEXT NOT NULL, description TEXT NOT NULL,
+        created INTEGER NOT NULL, used INTEGER NOT NULL, uses INTEGER NOT NULL) WITHOUT ROWID;
+    """,
 )
 
 Values = Sequence[Any] | Mapping[str, Any]

@@ -3,7 +3,8 @@
 Format: overlay-images/images.json, and a folder per image with its manifest and configuration ("big data"). A big
 data name of digits, small letters and dots is its file's name; any other is "=" and its base64. An image's id is
 the sha256 of its configuration. Our own flag "skiff.last-tag-time" keeps when a name was last given, other than by a
-load, as dockerd counts it, and "skiff.parent" the image that one was committed on. Only engine.storage uses this.
+load, as dockerd counts it, "skiff.parent" the image that one was made on, and "skiff.built" is set where it was made
+here. Only engine.storage uses this.
 """
 
 from __future__ import annotations
@@ -27,8 +28,20 @@ from engine.storage.times import ZERO, now_text
 
 LAST_TAG_TIME = "skiff.last-tag-time"
 PARENT = "skiff.parent"
+BUILT = "skiff.built"  # made here, by a build or a commit
 _PLAIN = re.compile(r"[0-9a-z.]+")
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class NewImage:
+    """An image that is to be recorded; layer is its topmost one, parent the id of the image that it is made on."""
+
+    config: bytes
+    manifest: bytes
+    layer: str | None
+    created: str
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,7 @@ class StoredImage:
     big_data: list[str]
     last_tag_time: str
     parent: str = ""  # the id of the image that this one was made on here, which may have gone
+    built: bool = False  # made here, by a build or a commit
 
 
 class ImageRecords:
@@ -103,23 +117,32 @@ class ImageRecords:
         created: str,
         parent: str = "",
         others: Iterable[bytes] = (),
+        *,
+        built: bool = False,
+        synced: bool = True,
     ) -> str:
         """Record an image, put on disk with its documents; one that is there already gains those that it lacks.
 
-        others: more manifests and indexes by which registries know it. Returns its id.
+        others: more manifests and indexes by which registries know it. built: it was made here. Without synced the
+        caller puts the documents on disk, before it saves the draft. Returns the image's id.
         """
         image_id = hashlib.sha256(config).hexdigest()
+        made_here = {**({PARENT: parent} if parent else {}), **({BUILT: True} if built else {})}
         digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
         documents = {"sha256:" + image_id: config, "manifest-" + digest: manifest, "manifest": manifest}
         documents |= {f"manifest-sha256:{hashlib.sha256(other).hexdigest()}": other for other in others}
         if image_id in draft:
             self._complete(draft, image_id, documents)
+            present = draft.get(image_id) or {}
+            if made_here.items() - (present.get("flags") or {}).items():
+                draft.put({**present, "flags": {**(present.get("flags") or {}), **made_here}})
             return image_id
         folder = self.folder / image_id
         folder.mkdir(mode=0o700, exist_ok=True)
         for name, data in documents.items():
-            write_file(folder / data_file(name), data)
-        sync_folder(self.folder)
+            write_file(folder / data_file(name), data, sync=synced)
+        if synced:
+            sync_folder(self.folder)
         record: Record = {
             "id": image_id,
             "digest": digest,
@@ -133,8 +156,8 @@ class ImageRecords:
         }
         if layer is not None:
             record["layer"] = layer
-        if parent:
-            record["flags"] = {PARENT: parent}
+        if made_here:
+            record["flags"] = made_here
         draft.put(record)
         return image_id
 
@@ -186,6 +209,7 @@ def to_image(record: Record) -> StoredImage:
         big_data=list(record.get("big-data-names") or []),
         last_tag_time=(record.get("flags") or {}).get(LAST_TAG_TIME, ZERO),
         parent=(record.get("flags") or {}).get(PARENT, ""),
+        built=bool((record.get("flags") or {}).get(BUILT) or (record.get("flags") or {}).get(PARENT)),
     )
 
 

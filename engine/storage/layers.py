@@ -150,6 +150,11 @@ class Layers:
             self._clean(draft)
             yield draft
 
+    def staged(self, layers: Snapshot) -> set[str]:
+        """Return the layers that a load or a build is still to record images for."""
+        stages = {record["id"]: (record.get("flags") or {}).get(STAGE) for record in layers}
+        return {wanted for wanted, stage in stages.items() if stage and in_use(self.staging / stage)}
+
     def drop_abandoned(self, draft: Draft, needed: set[str]) -> None:
         """Remove the layers of loads that were killed before their images were recorded."""
         gone = abandoned(draft, needed, lambda stage: in_use(self.staging / stage))

@@ -191,6 +191,26 @@ class Overlay:
         short = mount_options("", lowers, layer_id, label, volatile=volatile)
         _in_folder(self._home, lambda: syscalls.mount("overlay", f"{layer_id}/merged", "overlay", 0, short))
 
+    def mount_at(self, place: Path, lowers: list[str], upper: Path | None = None, work: Path | None = None) -> None:
+        """Mount layers, by their links, on a folder below home; without upper and work they can only be read."""
+        if not os.path.exists(f"{self._home}/{lowers[0]}"):
+            self.restore_links()
+        target = os.path.relpath(place, self._home)
+
+        def options(prefix: str) -> str:
+            found = "lowerdir=" + ":".join(prefix + path for path in lowers)
+            if upper is not None and work is not None:
+                found += f",upperdir={prefix}{os.path.relpath(upper, self._home)}"
+                found += f",workdir={prefix}{os.path.relpath(work, self._home)}"
+            return found
+
+        data = options(self._home + "/")
+        if len(data) < _PAGE and not _SPECIAL & set(self._home):
+            syscalls.mount("overlay", place, "overlay", 0, data)
+            return
+        short = options("")
+        _in_folder(self._home, lambda: syscalls.mount("overlay", target, "overlay", 0, short))
+
     def _link_of(self, layer_id: str) -> str:
         """Return the name of a layer's link; "" where a kill left none, or a part of one."""
         try:

@@ -126,7 +126,7 @@ class _Packing:
             entry.device = found.st_rdev
         elif kind == tarformat.REGULAR:
             entry.size = found.st_size
-            entry.xattrs = _capability(fd)
+            entry.xattrs = capability(fd)
         if self._whiteouts and kind == tarformat.CHARACTER_DEVICE and found.st_rdev == 0:
             folder, slash, base = name.rpartition("/")
             entry.name, entry.type, entry.mode = f"{folder}{slash}{WHITEOUT}{base}", tarformat.REGULAR, 0o600
@@ -160,7 +160,7 @@ def _content(fd: int, path: str, size: int) -> Iterator[bytes]:
     yield tarwriter.padding(size)
 
 
-def _capability(fd: int) -> dict[str, bytes]:
+def capability(fd: int) -> dict[str, bytes]:
     """Return a program's file capabilities; those of a user namespace lose the id that means nothing elsewhere."""
     try:
         value = os.getxattr(f"/proc/self/fd/{fd}", _CAPABILITY)

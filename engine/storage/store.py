@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,16 @@ from engine.storage.containers import (
     with_free_name,
 )
 from engine.storage.folders import content_size, temporary_folder
-from engine.storage.images import ImageRecords, StoredImage, to_image
+from engine.storage.images import ImageRecords, NewImage, StoredImage, to_image
 from engine.storage.layers import Layer, Layers, StagedLayer, children, put_on_disk, to_layer
 from engine.storage.overlay import Graph
 from engine.storage.records import Draft, Record, Snapshot
 from engine.storage.source import Readable
 from engine.storage.times import now_text
+
+if TYPE_CHECKING:
+    from engine.storage.pack import Leave
+    from engine.storage.scratch import Scratch
 
 if TYPE_CHECKING:
     from engine.storage.incoming import Expected
@@ -102,6 +107,28 @@ class Store:
                 self.image_records.name(images, image_id, every, tagged=tagged)
             images.save()
             return to_image(images.get(image_id) or {})
+
+    def add_images(self, new: list[NewImage]) -> None:
+        """Record images that were built on layers that are there, all at once, on disk when this returns.
+
+        Raises NoSuchLayer when somebody removed the layers meanwhile; then none is recorded.
+        """
+        with self.layers.records.reading() as layers, self.image_records.writing() as images:
+            for each in new:
+                if each.layer is not None and each.layer not in layers:
+                    raise NoSuchLayer(each.layer)
+                self.image_records.add(
+                    images,
+                    each.config,
+                    each.manifest,
+                    each.layer,
+                    each.created,
+                    each.parent,
+                    built=True,
+                    synced=False,
+                )
+            put_on_disk(self.image_records.folder)
+            images.save()
 
     def set_names(self, image_id: str, add: list[str], remove: list[str]) -> StoredImage:
         """Give an image names and take names from it, in one step; an added name leaves the image that had it.
@@ -199,6 +226,31 @@ class Store:
             put_on_disk(stage)
             return self.layers.record(parent, staged)
 
+    def scratch(self, parent: str | None, folder: Path) -> AbstractContextManager[Scratch]:
+        """Open a new layer over a parent, to write to; folder is a new one below a staging folder."""
+        from engine.storage.scratch import writable
+
+        return writable(self.layers.overlay, parent, folder)
+
+    def tree(self, top: str | None, folder: Path) -> AbstractContextManager[int]:
+        """Open the tree of a layer with all below it, to read; folder is a new one below a staging folder."""
+        from engine.storage.scratch import readable
+
+        return readable(self.layers.overlay, top, folder)
+
+    def adopt(self, diff: Path, split: Path, leave: Leave | None = None, epoch: int | None = None) -> StagedLayer:
+        """Make a layer of a folder as it lies; see engine.storage.adopt."""
+        from engine.storage.adopt import adopt
+
+        return adopt(diff, split, leave, epoch)
+
+    def record_built(self, parent: str | None, staged: StagedLayer, stage: Path) -> Layer:
+        """Make a layer part of the store that is not on disk yet: add_images waits for that.
+
+        It counts as long as the staging folder lives, and then if an image needs it.
+        """
+        return self.layers.record(parent, staged, stage)
+
     def all_layers(self) -> list[Layer]:
         """Return all whole layers, those of containers included."""
         return self.layers.all()
@@ -231,15 +283,25 @@ class Store:
         """Return all containers that the store knows, other engines' included."""
         return [to_container(record) for record in self.container_records.records.snapshot()]
 
-    def create_container(self, container_id: str, image_id: str, name: str, *, volatile: bool = False) -> None:
+    def create_container(
+        self,
+        container_id: str,
+        image_id: str,
+        name: str,
+        *,
+        volatile: bool = False,
+        unrecorded: Unrecorded | None = None,
+    ) -> None:
         """Make a container's writable layer on an image, and the records that keep the image's layers.
 
-        image_id "" makes one on nothing. A volatile container's records and content are never waited for to be
-        on disk. Raises NoSuchImage.
+        image_id "" makes one on nothing; unrecorded is the image where a build has not recorded it yet. A volatile
+        container's records and content are never waited for to be on disk. Raises NoSuchImage.
         """
         with self._writing_layers() as layers:
             parent, image_name = None, ""
-            if image_id:
+            if unrecorded is not None:
+                parent = unrecorded.layer
+            elif image_id:
                 image = self.image_records.get(image_id)
                 parent, image_name = image.layer, image.names[0] if image.names else ""
             layer_id = os.urandom(32).hex()
@@ -350,6 +412,7 @@ class Store:
     def _drop_unused(self, layers: Draft, images: Snapshot, top_layer: str) -> None:
         """Remove the layers of an image that was deleted while a container still needed them."""
         used = {image.get("layer", "") for image in images}
+        used.update(self.layers.staged(layers))
         with temporary_folder(self.layers.staging) as stage:
             self.layers.drop(layers, unused_chain({"layer": top_layer}, layers, used), stage)
 
@@ -363,6 +426,13 @@ class Store:
                 mounts.remove(layer_id)
             if known is not None:
                 mounts.save()
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """The topmost layer of an image that a build has made and not recorded yet."""
+
+    layer: str | None
 
 
 def _graph(graph: Graph) -> dict[str, str]:

@@ -49,6 +49,7 @@ class Entry:
     xattrs: dict[str, bytes] = field(default_factory=dict)
     stored: int = 0  # bytes of content in the archive
     holes: list[tuple[int, int]] | None = None  # sparse: (offset, length) of what is stored
+    header_mode: int = 0  # the mode as the header has it, with bits that no file has
 
 
 class TarReader:
@@ -112,6 +113,7 @@ class TarReader:
             name=long_name or header_name(block),
             type=kind,
             mode=number(block[100:108]) & 0o7777,
+            header_mode=number(block[100:108]),
             uid=number(block[108:116]),
             gid=number(block[116:124]),
             size=0,

@@ -12,7 +12,7 @@ import json
 import os
 import posixpath
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from engine import syscalls
@@ -23,6 +23,7 @@ from engine.storage.source import PIECE, Readable, Source
 from engine.storage.tarformat import Entry, TarReader
 
 Owner = tuple[int, int]
+Note = Callable[[Entry], Callable[[memoryview], object]]
 _FOLDER = os.O_PATH | os.O_DIRECTORY
 _IMPLIED_MODE = 0o755
 _MAXIMUM_LINKS = 40
@@ -36,19 +37,31 @@ class UnpackFailed(EngineError):
         self.reason = reason
 
 
-def unpack(stream: Readable, folder: int, path: str, *, keep_kinds: bool = False, owner: Owner | None = None) -> None:
+def unpack(
+    stream: Readable,
+    folder: int,
+    path: str,
+    *,
+    keep_kinds: bool = False,
+    owner: Owner | None = None,
+    note: Note | None = None,
+) -> None:
     """Unpack a plain tar stream into the open folder, which is called path in messages.
 
-    With keep_kinds no folder gives way to a file nor a file to a folder. owner replaces every member's. Raises
+    With keep_kinds no folder gives way to a file nor a file to a folder. owner replaces every member's. note is called
+    with every member as the archive has it, and what it returns with the member's content. Raises
     BadArchive, UnpackFailed, and FileNotFoundError for a hard link to nothing.
     """
     reader = TarReader(Source(stream), lambda _: None)
     with _UsedFolder(folder, path, keep_kinds) as tree:
         for entry in reader:
+            content = _content(reader, None if note is None else note(entry))
             if owner is not None:
                 entry.uid, entry.gid = owner
             try:
-                tree.add(entry, _content(reader))
+                tree.add(entry, content)
+                for _ in content:
+                    pass
             except FileNotFoundError:
                 raise
             except (OverflowError, ValueError):  # a number that no file has, a NUL in a name
@@ -61,8 +74,10 @@ def unpack(stream: Readable, folder: int, path: str, *, keep_kinds: bool = False
             raise UnpackFailed(_words(path, error)) from error
 
 
-def _content(reader: TarReader) -> Iterator[memoryview]:
+def _content(reader: TarReader, look: Callable[[memoryview], object] | None) -> Iterator[memoryview]:
     while piece := reader.content(PIECE):
+        if look is not None:
+            look(piece)
         yield piece
 
 

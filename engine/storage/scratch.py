@@ -1,0 +1,68 @@
+"""A layer that is being written on others, by the engine itself: mounted where no path leads, gone when it is closed.
+
+The overlay is mounted in a staging folder and at once taken out of the mount namespace: the descriptor of its root
+keeps it alive, so that a killed process leaves no mount behind. Only engine.storage makes these.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine import syscalls
+from engine.storage.overlay import ROOT_MODE, Overlay
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """An open layer: root is the merged tree's, diff the folder that holds what is written to it."""
+
+    root: int
+    diff: Path
+
+
+@contextmanager
+def writable(overlay: Overlay, parent: str | None, folder: Path) -> Iterator[Scratch]:
+    """Mount a new layer in a new folder, over a parent with all below it; what is written to it stays there."""
+    diff, work, merged = folder / "diff", folder / "work", folder / "merged"
+    for path in (folder, diff, work, merged):
+        path.mkdir(mode=ROOT_MODE if path == diff else 0o700)
+    diff.chmod(ROOT_MODE)  # mkdir heeds the umask
+    if parent is None:
+        root = os.open(diff, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    else:
+        root = _mounted(overlay, merged, overlay.lowers(parent), diff, work)
+    try:
+        yield Scratch(root, diff)
+    finally:
+        os.close(root)
+
+
+@contextmanager
+def readable(overlay: Overlay, top: str | None, folder: Path) -> Iterator[int]:
+    """Open the tree of a layer with all below it, read-only where it is mounted; folder is a new one for the mount."""
+    lower = overlay.lowers(top)
+    folder.mkdir(mode=0o700)
+    if len(lower) > 1:
+        root = _mounted(overlay, folder, lower)
+    else:
+        path = folder if top is None else overlay.folder(top) / "diff"
+        root = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield root
+    finally:
+        os.close(root)
+
+
+def _mounted(
+    overlay: Overlay, place: Path, lowers: list[str], upper: Path | None = None, work: Path | None = None
+) -> int:
+    """Mount, open the root, and take the mount out of the namespace; returns the root."""
+    overlay.mount_at(place, lowers, upper, work)
+    try:
+        return os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    finally:
+        syscalls.umount2(place, syscalls.MNT_DETACH | syscalls.UMOUNT_NOFOLLOW)
