@@ -11,6 +11,7 @@ from functools import cached_property
 
 TYPE_CHECKING = False  # typing's own, without importing typing: this is on the way to a server's first answer
 if TYPE_CHECKING:
+    from engine.build import Builds
     from engine.check import Finding
     from engine.containers import Containers
     from engine.events import Events
@@ -61,6 +62,13 @@ class Engine:
         from engine.images import Images
 
         return Images(self)
+
+    @cached_property
+    def builds(self) -> Builds:
+        """Building images from Dockerfiles, and the cache of that."""
+        from engine.build import Builds
+
+        return Builds(self)
 
     @cached_property
     def networks(self) -> Networks:

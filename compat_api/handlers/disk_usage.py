@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from compat_api.answers import Answer, Json
 from compat_api.problems import BadRequest
 from compat_api.shapes import containers, images, volumes
+from compat_api.shapes.builds import cache_record
 from engine.containers.listing import ListQuery
 from engine.errors import NotFound
 
@@ -38,9 +39,9 @@ def _usage(engine: Engine, kinds: set[str], api: tuple[int, ...]) -> dict[str, A
     if "volume" in kinds:
         found["Volumes"] = _volumes(engine)
     if "build-cache" in kinds:
-        found["BuildCache"] = []
+        found["BuildCache"] = [cache_record(each) for each in engine.builds.records()]
     if api < (1, 42):
-        found["BuilderSize"] = 0
+        found["BuilderSize"] = sum(each["Size"] for each in found["BuildCache"] or ())
     return found
 
 

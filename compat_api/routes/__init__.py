@@ -27,6 +27,7 @@ AREAS = {
     "exec": "execs",
     "images": "images",
     "distribution": "images",
+    "build": "build",
     "networks": "networks",
     "volumes": "volumes",
     "swarm": "swarm",

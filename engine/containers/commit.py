@@ -168,7 +168,7 @@ def committed_document(
     document: dict[str, Any] = {
         "architecture": parent.get("architecture") or own_platform()[1],
         "config": config_document(config),
-        "container": container_id,
+        **({"container": container_id} if container_id else {}),
         "container_config": config_document(container_config),
         "created": created,
         "docker_version": DOCKER_VERSION,

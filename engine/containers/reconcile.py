@@ -42,6 +42,8 @@ def reconcile(engine: Engine) -> None:
                 continue
             except (EngineError, OSError):
                 log.exception("Container %s: cannot mend it", container.id)
+    if engine.database.row("SELECT 1 FROM build_containers") or (engine.settings.run_root / "build").exists():
+        engine.builds.recover()
     _sweep_orphans(engine)
     try:
         engine.networks.reconcile()

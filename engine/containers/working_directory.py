@@ -30,12 +30,18 @@ def make_working_directory(rootfs: Path, path: str, uid: int = 0, gid: int = 0) 
     """
     root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        make_folder_at(root, path, uid, gid)
+    finally:
+        os.close(root)
+
+
+def make_folder_at(root: int, path: str, uid: int = 0, gid: int = 0) -> None:
+    """Do the same in an open root."""
+    try:
         if not _is_folder(root, path):
             _make(root, path, uid, gid)
     except (NotADirectoryError, FileExistsError) as error:
         raise WorkingDirectoryNotFolder(path) from error
-    finally:
-        os.close(root)
 
 
 def _is_folder(root: int, path: str) -> bool:

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 from engine.errors import BadArchive, EngineError, Forbidden, InvalidParameter, NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from urllib.request import OpenerDirector
 
 TIMEOUT_SECONDS = 60.0  # without a byte
@@ -54,8 +55,9 @@ _REFUSALS: dict[int, type[EngineError]] = {
 class Download:
     """An archive that is coming in."""
 
-    def __init__(self, url: str, response: IO[bytes], length: int) -> None:
+    def __init__(self, url: str, response: IO[bytes], length: int, headers: Mapping[str, str] | None = None) -> None:
         self.url = url
+        self.headers: Mapping[str, str] = headers or {}
         self.length = length  # bytes, -1 when the server does not say
         self.position = 0
         self._response = response
@@ -111,7 +113,7 @@ def open_url(text: str) -> Download:
     except (OSError, HTTPException, ValueError) as error:
         raise DownloadFailed(f'Get "{url}": {_cause(error, host, port)}') from None
     length = response.headers.get("Content-Length", "")
-    return Download(url, response, int(length) if length.isdecimal() else -1)
+    return Download(url, response, int(length) if length.isdecimal() else -1, response.headers)
 
 
 def _opener() -> OpenerDirector:

@@ -1,0 +1,65 @@
+"""The routes of builds."""
+
+from __future__ import annotations
+
+from compat_api.routes.route import Route
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "POST",
+        "/build",
+        "builds:build",
+        "Build an image",
+        answer="images:ProgressAnswer",
+        query={
+            "dockerfile": "string",
+            "t": "strings",
+            "extrahosts": "strings",
+            "remote": "string",
+            "q": "boolean",
+            "nocache": "boolean",
+            "cachefrom": "string",
+            "pull": "boolean",
+            "rm": "boolean",
+            "forcerm": "boolean",
+            "memory": "integer",
+            "memswap": "integer",
+            "cpushares": "integer",
+            "cpusetcpus": "string",
+            "cpusetmems": "string",
+            "cpuperiod": "integer",
+            "cpuquota": "integer",
+            "cgroupparent": "string",
+            "buildargs": "string",
+            "shmsize": "integer",
+            "ulimits": "string",
+            "squash": "boolean",
+            "labels": "string",
+            "networkmode": "string",
+            "platform": "string",
+            "target": "string",
+            "outputs": "string",
+            "isolation": "string",
+            "securityopt": "strings",
+            "version": "string",
+        },
+        stream="application/json",
+    ),
+    Route(
+        "POST",
+        "/build/prune",
+        "builds:prune",
+        "Delete builder cache",
+        answer="builds:CachePrunedAnswer",
+        query={
+            "all": "boolean",
+            "filters": "filters",
+            "keep-storage": "integer",
+            "reserved-space": "integer",
+            "max-used-space": "integer",
+            "min-free-space": "integer",
+        },
+        since="1.31",
+    ),
+    Route("POST", "/build/cancel", "builds:cancel", "Cancel a build", query={"id": "string"}, since="1.39"),
+)
