@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import ExitStack, aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -255,7 +255,7 @@ class _Pull:
 
     async def _fetch(self, config: bytes, document: dict[str, Any]) -> None:
         layers, diff_ids = self._image.manifest.layers, configuration.diff_ids(document)
-        have = await off_loop(_layers_there, self._store, diff_ids)
+        have = len(await off_loop(_layers_there, self._store, diff_ids))
         transfers = self._engine.images.transfers()
         joined: list[tuple[Transfer, _Listener]] = []
         seen: set[str] = set()
@@ -309,19 +309,14 @@ class _Pull:
         self, config: bytes, document: dict[str, Any], diff_ids: list[str], staged: dict[str, StagedLayer]
     ) -> None:
         store, image = self._store, self._image
-        with ExitStack() as stack:
-            stage = stack.enter_context(store.staging())
-            parent: str | None = None
+        with store.staging() as stage:
             with self._engine.images.recording:
-                for number, diff_id in enumerate(diff_ids):
-                    present = store.layer_by_diff(parent, diff_id)
-                    if present is None:
-                        layer = _usable(store, staged.get(diff_id), diff_id, stage / str(number))
-                        parent = store.record_layers(stage, parent, [layer])
-                    else:
-                        parent = present.id
+                have = _layers_there(store, diff_ids)
+                parent = have[-1] if have else None
+                missing = _usable(store, diff_ids[len(have) :], staged, stage)
+                top = store.record_layers(stage, parent, missing)
             created = str(document.get("created") or "")
-            store.add_image(config, image.document.data, parent, image.names, created, others=[image.top.data])
+            store.add_image(config, image.document.data, top, image.names, created, others=[image.top.data])
 
 
 class _Listener:
@@ -351,27 +346,40 @@ def _checked(data: bytes, image: _Image) -> dict[str, Any]:
     return document
 
 
-def _layers_there(store: Store, diff_ids: list[str]) -> int:
-    """Return how many of an image's layers are there, from the base up."""
-    parent: str | None = None
-    for number, diff_id in enumerate(diff_ids):
-        found = store.layer_by_diff(parent, diff_id)
-        if found is None:
-            return number
-        parent = found.id
-    return len(diff_ids)
+def _layers_there(store: Store, diff_ids: list[str]) -> list[str]:
+    """Return the ids of those of an image's layers that are there, from the base up to the first that is not."""
+    found: list[str] = []
+    for diff_id in diff_ids:
+        layer = store.layer_by_diff(found[-1] if found else None, diff_id)
+        if layer is None:
+            break
+        found.append(layer.id)
+    return found
 
 
-def _usable(store: Store, staged: StagedLayer | None, diff_id: str, folder: Path) -> StagedLayer:
-    """Return an extracted layer that can be recorded: the given one, or its like again when it was used up.
+def _usable(store: Store, diff_ids: list[str], staged: dict[str, StagedLayer], stage: Path) -> list[StagedLayer]:
+    """Return extracted layers that can be recorded, one for each diff id.
 
-    Raises NoSuchLayer when there is neither.
+    One that is wanted twice, or that another pull has taken into the store already, is extracted once more from what
+    is here. Raises NoSuchLayer when there is nothing to take it from.
     """
+    usable: list[StagedLayer] = []
+    used: set[str] = set()
+    for number, diff_id in enumerate(diff_ids):
+        layer = staged.get(diff_id)
+        if layer is None or diff_id in used or not layer.diff.exists():
+            layer = store.extract_layer(Pieces(_archive(store, diff_id, layer)), stage / str(number))
+        used.add(diff_id)
+        usable.append(layer)
+    return usable
+
+
+def _archive(store: Store, diff_id: str, staged: StagedLayer | None) -> Iterator[bytes]:
     if staged is not None and staged.diff.exists():
-        return staged
+        return store.staged_archive(staged)
     for other in store.all_layers():
         if other.diff_id == diff_id and store.has_archive(other):
-            return store.extract_layer(Pieces(store.archive(other)), folder)
+            return store.archive(other)
     raise NoSuchLayer(diff_id)
 
 
