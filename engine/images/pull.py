@@ -74,11 +74,14 @@ class _Image:
         """The id that the image has here, in hex."""
         return self.manifest.config.digest.partition(":")[2]
 
-    @property
-    def names(self) -> list[str]:
-        """The names that the image has here after the pull, in full."""
-        digested = Reference(self.name.domain, self.name.path, "", self.top.digest)
-        return list(dict.fromkeys([self.name.full, digested.full]))
+    def names(self, store: Store) -> list[str]:
+        """Return the names that the image has here after the pull, in full.
+
+        Another image that is known by the same digest, one of the same index, keeps it, as with dockerd.
+        """
+        digested = Reference(self.name.domain, self.name.path, "", self.top.digest).full
+        taken = any(digested in other.names for other in store.images() if other.id != self.image_id)
+        return list(dict.fromkeys([self.name.full, *([] if taken and self.name.tag else [digested])]))
 
 
 async def pull(
@@ -186,10 +189,11 @@ def _named_already(store: Store, image: _Image) -> bool:
         stored = store.image(image.image_id)
         store.layer_chain(stored.layer)
         config = store.config(image.image_id)
-        store.add_image(config, image.document.data, stored.layer, image.names, others=[image.top.data])
+        names = image.names(store)
+        store.add_image(config, image.document.data, stored.layer, names, others=[image.top.data])
     except (NoSuchImage, NoSuchLayer):
         return False
-    return set(image.names) <= set(stored.names)
+    return set(names) <= set(stored.names)
 
 
 def _tell(engine: Engine, image: _Image, platform: Platform | None) -> str:
@@ -316,7 +320,8 @@ class _Pull:
                 missing = _usable(store, diff_ids[len(have) :], staged, stage)
                 top = store.record_layers(stage, parent, missing)
             created = str(document.get("created") or "")
-            store.add_image(config, image.document.data, top, image.names, created, others=[image.top.data])
+            names = image.names(store)
+            store.add_image(config, image.document.data, top, names, created, others=[image.top.data])
 
 
 class _Listener:

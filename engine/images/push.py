@@ -39,7 +39,7 @@ from engine.registry.media_types import (
     OCI_MANIFEST,
 )
 from engine.registry.outgoing import Outgoing
-from engine.registry.refusals import NoCredentials, RegistryRefused
+from engine.registry.refusals import NoCredentials, RegistryRefused, TokenRefused
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -144,7 +144,7 @@ def _target(engine: Engine, name: Reference) -> _Target:
 
 
 def _translated(error: EngineError, _: Reference) -> EngineError:
-    return PushRefused(error.cause) if isinstance(error, NoCredentials) else error
+    return PushRefused(error.cause) if isinstance(error, NoCredentials | TokenRefused) else error
 
 
 class _Push:
@@ -182,7 +182,7 @@ class _Push:
             await self._config(repository)
             media_type, data = manifest_of(target, [blobs[layer.diff_id] for layer in target.layers])
             await repository.put_manifest(target.name.tag, media_type, data)
-        except NoCredentials as error:
+        except (NoCredentials, TokenRefused) as error:
             raise PushRefused(error.cause) from error
         digest = digest_of(data)
         await off_loop(self._keep, data, digest)

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from engine.registry.login import CLIENT_ID, Credentials, parameters
-from engine.registry.refusals import BadContent, NoCredentials, refusal
+from engine.registry.refusals import BadContent, NoCredentials, RegistryRefused, TokenRefused, refusal
 
 _SHORTEST_LIFE = 60.0  # seconds, for tokens that do not say how long they live
 _MARGIN = 5.0
@@ -58,12 +58,15 @@ class Authorization:
     _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     async def header(self, method: str, url: str, scopes: tuple[str, ...], fetch: Fetch) -> str:
-        """Return the Authorization header for a request, "" for none. Raises NoCredentials, RegistryRefused."""
+        """Return the Authorization header for a request, "" for none. Raises NoCredentials, TokenRefused."""
         if self.credentials.registry_token:
             return f"Bearer {self.credentials.registry_token}"
         for challenge in self.challenges:
             if challenge.scheme == "bearer":
-                return f"Bearer {await self._token(challenge, scopes, fetch)}"
+                try:
+                    return f"Bearer {await self._token(challenge, scopes, fetch)}"
+                except RegistryRefused as error:
+                    raise TokenRefused(method, url, error) from None
             if challenge.scheme == "basic":
                 if not self.credentials.username:
                     raise NoCredentials(method, url)

@@ -47,6 +47,15 @@ class RegistryUnauthorized(RegistryRefused):
     """The registry does not accept the credentials, or wants some."""
 
 
+class TokenRefused(RegistryUnauthorized):
+    """The token server of a registry gives no token for these credentials."""
+
+    def __init__(self, method: str, url: str, refused: RegistryRefused) -> None:
+        super().__init__(refused.status, f'{method.capitalize()} "{url}": {refused}', refused.code)
+        self.url = url
+        self.cause = str(refused)
+
+
 class RegistryDenied(RegistryRefused, Forbidden):
     """The registry does not allow it."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.registry.connection import Connection, read_at_most
 from engine.registry.media_types import ACCEPTED
-from engine.registry.refusals import BadContent, NoCredentials, RegistryRefused
+from engine.registry.refusals import BadContent, NoCredentials, RegistryRefused, TokenRefused
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientResponse
@@ -51,6 +51,8 @@ class Repository:
                 media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
         except NoCredentials as error:
             raise NoCredentials("HEAD", error.url) from None  # which dockerd asks first
+        except TokenRefused as error:
+            raise TokenRefused("HEAD", error.url, RegistryRefused(error.status, error.cause, error.code)) from None
         algorithm = reference.partition(":")[0] if ":" in reference else "sha256"
         digest = f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
         if ":" in reference and digest != reference:

@@ -1,8 +1,8 @@
 """A registry in this process, or as a program: it does what the distribution specification says, or what a test wants.
 
 As a library: `with Registry() as registry` and what it offers; as a program, for servers in another network namespace:
-`python -m tests.harness.registry PORT`. Its images are made by tests.harness.registry_images. Faults are switches that
-a test sets (`registry.faults`), or POSTs to /_faults as JSON.
+`python -m tests.harness.registry PORT [basic|bearer]`. Its images are made by tests.harness.registry_images. Faults are
+switches that a test sets (`registry.faults`), or POSTs to /_faults as JSON.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ import hashlib
 import json
 import re
 import socket
+import subprocess
 import sys
 import threading
 import time
 import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -271,6 +275,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
         registry.uploads[key] += data
         if self.command == "PATCH":
+            where["Range"] = f"0-{len(registry.uploads[key]) - 1}"
             return self._answer(202, b"", where)
         whole = bytes(registry.uploads.pop(key))
         digest = "sha256:" + hashlib.sha256(whole).hexdigest()
@@ -308,10 +313,31 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.shutdown(socket.SHUT_RDWR)
 
 
-if __name__ == "__main__":
+@contextmanager
+def program(auth: str = "", network: str = "") -> Iterator[str]:
+    """Run a filled registry as a process of its own, in a network namespace where one is named; gives host:port."""
+    inside = ["nsenter", f"--net=/var/run/netns/{network}"] if network else []
+    command = [*inside, sys.executable, "-m", "tests.harness.registry", "0", auth]
+    project = Path(__file__).resolve().parents[2]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=project) as process:
+        assert process.stdout is not None
+        host = process.stdout.readline().strip()
+        assert host, "the registry did not start"
+        try:
+            yield host
+        finally:
+            process.kill()
+
+
+def main(port: int, auth: str) -> None:
+    """Serve until standard input ends; prints host:port."""
     from tests.harness.registry_images import fill
 
-    with Registry(port=int(sys.argv[1]), auth=sys.argv[2] if len(sys.argv) > 2 else "") as served:
+    with Registry(port=port, auth=auth) as served:
         fill(served)
-        print("listening", flush=True)
+        print(served.host, flush=True)
         sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "")
