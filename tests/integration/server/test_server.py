@@ -190,7 +190,7 @@ def test_a_second_server_leaves_the_first_alone(start: Start) -> None:
     ("options", "words"),
     [
         ([], "no socket was passed"),
-        (["--listen", "tcp://127.0.0.1:2375"], "never the network"),
+        (["--listen", "tcp://127.0.0.1:2375"], "refusing to serve the network in clear"),
         (["--nonsense"], "unknown option --nonsense"),
     ],
 )
