@@ -1,0 +1,337 @@
+"""COPY and ADD: files from the context, a stage, an image, the Dockerfile itself, a web server or a git repository."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import posixpath
+import stat
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from engine.build import patterns, sums
+from engine.build.chmod import change_of
+from engine.build.configuring import Words
+from engine.build.copying import Copier, Owner
+from engine.build.dockerfile.instructions import Copy
+from engine.build.errors import BuildFailed, BuildInvalid
+from engine.build.remote import is_git, is_url
+from engine.build.sources import Source
+from engine.errors import EngineError
+from engine.runtime import users
+
+if TYPE_CHECKING:
+    from engine.build.stage import StageRun
+
+NOT_FOUND = "file not found in build context or excluded by .dockerignore: "
+
+
+@dataclass(slots=True)
+class Piece:
+    """Something that is copied: a path of a source, and its sum; keep_packed: an archive stays one."""
+
+    source: Source
+    path: str
+    sum: str
+    keep_packed: bool = False
+    unpack: bool = False
+    parent: str = ""  # with --parents: where it lies below the destination
+    links: bool = False  # it may be a link and is copied as one
+    mode: int | None = None
+
+
+@dataclass(slots=True)
+class _Plan:
+    pieces: list[Piece] = field(default_factory=list)
+    destination: str = ""
+    chown: str = ""
+    chmod: str = ""
+    excludes: list[str] = field(default_factory=list)
+
+
+def copy(stage: StageRun, instruction: Copy, words: Words) -> None:
+    """Do a COPY or an ADD. Raises BuildFailed, BuildInvalid, BuildCancelled, ExpansionError, OSError."""
+    name = "ADD" if instruction.add else "COPY"
+    with ExitStack() as stack:
+        plan = _Plan(
+            destination=words.one(instruction.destination),
+            chown=words.one(instruction.chown),
+            chmod=words.one(instruction.chmod),
+            excludes=[words.one(each) for each in instruction.excludes],
+        )
+        try:
+            _gather(stage, instruction, words, plan, stack)
+        except BuildFailed as error:
+            raise BuildFailed(f"{name} failed: {error.reason}") from None
+        if not plan.pieces:
+            raise BuildFailed(f"{name} failed: no source files were specified")
+        if len(plan.pieces) > 1 and not plan.destination.endswith("/") and not instruction.parents:
+            raise BuildFailed(
+                f"When using {name} with more than one source file, the destination must be a directory "
+                "and end with a /"
+            )
+        marked = stage.noted(f"{name} {_flags(instruction, plan)}{_sum(plan.pieces)} in {plan.destination} ")
+        if stage.found(marked):
+            return
+        store, assembly = stage.builder.engine.store, stage.builder.assembly
+        folder = assembly.folder()
+        below = stage.image.layer if stage.image is not None else None
+        with store.scratch(below, folder) as scratch:
+            try:
+                _perform(stage, instruction, plan, scratch.root)
+            except OSError as error:
+                raise BuildFailed(f"failed to copy files: {_words('', error)}") from error
+        staged = store.adopt(folder / "diff", folder / "split", epoch=assembly.epoch)
+        stage.make(marked, staged=staged)
+
+
+def _words(verb: str, error: OSError, path: str = "") -> str:
+    cause = os.strerror(error.errno).lower() if error.errno else str(error)
+    where = path or error.filename
+    return f"{verb}{where}: {cause}" if where else cause
+
+
+def _flags(instruction: Copy, plan: _Plan) -> str:
+    """Return what of the flags changes the result, for the history."""
+    found = [
+        f"--chown={plan.chown}" if plan.chown else "",
+        f"--chmod={plan.chmod}" if plan.chmod else "",
+        "--link" if instruction.link else "",
+        "--parents" if instruction.parents else "",
+        *(f"--exclude={each}" for each in plan.excludes),
+        "" if instruction.unpack is None else f"--unpack={str(instruction.unpack).lower()}",
+    ]
+    return "".join(f"{each} " for each in found if each)
+
+
+def _sum(pieces: list[Piece]) -> str:
+    return pieces[0].sum if len(pieces) == 1 else sums.of_all("multi", (each.sum for each in pieces))
+
+
+def _gather(stage: StageRun, instruction: Copy, words: Words, plan: _Plan, stack: ExitStack) -> None:
+    """Find what is to be copied, and sum it."""
+    from engine.build import remote
+
+    source: Source | None = None
+    for number, text in enumerate(instruction.sources):
+        path = words.one(text)
+        if is_url(path) or (instruction.add and is_git(path)):
+            if not instruction.add:
+                raise BuildFailed("source can't be a URL for COPY")
+            plan.pieces.append(_fetched(stage, instruction, words, plan, path, stack))
+            continue
+        if instruction.checksum:
+            raise BuildInvalid("checksum requires the source to be a URL or a git repository")
+        if source is None:
+            source = _source(stage, instruction, words)
+        plan.pieces += _local(source, path, instruction, plan)
+        del number
+    if instruction.heredocs:
+        folder = stage.builder.assembly.folder()
+        made = stack.enter_context(remote.files_of(folder, _texts(instruction, words)))
+        for heredoc in instruction.heredocs:
+            plan.pieces.append(Piece(made, heredoc.name, made.sum_of(heredoc.name), keep_packed=True))
+
+
+def _texts(instruction: Copy, words: Words) -> dict[str, str]:
+    return {each.name: words.content(each.text) if each.expand else each.text for each in instruction.heredocs}
+
+
+def _source(stage: StageRun, instruction: Copy, words: Words) -> Source:
+    name = words.one(instruction.from_)
+    if not name:
+        return stage.builder.context()
+    try:
+        return stage.builder.source(name, stage)
+    except EngineError as error:
+        raise BuildInvalid(f"invalid from flag value {name}: {error}") from error
+
+
+def _fetched(stage: StageRun, instruction: Copy, words: Words, plan: _Plan, url: str, stack: ExitStack) -> Piece:
+    from engine.build import remote
+
+    checksum = words.one(instruction.checksum)
+    folder = stage.builder.assembly.folder()
+    if is_git(url):
+        cloned = stack.enter_context(
+            remote.cloned(url, folder, keep_git=bool(instruction.keep_git_dir), checksum=checksum)
+        )
+        return Piece(cloned, "", cloned.sum_of(""), keep_packed=True)
+    fetched = stack.enter_context(remote.fetched(url, folder, stage.tell, checksum=checksum))
+    name = fetched.name
+    if not name:
+        if plan.destination.endswith("/"):
+            raise BuildFailed(f"cannot determine filename for source {url}")
+        name = remote.UNNAMED
+    unpack = bool(instruction.unpack)
+    # The sum of a download has no word before it, as dockerd writes it.
+    return Piece(fetched.source, name, fetched.source.sum(name), keep_packed=not unpack, unpack=unpack)
+
+
+def _local(source: Source, path: str, instruction: Copy, plan: _Plan) -> list[Piece]:
+    """Return what a path of a source, which may be a pattern, stands for."""
+    pivot = ""
+    if instruction.parents:
+        before, dot, after = path.partition("/./")
+        pivot = before.lstrip("/") if dot else ""
+        path = f"{before}/{after}" if dot else path
+    path = path.removeprefix("/").removeprefix("./")
+    if path == ".":
+        path = ""
+    if patterns.has_wildcards(path):
+        found = [_piece(source, each, instruction, plan) for each in _matching(source, path)]
+    else:
+        found = [_piece(source, path, instruction, plan)]
+    if instruction.parents:
+        for piece in found:
+            below = piece.path.removeprefix(pivot).strip("/") if pivot else piece.path.strip("/")
+            piece.parent = below if _is_folder(source, piece.path) else posixpath.dirname(below)
+    return found
+
+
+def _is_folder(source: Source, path: str) -> bool:
+    return stat.S_ISDIR(source.status(path).st_mode)
+
+
+def _piece(source: Source, path: str, instruction: Copy, plan: _Plan) -> Piece:
+    try:
+        found = source.sum_of(path)
+    except FileNotFoundError:
+        text = f"stat {path}: file does not exist"
+        raise BuildFailed(text if source.identity else NOT_FOUND + text) from None
+    except OSError as error:
+        raise BuildFailed(f"stat {path}: {os.strerror(error.errno or 0).lower()}") from None
+    unpack = instruction.add if instruction.unpack is None else instruction.unpack
+    return Piece(source, path, found, keep_packed=not unpack, unpack=bool(instruction.unpack))
+
+
+def _matching(source: Source, pattern: str) -> list[str]:
+    """Return the paths that a pattern matches, in Go's order of a walk."""
+    pattern = pattern.rstrip("/") if pattern.endswith("/") else pattern
+    try:
+        compiled = patterns.go_pattern(pattern)
+    except patterns.SyntaxProblem:
+        return []
+    return [path for path, _ in source.walk("", pattern.count("/")) if compiled.fullmatch(path)]
+
+
+def _perform(stage: StageRun, instruction: Copy, plan: _Plan, root: int) -> None:
+    """Copy everything into the open tree of the layer."""
+    keeps_owner = bool(instruction.from_) and not plan.chown
+    owner = None if keeps_owner else _owner(root, plan.chown) if plan.chown else (0, 0)
+    destination = plan.destination
+    if not destination.startswith("/"):
+        folder = posixpath.normpath(posixpath.join("/", stage.config.working_dir, destination))
+        destination = folder + ("/" if destination.endswith("/") and folder != "/" else "")
+    copier = Copier(
+        root,
+        owner=owner,
+        change_mode=change_of(plan.chmod) if plan.chmod else None,
+        epoch=stage.builder.assembly.epoch,
+    )
+    for piece in plan.pieces:
+        stage.builder.cancellation.check()
+        _put(copier, piece, destination, plan)
+
+
+def _put(copier: Copier, piece: Piece, destination: str, plan: _Plan) -> None:
+    target = posixpath.join(destination, piece.parent) + "/" if piece.parent else destination
+    skip = patterns.Matcher(plan.excludes) if plan.excludes else None
+    is_folder = _is_folder(piece.source, piece.path)
+    try:
+        place = copier.resolved(target)
+    except OSError as error:
+        verb = "failed to copy directory: mkdir " if is_folder else "lstat "
+        raise BuildFailed(f"failed to copy files: {_words(verb, error, target)}") from None
+    if is_folder:
+        copier.skip = (lambda path, _: skip.matches(path)) if skip is not None else None
+        fd = piece.source.open(piece.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            copier.folder(fd, place)
+        except OSError as error:
+            raise BuildFailed(f"failed to copy files: failed to copy directory: {_words('mkdir ', error)}") from error
+        finally:
+            os.close(fd)
+            copier.skip = None
+        return
+    base = posixpath.basename(piece.path)
+    if skip is not None and (skip.matches(base) or skip.matches(piece.path)):
+        return
+    fd = piece.source.open(piece.path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        if not piece.keep_packed and _unpacked(fd, copier, place):
+            return
+        if target.endswith("/") or copier.exists_as_folder(place):
+            place = posixpath.join(place, base)
+        copier.file(fd, place)
+    finally:
+        os.close(fd)
+
+
+def _unpacked(fd: int, copier: Copier, target: str) -> bool:
+    """Unpack a local archive into a folder; returns whether it is one."""
+    from engine.errors import BadArchive
+    from engine.storage.compression import unpacked
+    from engine.storage.source import Source as Buffered
+    from engine.storage.tarformat import TarReader
+    from engine.storage.unpack import UnpackFailed, unpack
+
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        return False
+    try:
+        with open(fd, "rb", closefd=False) as file:
+            # A file of zeros has no member, and none is no archive.
+            if next(iter(TarReader(Buffered(unpacked(Buffered(file))), lambda _: None)), None) is None:
+                return False
+    except (BadArchive, EngineError):
+        return False
+    os.lseek(fd, 0, os.SEEK_SET)
+    Copier(copier.root).make_folders(target)
+    folder = copier.open(target, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with open(fd, "rb", closefd=False) as file:
+            unpack(unpacked(Buffered(file)), folder, target)
+    except (BadArchive, UnpackFailed) as error:
+        raise BuildFailed(f"failed to copy files: Error processing tar file(exit status 1): {error}") from None
+    finally:
+        os.close(folder)
+    return True
+
+
+def _owner(root: int, chown: str) -> Owner:
+    """Return the ids that --chown names. Raises BuildFailed in dockerd's words."""
+    prefix = "unable to convert uid/gid chown string to host mapping: "
+    parts = chown.split(":")
+    if len(parts) > 2:
+        raise BuildFailed(f"{prefix}invalid chown string format: {chown}")
+    user, group = parts[0], parts[-1]
+    passwd, groups = users.read_inside(root, users.PASSWD), users.read_inside(root, users.GROUP)
+    uid = _number(user)
+    if uid is None:
+        uid = _in_file(user, passwd)
+        if uid is None:
+            raise BuildFailed(f"{prefix}can't find uid for user {user}: no such user: {user}")
+    gid = _number(group)
+    if gid is None:
+        gid = _in_file(group, groups)
+        if gid is None:
+            raise BuildFailed(f"{prefix}can't find gid for group {group}: no such group: {group}")
+    if not (0 <= uid < 1 << 32 and 0 <= gid < 1 << 32):
+        raise BuildFailed(f"{prefix}{json.dumps(chown)}: {os.strerror(errno.EINVAL).lower()}")
+    return uid, gid
+
+
+def _number(text: str) -> int | None:
+    digits = text[1:] if text[:1] in ("-", "+") else text
+    return int(text) if digits.isascii() and digits.isdigit() else None
+
+
+def _in_file(name: str, text: str) -> int | None:
+    """Return the number in the third field of a line that begins with a name."""
+    for line in text.split("\n"):
+        fields = line.strip().split(":")
+        if len(fields) > 2 and fields[0] == name:
+            return _number(fields[2])
+    return None

@@ -1,0 +1,68 @@
+"""What a build is asked for, in the engine's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from engine.containers.config import HostConfig
+
+if TYPE_CHECKING:
+    from engine.images.reference import Reference
+    from engine.registry.login import Credentials
+    from engine.storage.source import Readable
+
+
+class Secrets(Protocol):
+    """What a client lends to the commands of a build; nothing of it gets into an image."""
+
+    def secret(self, identity: str) -> bytes | None:
+        """Return a secret's content, None when the client has none of this id."""
+
+    def agent(self, identity: str) -> str | None:
+        """Return the path of a socket that leads to an SSH agent, None when the client has none of this id."""
+
+
+class NoSecrets:
+    """A client that lends nothing."""
+
+    def secret(self, identity: str) -> bytes | None:
+        """Return None."""
+        del identity
+        return None
+
+    def agent(self, identity: str) -> str | None:
+        """Return None."""
+        del identity
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """What to build and how.
+
+    archive: the context as a tar stream, packed or not; remote: a URL or git repository in its place. host: what
+    the containers of RUN get. A build argument without a value is None. remove, always_remove: what becomes of these
+    containers when a step was done, and in any case. contexts: more contexts by their names in --from, each a function
+    that gives an archive. epoch: no file in a layer, and no image, is younger than this, in seconds since 1970.
+    """
+
+    archive: Readable | None = None
+    remote: str = ""
+    dockerfile: str = "Dockerfile"
+    tags: list[str] = field(default_factory=list)
+    build_args: Mapping[str, str | None] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
+    platform: str = ""
+    no_cache: bool = False
+    cache_from: list[str] = field(default_factory=list)
+    pull: bool = False
+    remove: bool = True
+    always_remove: bool = False
+    host: HostConfig = field(default_factory=HostConfig)
+    credentials: Callable[[Reference], Credentials | None] | None = None
+    secrets: Secrets = field(default_factory=NoSecrets)
+    contexts: Mapping[str, Callable[[], Readable]] = field(default_factory=dict)
+    epoch: int | None = None

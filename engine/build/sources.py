@@ -1,0 +1,141 @@
+"""Where COPY and ADD take files from: the build context, or the tree of an image or a stage. Links never lead out."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import posixpath
+import stat
+from collections.abc import Iterator
+
+from engine import syscalls
+from engine.build import sums
+from engine.build.errors import BuildFailed
+from engine.build.patterns import clean
+from engine.storage.pack import capability
+
+_READ = 1 << 20
+
+
+class Source:
+    """A folder that files are copied from; root is open on it."""
+
+    def __init__(self, root: int, identity: str = "") -> None:
+        self.root = root
+        self.identity = identity  # of the image that the files are, "" where only their content tells
+        self._base = os.readlink(f"/proc/self/fd/{root}").rstrip("/")
+
+    def resolved(self, path: str) -> str:
+        """Return a path below the root without the links in it, "" for the root.
+
+        Raises BuildFailed for a path that leads out by itself, FileNotFoundError and OSError.
+        """
+        fd = self.open(path, os.O_PATH)
+        try:
+            return os.readlink(f"/proc/self/fd/{fd}").removeprefix(self._base).strip("/")
+        finally:
+            os.close(fd)
+
+    def open(self, path: str, flags: int) -> int:
+        """Open a path below the root, its links followed inside it. Raises as resolved does."""
+        if clean(path or ".").split("/")[0] == "..":
+            raise BuildFailed(f"forbidden path outside the build context: {path} ()")
+        if "\0" in path:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return syscalls.openat2(self.root, path or ".", flags)
+
+    def status(self, path: str) -> os.stat_result:
+        """Return the status of what a path leads to. Raises as resolved does."""
+        fd = self.open(path, os.O_PATH)
+        try:
+            return os.fstat(fd)
+        finally:
+            os.close(fd)
+
+    def sum(self, path: str) -> str:
+        """Return the sum of the file or folder that a path leads to, without what is in a folder."""
+        raise NotImplementedError
+
+    def walk(self, path: str, depth: int = -1) -> Iterator[tuple[str, bool]]:
+        """Give all that is below a path without links in it, by name, and whether each is a folder."""
+        fd = self.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with os.scandir(fd) as found:
+                entries = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in found)
+        finally:
+            os.close(fd)
+        for name, is_folder in entries:
+            inner = posixpath.join(path, name)
+            yield inner, is_folder
+            if is_folder and depth:
+                yield from self.walk(inner, depth - 1)
+
+    def sum_of(self, path: str) -> str:
+        """Return the sum of a file, or of a folder with all in it. Raises as resolved does."""
+        if not stat.S_ISDIR(self.status(path).st_mode):
+            return "file:" + self.sum(path)
+        top = self.resolved(path)
+        inner = ([top] if top else []) + [each for each, _ in self.walk(top)]
+        found = []
+        for each in inner:
+            try:
+                found.append(self.sum(each))
+            except (OSError, BuildFailed):
+                continue
+        return sums.of_all("dir", sorted(found, key=lambda text: text.encode("utf-8", "surrogateescape")))
+
+
+class Tree(Source):
+    """An image's or a stage's files, or a context that no archive brought: sums are taken when they are asked for."""
+
+    def __init__(self, root: int, identity: str = "") -> None:
+        super().__init__(root, identity)
+        self._sums: dict[str, str] = {}
+
+    def sum(self, path: str) -> str:
+        """Return the sum of what a path leads to; a broken link's is its path."""
+        try:
+            place = self.resolved(path)
+        except FileNotFoundError:
+            return posixpath.normpath(path)
+        known = self._sums.get(place)
+        if known is None:
+            known = self._sums[place] = self._take(place)
+        return known
+
+    def _take(self, place: str) -> str:
+        fd = self.open(place, os.O_PATH | os.O_NOFOLLOW)
+        try:
+            found = os.fstat(fd)
+            # A folder's root has the name "." in an archive.
+            entry = sums.entry_of(place or ".", found, xattrs=capability(fd) if stat.S_ISREG(found.st_mode) else {})
+            if entry is None:
+                raise OSError(errno.EOPNOTSUPP, "archive/tar: sockets not supported", place)
+            sha256 = hashlib.sha256(sums.header(entry))
+            if stat.S_ISREG(found.st_mode):
+                file = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    while piece := os.read(file, _READ):
+                        sha256.update(piece)
+                finally:
+                    os.close(file)
+            return sha256.hexdigest()
+        finally:
+            os.close(fd)
+
+
+class Archived(Source):
+    """A context that came as an archive; its sums were taken while it was unpacked."""
+
+    def __init__(self, root: int, taken: dict[str, str]) -> None:
+        super().__init__(root)
+        self._taken = taken
+
+    def sum(self, path: str) -> str:
+        """Return the sum of the member that a path leads to; its path where the archive has no such member."""
+        try:
+            place = self.resolved(path)
+        except FileNotFoundError:
+            place = clean(path)
+        return self._taken.get(place or ".", path)
