@@ -298,10 +298,13 @@ def _hung_up(sock: socket.socket) -> bool:
 
 
 def may_take_over(data: bytes) -> bool:
-    """Tell whether data begins like `POST .../attach` or `POST .../exec/ID/start`; when in doubt, yes."""
+    """Tell whether data begins like `POST .../attach` or `.../exec/ID/start` or `GET .../attach/ws`; in doubt, yes."""
     line = data[:1024].partition(b"\r\n")[0]
     if len(line) < 5:
-        return b"POST ".startswith(line)
+        return b"POST ".startswith(line) or b"GET ".startswith(line[:4])
+    if line.startswith(b"GET "):
+        path, space, _ = line[4:].partition(b" ")
+        return bool(space) and path.partition(b"?")[0].endswith(b"/attach/ws")
     if not line.startswith(b"POST "):
         return False
     path, space, _ = line[5:].partition(b" ")

@@ -14,8 +14,6 @@ from compat_api.framing import header
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from compat_api.hijack import HijackedConnection
-
 
 class Stdio(Protocol):
     """The process's side; engine.containers.attach.Attachment is one."""
@@ -32,9 +30,17 @@ class Stdio(Protocol):
         """End the input."""
 
 
-async def pump(
-    stdio: Stdio, client: HijackedConnection, *, framed: bool, takes_input: bool, ends_with_input: bool
-) -> None:
+class Client(Protocol):
+    """The client's side; compat_api.hijack.HijackedConnection is one, and compat_api.websocket.WebSocket."""
+
+    async def read(self) -> bytes:
+        """Return what the client sends, nothing at its end."""
+
+    async def write(self, data: bytes) -> None:
+        """Send output, waiting for a slow client; raises ConnectionError when it has gone."""
+
+
+async def pump(stdio: Stdio, client: Client, *, framed: bool, takes_input: bool, ends_with_input: bool) -> None:
     """Carry output to the client, and input to the process, until the output ends or the client has gone.
 
     framed: stdout and stderr are told apart (compat_api.framing). takes_input: what the client sends is the
@@ -81,12 +87,12 @@ def _add_frame(parts: list[bytes], stream: int, run: list[bytes]) -> None:
         parts += run
 
 
-async def _outwards(stdio: Stdio, client: HijackedConnection, framed: bool) -> None:
+async def _outwards(stdio: Stdio, client: Client, framed: bool) -> None:
     while batch := await stdio.read():
         await client.write(encode(batch, framed=framed))
 
 
-async def _inwards(stdio: Stdio, client: HijackedConnection, takes_input: bool) -> None:
+async def _inwards(stdio: Stdio, client: Client, takes_input: bool) -> None:
     while data := await client.read():
         if takes_input:
             await stdio.write(data)

@@ -13,6 +13,7 @@ from compat_api.problems import BadRequest, Problem
 from compat_api.pump import pump
 from compat_api.query import go_integer
 from compat_api.shapes.times import SECOND
+from compat_api.websocket import WebSocket, handshake
 from engine.containers.attach import AttachOptions
 from engine.containers.detach_keys import parse
 from engine.containers.log_format import ERR, OUT, STAMP_BYTES
@@ -22,40 +23,76 @@ from engine.errors import EngineError
 if TYPE_CHECKING:
     from compat_api.request import Request
     from compat_api.stream import Stream
+    from engine.containers.attach import Attachment
     from engine.containers.log_format import Message
 
 
 async def attach(request: Request) -> Answer:
     """Connect the client to a container's stdio, also before it starts."""
-    query, containers = request.query, request.engine.containers
-    options = AttachOptions(
-        stdin=query.flag("stdin"),
-        stdout=query.flag("stdout"),
-        stderr=query.flag("stderr"),
-        logs=query.flag("logs"),
-        stream=query.flag("stream"),
-        detach_keys=query.get("detachKeys"),
-    )
+    options = _attach_options(request, every=False)
     try:
         parse(options.detach_keys)
-        attachment = await containers.attach(request.name, options)
+        attachment = await request.engine.containers.attach(request.name, options)
     except EngineError as error:
         return await _refuse(request, error)
     try:
-        # dockerd ends the whole connection with the client's input where the container's own stays open.
-        keeps_input = options.stdin and not (await request.call(containers.get, request.name)).config.stdin_once
+        ends_with_input = await _ends_with_input(request, attachment)
         client = await request.hijack(content_type(tty=attachment.tty, version=request.version))
         await pump(
             attachment,
             client,
             framed=not attachment.tty,
             takes_input=options.stdin,
-            ends_with_input=attachment.tty or keeps_input,
+            ends_with_input=ends_with_input,
         )
         client.close()
     finally:
         await attachment.close()
     return None
+
+
+async def attach_websocket(request: Request) -> Answer:
+    """Connect the client to a container's stdio by WebSocket messages, which do not tell stdout from stderr."""
+    options = _attach_options(request, every=not request.since("1.42"))
+    parse(options.detach_keys)
+    attachment = await request.engine.containers.attach(request.name, options)
+    try:
+        head, agreed = handshake(request.http.headers)
+        raw = await request.hijack(None, head=head)
+        if agreed:
+            client = WebSocket(raw, binary=request.since("1.28"))
+            await pump(
+                attachment,
+                client,
+                framed=False,
+                takes_input=options.stdin,
+                ends_with_input=await _ends_with_input(request, attachment),
+            )
+            if not raw.lost:
+                await client.say_goodbye()
+        raw.close()
+    finally:
+        await attachment.close()
+    return None
+
+
+def _attach_options(request: Request, *, every: bool) -> AttachOptions:
+    """Read the query; every: all three streams, whatever it says of them."""
+    query = request.query
+    return AttachOptions(
+        stdin=every or query.flag("stdin"),
+        stdout=every or query.flag("stdout"),
+        stderr=every or query.flag("stderr"),
+        logs=query.flag("logs"),
+        stream=query.flag("stream"),
+        detach_keys=query.get("detachKeys"),
+    )
+
+
+async def _ends_with_input(request: Request, attachment: Attachment) -> bool:
+    """Tell whether the end of the client's input ends it all, as in dockerd where the container's own stays open."""
+    container = await request.call(request.engine.containers.get, request.name)
+    return attachment.tty or (attachment.options.stdin and not container.config.stdin_once)
 
 
 async def logs(request: Request) -> Answer:

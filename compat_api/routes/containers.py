@@ -59,6 +59,22 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/containers/{name:.*}/attach/ws",
+        "container_streams:attach_websocket",
+        "Attach to a container via a websocket",
+        query={
+            "detachKeys": "string",
+            "logs": "boolean",
+            "stream": "boolean",
+            "stdin": "boolean",
+            "stdout": "boolean",
+            "stderr": "boolean",
+        },
+        statuses={101: "WebSocket messages follow"},
+        stream="hijack",
+    ),
+    Route(
+        "GET",
         "/containers/{name:.*}/top",
         "container_insides:top",
         "List processes running inside a container",

@@ -80,6 +80,7 @@ class Attachment:
         self._connecting: asyncio.Task[None] | None = None
         self._ended: Callable[[], Awaitable[None]] | None = None
         self._release: Callable[[], None] | None = None
+        self._on_detach: Callable[[], Awaitable[None]] | None = None
 
     # -- making the connection
 
@@ -100,6 +101,10 @@ class Attachment:
         """Have ended() awaited after the last output and before the end is told, and release() when we leave."""
         self._ended = ended
         self._release = release
+
+    def on_detach(self, told: Callable[[], Awaitable[None]]) -> None:
+        """Have told() awaited when the client leaves by its detach keys."""
+        self._on_detach = told
 
     # -- using it
 
@@ -139,6 +144,8 @@ class Attachment:
             if left:
                 await self._send(data)
                 self.detached = True
+                if self._on_detach is not None:
+                    await self._on_detach()
                 self._over.set()
                 return
         await self._send(data)
@@ -311,8 +318,12 @@ async def attach(engine: Engine, name: str, options: AttachOptions) -> Attachmen
     _refuse(container, name)
     attachment = Attachment(tty=container.config.tty, options=options)
     if options.logs:
-        from engine.containers.logs import history
+        from engine.containers.logs import history, why_no_history
 
+        if reason := why_no_history(container):
+            attachment.replay_first(_saying(f"Error attaching: {reason}\n"))
+            attachment.connect_later(asyncio.create_task(asyncio.sleep(0), name="attach: no history"))
+            return attachment
         attachment.replay_first(history(engine, container, stdout=options.stdout, stderr=options.stderr))
     if options.stream:
         run_folder = folders.run(engine.settings, container_id)
@@ -325,8 +336,13 @@ async def attach(engine: Engine, name: str, options: AttachOptions) -> Attachmen
             attachment.connect_later(asyncio.create_task(connecting, name=f"attach {container_id}"))
     else:
         attachment.connect_later(asyncio.create_task(asyncio.sleep(0), name="attach: no stream"))
-    await off_loop(_record, engine, container)
+    await off_loop(_record, engine, container, "attach")
+    attachment.on_detach(lambda: off_loop(_record, engine, container, "detach"))
     return attachment
+
+
+async def _saying(words: str) -> AsyncIterator[list[tuple[int, bytes]]]:
+    yield [(1, words.encode())]
 
 
 def _refuse(container: Container, name: str) -> None:
@@ -336,9 +352,9 @@ def _refuse(container: Container, name: str) -> None:
         raise ContainerRestarting(name, "attach")
 
 
-def _record(engine: Engine, container: Container) -> None:
+def _record(engine: Engine, container: Container, action: str) -> None:
     with engine.database.transaction() as tx:
-        rows.event(tx, container, "attach")
+        rows.event(tx, container, action)
 
 
 def _try(run_folder: Path, attachment: Attachment) -> bool:

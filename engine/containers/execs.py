@@ -198,7 +198,11 @@ async def exec_start(
     async def ended() -> None:
         await off_loop(_await_end, engine, session, launch)
 
+    async def left() -> None:
+        await off_loop(_record_detach, engine, session)
+
     attachment.at_end(ended, launch.close)
+    attachment.on_detach(left)
     return attachment
 
 
@@ -332,6 +336,12 @@ def _mode_inside(root: int, path: str) -> int | None:
         return os.fstat(fd).st_mode
     finally:
         os.close(fd)
+
+
+def _record_detach(engine: Engine, session: ExecSession) -> None:
+    container = rows.get(engine.database, session.container_id)
+    with engine.database.transaction() as tx:
+        rows.event(tx, container, "exec_detach", execID=session.id)
 
 
 def _await_end(engine: Engine, session: ExecSession, launch: Launch) -> None:

@@ -42,8 +42,12 @@ class _Piece:
 class LogFiles:
     """A reader of all that there is of a log, and of what comes."""
 
-    def __init__(self, path: Path, *, since: int = 0, tail: int | None = None) -> None:
-        """Open the log at its start, or where its last messages begin; files older than since are passed over."""
+    def __init__(self, path: Path, *, since: int = 0, tail: int | None = None, grows: bool = False) -> None:
+        """Open the log at its start, or where its last messages begin; files older than since are passed over.
+
+        grows: a line without an end is not a message yet, as its end may come.
+        """
+        self._grows = grows
         self._path = path
         self._rest = b""
         self._passed_over = 0
@@ -60,20 +64,18 @@ class LogFiles:
 
     def read(self) -> list[Message] | None:
         """Return the next messages, perhaps none of a piece of the log; None where there is nothing more now."""
-        while True:
-            block = self._block()
-            if block is None:
-                return None
-            messages = self._joiner.feed(block)
-            if self._passed_over:
-                dropped = min(self._passed_over, len(messages))
-                self._passed_over -= dropped
-                del messages[:dropped]
-            return messages
+        block = self._block()
+        return None if block is None else self._kept(self._joiner.feed(block))
 
     def end(self) -> list[Message]:
         """Return what waits for a newline; to be asked when nothing more is written."""
-        return self._joiner.end()
+        return self._kept(self._joiner.end())
+
+    def _kept(self, messages: list[Message]) -> list[Message]:
+        """Return the messages without those before the last ones that were asked for."""
+        dropped = min(self._passed_over, len(messages))
+        self._passed_over -= dropped
+        return messages[dropped:] if dropped else messages
 
     def close(self) -> None:
         """Close the files."""
@@ -160,17 +162,11 @@ class LogFiles:
         pieces = [piece for piece in (self._now, *self._waiting) if piece is not None]
         at = len(pieces) - 1
         span = _TAIL_FIRST
-        if messages <= 0:
-            for piece in pieces[:-1]:
-                piece.file.close()
-            self._now, self._waiting = pieces[-1], deque()
-            self._now.file.seek(0, os.SEEK_END)
-            return
         while True:
             piece = pieces[at]
             start = 0 if piece.packed or span >= piece.size() else _record_start(piece.file, piece.size() - span)
             whole = at == 0 and start == 0
-            found = _count(pieces[at:], start, from_middle=not whole)
+            found = _count(pieces[at:], start, from_middle=not whole, unfinished=not self._grows)
             if found >= messages or whole:
                 break
             if start == 0:
@@ -223,8 +219,8 @@ def _record_start(file: IO[bytes], offset: int) -> int:
     return offset
 
 
-def _count(pieces: list[_Piece], start: int, *, from_middle: bool) -> int:
-    """Return how many messages there are from an offset in the first file to the end, an unfinished one included."""
+def _count(pieces: list[_Piece], start: int, *, from_middle: bool, unfinished: bool) -> int:
+    """Return how many messages there are from an offset in the first file to the end."""
     joiner = Joiner(from_middle=from_middle)
     found = 0
     for number, piece in enumerate(pieces):
@@ -235,4 +231,4 @@ def _count(pieces: list[_Piece], start: int, *, from_middle: bool) -> int:
             end = data.rfind(b"\n") + 1
             rest = data[end:]
             found += len(joiner.feed(data[:end]))
-    return found + len(joiner.end())
+    return found + (len(joiner.end()) if unfinished else 0)

@@ -25,7 +25,7 @@ _LAST = 253_402_300_799_999_999_999  # the end of the year 9999
 Message = tuple[bytes, bytes, bytes, bytes]
 
 # What nearly all records are like; \n ends the text, so the rest of the line is one.
-_RECORD = re.compile(rb"^(.{29})\+00:00 std(out|err) ([FPE]) (.{0,%d}\n)" % MAX_MESSAGE, re.MULTILINE)
+_RECORD = re.compile(rb"^(.{29})\+00:00 std(out|err) ([FPE]) (.{0,%d}\n)" % (MAX_MESSAGE - 1), re.MULTILINE)
 
 
 class Joiner:
@@ -76,8 +76,8 @@ class Joiner:
         waiting += text
         if tag == b"P":
             del waiting[-1:]
-        # A newline just behind a full message still ends it.
-        while len(waiting) - (tag == b"F") > MAX_MESSAGE:
+        # A full message goes at once, and a newline just behind it is a message of its own.
+        while len(waiting) >= MAX_MESSAGE + (tag == b"F"):
             messages.append((started, stream, b"P", bytes(waiting[:MAX_MESSAGE])))
             del waiting[:MAX_MESSAGE]
         if tag == b"F":

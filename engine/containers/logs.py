@@ -74,12 +74,22 @@ async def logs(engine: Engine, name: str, options: LogOptions) -> Log:
     return Log(container, _selected(_batches(engine, container, options), options), attributes(container))
 
 
+def why_no_history(container: Container) -> str:
+    """Return in dockerd's words why what a container has written cannot be replayed, "" if it can."""
+    if container.host.log_config.type == log_drivers.NONE:
+        unknown = "logger: no log driver named 'none' is registered: error looking up logging plugin none"
+        return f'failed to get logging factory: {unknown}: plugin "none" not found'
+    try:
+        log_drivers.keeping(container.host.log_config)
+    except log_drivers.LogOptionUnusable as error:
+        return str(error)
+    return ""
+
+
 async def history(
     engine: Engine, container: Container, *, stdout: bool, stderr: bool
 ) -> AsyncIterator[list[tuple[int, bytes]]]:
-    """Yield what a container has written so far as (stream, data); nothing when no log is kept."""
-    if container.host.log_config.type == log_drivers.NONE:
-        return
+    """Yield what a container has written so far as (stream, data)."""
     options = LogOptions(stdout=stdout, stderr=stderr)
     async for batch in _selected(_batches(engine, container, options), options):
         if batch:
@@ -107,10 +117,10 @@ async def _selected(batches: AsyncIterator[list[Message]], options: LogOptions) 
 async def _batches(engine: Engine, container: Container, options: LogOptions) -> AsyncIterator[list[Message]]:
     path = folders.log_file(engine.settings, container.id)
     if not (options.follow and container.state.alive):
-        reader = await off_loop(LogFiles, path, since=options.since, tail=options.tail)
+        # What waits for its newline in a container that runs is not in the log yet.
+        ended = not await off_loop(_runs, engine, container.id, container.state.run)
+        reader = await off_loop(LogFiles, path, since=options.since, tail=options.tail, grows=not ended)
         try:
-            # What waits for its newline in a container that runs is not in the log yet.
-            ended = not await off_loop(_runs, engine, container.id, container.state.run)
             while (batch := await off_loop(reader.read)) is not None:
                 yield batch
             if ended:
@@ -123,7 +133,7 @@ async def _batches(engine: Engine, container: Container, options: LogOptions) ->
     database = engine.database
     wal = database.path.with_name(database.path.name + "-wal")
     async with Changes(database.wake_file, wal, growing=[path.parent]) as changes:
-        reader = await off_loop(LogFiles, path, since=options.since, tail=options.tail)
+        reader = await off_loop(LogFiles, path, since=options.since, tail=options.tail, grows=True)
         try:
             while True:
                 # The state is read before the file, so that what the last lines of a container are is known.

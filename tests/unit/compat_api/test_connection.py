@@ -310,6 +310,7 @@ def test_only_attach_and_exec_start_may_take_over() -> None:
     assert may_take_over(b"POST /exec/abc/start HTTP/1.1\r\n")
     assert may_take_over(b"PO")
     assert may_take_over(b"POST /containers/x/att")
+    assert may_take_over(b"GET /containers/x/attach/ws?stream=1 HTTP/1.1\r\n")
     assert not may_take_over(b"GET /containers/x/attach HTTP/1.1\r\n")
     assert not may_take_over(b"POST /containers/x/start HTTP/1.1\r\n")
     assert not may_take_over(b"POST /images/load?x=/attach HTTP/1.1\r\n")

@@ -71,9 +71,12 @@ def test_a_long_record_is_cut_too() -> None:
     assert [len(text) for _, text in texts(found)] == [MAX_MESSAGE, 2]
 
 
-def test_a_full_message_and_its_newline_are_one() -> None:
-    found = feed(Joiner(), TIME + b" stdout P " + b"x" * MAX_MESSAGE, TIME + b" stdout F ")
-    assert [len(text) for _, text in texts(found)] == [MAX_MESSAGE + 1]
+def test_a_newline_behind_a_full_message_is_one_of_its_own() -> None:
+    pieces = [TIME + b" stdout P " + b"x" * MAX_MESSAGE, TIME + b" stdout F "]
+    assert [len(text) for _, text in texts(feed(Joiner(), *pieces))] == [MAX_MESSAGE, 1]
+    assert [len(text) for _, text in texts(feed(Joiner(), pieces[0]))] == [MAX_MESSAGE]
+    record = TIME + b" stdout F " + b"x" * (MAX_MESSAGE - 1)
+    assert [len(text) for _, text in texts(feed(Joiner(), record))] == [MAX_MESSAGE]
 
 
 def test_a_damaged_record_is_passed_over() -> None:
