@@ -82,7 +82,8 @@ def details_of_messages(s: Session) -> None:
 def frames_of_messages(s: Session) -> None:
     """Lines of every length, each message in a frame of its own, and how they are counted."""
     long = "x() { head -c $1 /dev/zero | tr '\\0' x; }; "
-    script = "x 16383; echo; x 16384; echo; x 16385; echo; x 40000; echo; echo; sleep 0.2; echo err >&2; sleep 0.2; x 32768; sleep 0.1; "
+    script = "x 16383; echo; x 16384; echo; x 16385; echo; x 40000; echo; echo; sleep 0.2; echo err >&2; sleep 0.2; "
+    script += "x 32768; sleep 0.1; "
     s.create("conf-a", "sh", "-c", f"{long}{script} echo; echo a; echo b; x 20000; printf end", HostConfig=NO_NETWORK)
     s.quietly("POST", "/containers/conf-a/start")
     s.wait("conf-a")
