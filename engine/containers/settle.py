@@ -77,8 +77,7 @@ def settled(engine: Engine, container_id: str) -> Container:
             rows.change(tx, container_id, status=EXITED, exit_code=REBOOTED)
     elif state.alive:
         code = _ended(engine, container)
-        if code is not None:
-            return finish(engine, container, code)
+        return container if code is None else finish(engine, container, code)
     else:
         return container
     return rows.get(engine.database, container_id)
@@ -96,10 +95,9 @@ def _ended(engine: Engine, container: Container) -> int | None:
         # The monitor may have written the code between the two looks.
         code = monitor.exit_code(run_folder)
         return LOST if code is None else code
-    runtime = find_runtime(engine, container)
-    if (runtime.state_folder / container.id / "exec.fifo").exists():
+    if (engine.settings.run_root / "runtime" / container.id / "exec.fifo").exists():
         # Recorded as running, created by the runtime, but the process that started it died in between.
-        runtime.start(container.id)
+        find_runtime(engine, container).start(container.id)
     return None
 
 

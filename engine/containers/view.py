@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from engine import locks, syscalls
 from engine.containers import folders, mounts, root_mount, rows, skeleton
 from engine.containers.mount_syntax import TMPFS, clean
 from engine.containers.settle import settled
-from engine.containers.working_directory import make_working_directory
+from engine.containers.working_directory import make_folder_at
 from engine.errors import NoSuchContainer
 from engine.runtime.spec_mounts import NON_RECURSIVE, READ_ONLY_FORCE_RECURSIVE, READ_ONLY_NON_RECURSIVE
 
@@ -117,7 +118,8 @@ def _open(engine: Engine, container: Container) -> tuple[int, int]:
     folder, writable = folders.persistent(engine.settings, container.id), not container.host.readonly_rootfs
     files = [(str(folder / name), f"/etc/{name}", writable) for name in _NETWORK_FILES if (folder / name).exists()]
     binds = planned(points, list(container.host.tmpfs or ()), files)
-    return _in_own_thread(lambda: _build(rootfs, binds))
+    empty = _empty_namespace()
+    return _in_own_thread(lambda: _build(empty, rootfs, binds))
 
 
 def _let_go(engine: Engine, container_id: str) -> None:
@@ -141,54 +143,93 @@ def _tell(engine: Engine, container: Container, *, mounted: bool) -> None:
             tell(tx, container.id, points)
 
 
-def _build(rootfs: Path, binds: Sequence[Bind]) -> tuple[int, int]:
-    """Make the calling thread's own mount namespace into a view. Nothing may be imported in here, nor after it."""
-    syscalls.unshare(syscalls.CLONE_NEWNS)
-    syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
-    with ExitStack() as undo:
-        root = os.open(rootfs, _OPEN_FOLDER)
-        undo.callback(os.close, root)
-        namespace = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        undo.callback(os.close, namespace)
-        for bind in binds:
-            _mount(rootfs, root, bind)
-        # Only what is below the root stays: other containers' mounts must not be held by this namespace.
-        os.fchdir(root)
+@cache
+def _empty_namespace() -> int:
+    """Return a descriptor of a mount namespace with nothing in it but a folder `root`, of which views are copies.
+
+    To copy this machine's namespace for each view would cost the more the more is mounted in it.
+    """
+
+    def make() -> tuple[int, int]:
+        own = os.open("/proc/thread-self", _OPEN_FOLDER)
+        syscalls.unshare(syscalls.CLONE_NEWNS)
+        namespace = os.open("ns/mnt", os.O_RDONLY | os.O_CLOEXEC, dir_fd=own)
+        syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
+        syscalls.mount("tmpfs", "/proc", "tmpfs", data="size=4k,mode=700")  # any folder that is there would do
+        os.chdir("/proc")
+        os.mkdir("root")
         syscalls.pivot_root(".", ".")
         syscalls.umount2(".", syscalls.MNT_DETACH)
+        return namespace, own
+
+    namespace, own = _in_own_thread(make)
+    os.close(own)
+    return namespace
+
+
+def _build(empty: int, rootfs: Path, binds: Sequence[Bind]) -> tuple[int, int]:
+    """Make the calling thread's own mount namespace into a view. Nothing may be imported in here, nor after it.
+
+    What is to be mounted is opened before the thread leaves this machine's namespace, where alone it can be found.
+    """
+    with ExitStack() as fds, ExitStack() as undo:
+
+        def held(fd: int) -> int:
+            fds.callback(os.close, fd)
+            return fd
+
+        whole = held(syscalls.open_tree(_AT_FDCWD, str(rootfs), syscalls.OPEN_TREE_CLONE))
+        trees = [held(_tree(bind)) for bind in binds]
+        own = held(os.open("/proc/thread-self", _OPEN_FOLDER))
+        syscalls.unshare(syscalls.CLONE_FS)
+        syscalls.setns(empty, syscalls.CLONE_NEWNS)
+        syscalls.unshare(syscalls.CLONE_NEWNS)
+        namespace = os.open("ns/mnt", os.O_RDONLY | os.O_CLOEXEC, dir_fd=own)
+        undo.callback(os.close, namespace)
+        syscalls.move_mount(whole, held(os.open("/root", _OPEN_FOLDER)))
+        root = os.open("/root", _OPEN_FOLDER)
+        undo.callback(os.close, root)
+        for tree, bind in zip(trees, binds, strict=True):
+            folder = stat.S_ISDIR(os.fstat(tree).st_mode)
+            syscalls.move_mount(tree, held(_mount_point(root, bind.destination, folder=folder)))
         undo.pop_all()
     return namespace, root
 
 
-def _mount(rootfs: Path, root: int, bind: Bind) -> None:
+def _tree(bind: Bind) -> int:
+    """Open what is to be mounted, as a mount that is nowhere yet."""
     flags = syscalls.OPEN_TREE_CLONE | (syscalls.AT_RECURSIVE if bind.recursive else 0)
-    with ExitStack() as opened_files:
-        if bind.part:
-            source = os.open(bind.source, _OPEN_FOLDER)
-            opened_files.callback(os.close, source)
+    if bind.part:
+        source = os.open(bind.source, _OPEN_FOLDER)
+        try:
             part = syscalls.openat2(source, bind.part, os.O_PATH, resolve=syscalls.RESOLVE_BENEATH)
-            opened_files.callback(os.close, part)
+        finally:
+            os.close(source)
+        try:
             tree = syscalls.open_tree(part, "", flags | syscalls.AT_EMPTY_PATH)
-        else:
-            tree = syscalls.open_tree(_AT_FDCWD, bind.source, flags)
-        opened_files.callback(os.close, tree)
-        if not bind.writable:
+        finally:
+            os.close(part)
+    else:
+        tree = syscalls.open_tree(_AT_FDCWD, bind.source, flags)
+    if not bind.writable:
+        try:
             recursive = bind.recursive and bind.read_only_recursive
             syscalls.mount_setattr(tree, syscalls.MOUNT_ATTR_RDONLY, recursive=recursive)
-        target = _mount_point(rootfs, root, bind.destination, folder=stat.S_ISDIR(os.fstat(tree).st_mode))
-        opened_files.callback(os.close, target)
-        syscalls.move_mount(tree, target)
+        except BaseException:
+            os.close(tree)
+            raise
+    return tree
 
 
-def _mount_point(rootfs: Path, root: int, path: str, *, folder: bool) -> int:
+def _mount_point(root: int, path: str, *, folder: bool) -> int:
     """Open where something is to be mounted, making it where it is missing."""
     with suppress(FileNotFoundError):
         return syscalls.openat2(root, path, os.O_PATH)
     if folder:
-        make_working_directory(rootfs, path)
+        make_folder_at(root, path)
         return syscalls.openat2(root, path, os.O_PATH)
     above, _, name = path.rpartition("/")
-    make_working_directory(rootfs, above or "/")
+    make_folder_at(root, above or "/")
     parent = syscalls.openat2(root, above or "/", _OPEN_FOLDER)
     try:
         os.close(os.open(name, _NEW_FILE, _NEW_MODE, dir_fd=parent))
