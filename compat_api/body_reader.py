@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from compat_api.lean_aiohttp import BaseRequest
 
 T = TypeVar("T")
-AHEAD = 8  # results that wait for a slow client; then the verb waits, too
+AHEAD = 4  # results that wait for a slow client; then the verb waits, too
 
 
 class BodyReader:

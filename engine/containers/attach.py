@@ -75,6 +75,7 @@ class Attachment:
         self._socket: socket.socket | None = None
         self._connected = asyncio.Event()
         self._over = asyncio.Event()
+        self._waiting: asyncio.Future[None] | None = None  # of the one who reads, for output
         self._filter = DetachFilter(parse(options.detach_keys)) if tty and options.stdin else None
         self._history: AsyncIterator[list[tuple[int, bytes]]] | None = None
         self._connecting: asyncio.Task[None] | None = None
@@ -146,7 +147,7 @@ class Attachment:
                 self.detached = True
                 if self._on_detach is not None:
                     await self._on_detach()
-                self._over.set()
+                self._leave()
                 return
         await self._send(data)
 
@@ -160,7 +161,7 @@ class Attachment:
 
     async def close(self) -> None:
         """Leave; the process goes on."""
-        self._over.set()
+        self._leave()
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.gather(self._connecting, return_exceptions=True)
@@ -170,6 +171,11 @@ class Attachment:
         if self._release is not None:
             self._release()
             self._release = None
+
+    def _leave(self) -> None:
+        self._over.set()
+        if self._waiting is not None:
+            _resolve(self._waiting)
 
     async def _ready(self) -> bool:
         """Wait until there is a connection; False when we leave before."""
@@ -209,15 +215,17 @@ class Attachment:
 
     async def _readable(self, connection: socket.socket) -> bool:
         """Wait for output; False when the client has left."""
+        # Once for every few messages of a large output: so without a task, and the reader stays for no longer than
+        # it is waited for, as what is not read would wake the loop again and again.
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[None] = loop.create_future()
+        self._waiting = ready
         loop.add_reader(connection, _resolve, ready)
-        over = asyncio.ensure_future(self._over.wait())
-        waits: list[asyncio.Future[Any]] = [ready, over]
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if not self._over.is_set():
+                await ready
         finally:
-            over.cancel()
+            self._waiting = None
             loop.remove_reader(connection)
         return not self._over.is_set()
 

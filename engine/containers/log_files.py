@@ -16,7 +16,7 @@ from typing import IO, cast
 
 from engine.containers.log_format import Joiner, Message
 
-BLOCK = 262144
+BLOCK = 98304
 _TAIL_FIRST = 65536  # how much of a file's end is looked at first for its last messages; then ever more
 
 

@@ -63,10 +63,9 @@ async def logs(engine: Engine, name: str, options: LogOptions) -> Log:
 
     Raises NoSuchContainer, LogsOfRemoved, LogsUnreadable, LogOptionUnusable, InvalidLogOption.
     """
-    container_id = await off_loop(rows.find_id, engine.database, name)
-    container = await off_loop(rows.get, engine.database, container_id)
+    container = await off_loop(_look_up, engine, name)
     if container.state.status in (REMOVING, DEAD):
-        raise LogsOfRemoved(container_id)
+        raise LogsOfRemoved(container.id)
     driver = container.host.log_config.type
     if driver == log_drivers.NONE:
         raise LogsUnreadable(driver)
@@ -118,11 +117,11 @@ async def _batches(engine: Engine, container: Container, options: LogOptions) ->
     path = folders.log_file(engine.settings, container.id)
     if not (options.follow and container.state.alive):
         # What waits for its newline in a container that runs is not in the log yet.
-        ended = not await off_loop(_runs, engine, container.id, container.state.run)
-        reader = await off_loop(LogFiles, path, since=options.since, tail=options.tail, grows=not ended)
+        reader, ended, batch = await off_loop(_begin, engine, container, options)
         try:
-            while (batch := await off_loop(reader.read)) is not None:
+            while batch is not None:
                 yield batch
+                batch = await off_loop(reader.read)
             if ended:
                 yield reader.end()
         finally:
@@ -146,6 +145,18 @@ async def _batches(engine: Engine, container: Container, options: LogOptions) ->
                 await changes.wait()
         finally:
             reader.close()
+
+
+def _begin(engine: Engine, container: Container, options: LogOptions) -> tuple[LogFiles, bool, list[Message] | None]:
+    """Open a log; returns also whether its container has ended, and the first messages."""
+    ended = not _runs(engine, container.id, container.state.run)
+    path = folders.log_file(engine.settings, container.id)
+    reader = LogFiles(path, since=options.since, tail=options.tail, grows=not ended)
+    return reader, ended, reader.read()
+
+
+def _look_up(engine: Engine, name: str) -> Container:
+    return rows.get(engine.database, rows.find_id(engine.database, name))
 
 
 def _runs(engine: Engine, container_id: str, run: int) -> bool:
