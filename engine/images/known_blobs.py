@@ -58,6 +58,25 @@ def manifests_of(store: Store, image: StoredImage) -> list[KnownManifest]:
     return found
 
 
+def registry_digests(store: Store, image: StoredImage) -> list[str]:
+    """Return the digests by which a registry knows an image: of its indexes, and its manifests with packed layers."""
+    found = []
+    for name in image.big_data:
+        if not name.startswith(_MANIFEST):
+            continue
+        try:
+            data = store.image_document(image.id, name)
+            what = kind("", data)
+            if what == "index" or (
+                what == "manifest"
+                and any(layer.media_type.endswith(("gzip", "zstd")) for layer in parse_manifest(data).layers)
+            ):
+                found.append(name.removeprefix(_MANIFEST))
+        except (NoSuchImage, BadContent):
+            continue
+    return found
+
+
 def of_registry(store: Store, domain: str, layers: list[Layer]) -> dict[str, list[KnownBlob]]:
     """Return the forms of these layers that a registry may have, by diff id, those with a repository first."""
     wanted = {layer.diff_id for layer in layers}
@@ -72,11 +91,12 @@ def of_registry(store: Store, domain: str, layers: list[Layer]) -> dict[str, lis
             continue
         if not wanted.intersection(diff_ids):
             continue
+        own = {name.rpartition("@")[2] for name in image.names if "@" in name}
         for known in manifests_of(store, image):
             if len(known.manifest.layers) != len(diff_ids):
                 continue
             for diff_id, form in zip(diff_ids, known.manifest.layers, strict=True):
-                if diff_id in wanted and form.digest != diff_id:
+                if diff_id in wanted and (form.digest != diff_id or known.digest in own):
                     for path in paths:
                         blob = KnownBlob(form.digest, form.size, form.media_type, path)
                         found[diff_id].setdefault((form.digest, path), blob)

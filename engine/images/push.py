@@ -236,15 +236,14 @@ class _Push:
             raise CannotPushLayer(layer.id)
         plain = next((blob for blob in self._plain() if blob.digest == layer.diff_id), None)
         for attempt in range(1, ATTEMPTS + 1):
-            outgoing = Outgoing(
-                lambda: self._engine.store.archive(layer),
-                packed=plain is None,
-                tell=lambda read: self._pushing(layer, read),
-            )
             try:
                 where = await repository.begin_upload()
-                async with aclosing(outgoing.pieces()) as coming:
-                    where = await repository.upload_piece(where, coming)
+                async with Outgoing(
+                    lambda: self._engine.store.archive(layer),
+                    packed=plain is None,
+                    tell=lambda read: self._pushing(layer, read),
+                ) as outgoing:
+                    where = await repository.upload_piece(where, outgoing.pieces())
                 await repository.finish_upload(where, outgoing.digest)
             except RegistryUnreachable:
                 if attempt == ATTEMPTS:

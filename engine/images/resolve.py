@@ -11,6 +11,7 @@ from engine.images.record import Image
 if TYPE_CHECKING:
     from engine import Engine
     from engine.storage.images import StoredImage
+    from engine.storage.store import Store
 
 
 def resolve(engine: Engine, text: str) -> Image:
@@ -26,7 +27,8 @@ def to_image(engine: Engine, stored: StoredImage) -> Image:
     """Return a stored image with its configuration."""
     document = configuration.parse(engine.store.config(stored.id))
     config = configuration.container_config(document)
-    return Image(stored.id, stored.names, stored.layer, config, document, stored.last_tag_time, stored.parent)
+    names = names_of(engine.store, stored)
+    return Image(stored.id, names, stored.layer, config, document, stored.last_tag_time, stored.parent)
 
 
 def find(images: list[StoredImage], text: str) -> StoredImage:
@@ -39,7 +41,7 @@ def find(images: list[StoredImage], text: str) -> StoredImage:
         raise NoSuchImage(wanted)
     wanted = wanted.with_default_tag
     for image in images:
-        if has_name(image.names, wanted):
+        if has_name(image.names, wanted) or _has_digest(image, wanted):
             return image
     prefix = text.removeprefix("sha256:")
     found = [image for image in images if image.id.startswith(prefix)]
@@ -53,6 +55,27 @@ def has_name(names: list[str], wanted: reference.Reference) -> bool:
     if wanted.digest:
         return f"{wanted.name}@{wanted.digest}" in names
     return wanted.full in names
+
+
+def names_of(store: Store, image: StoredImage) -> list[str]:
+    """Return an image's names, with digests also where another engine pulled it, which keeps none as names.
+
+    An image whose layers no registry had packed was made or loaded here and is known by no digest.
+    """
+    if not image.names or any("@" in name for name in image.names):
+        return image.names
+    from engine.images.known_blobs import registry_digests
+
+    tagged = [reference.parse(name) for name in image.names]
+    digests = registry_digests(store, image)
+    return [*image.names, *(f"{name}@{each}" for name in dict.fromkeys(tag.name for tag in tagged) for each in digests)]
+
+
+def _has_digest(image: StoredImage, wanted: reference.Reference) -> bool:
+    """Whether an image is known by a digest that another engine did not keep as a name."""
+    if not wanted.digest or f"manifest-{wanted.digest}" not in image.big_data:
+        return False
+    return any(name.startswith(f"{wanted.name}:") for name in image.names) and "@" not in "".join(image.names)
 
 
 def tags_and_digests(names: list[str]) -> tuple[list[str], list[str]]:

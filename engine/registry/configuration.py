@@ -1,16 +1,16 @@
-"""What this machine's administrator says of registries: mirrors, blocked and insecure ones, names' short forms.
+"""What this machine's administrator says of registries: mirrors, and which are blocked or insecure.
 
 Format: registries.conf, version 2 (containers-registries.conf(5)), the main file and then its drop-ins in the order of
 their names, of which a later one replaces what an earlier one says of the same prefix. Read anew for each pull or push.
-Short names mean Docker Hub, as for dockerd, unless containers.conf says compat_api_enforce_docker_hub = false: then
-aliases and unqualified-search-registries count, as they do for podman's API.
+Short names mean Docker Hub, as for dockerd: aliases and unqualified-search-registries are podman's affair, as they are
+for podman's own API as it is set by default.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from engine.errors import Forbidden, Unavailable
 
 MAIN = (Path("/etc/containers/registries.conf"), Path("/usr/share/containers/registries.conf"))
 DROP_INS = Path("/etc/containers/registries.conf.d")
-CONTAINERS_CONF = (Path("/usr/share/containers/containers.conf"), Path("/etc/containers/containers.conf"))
 
 
 class BadRegistriesConfiguration(Unavailable):
@@ -63,9 +62,6 @@ class Registries:
     """All that is said."""
 
     rules: tuple[Rule, ...] = ()
-    search: tuple[str, ...] = ()
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    docker_hub_only: bool = True
 
     def rule(self, name: str) -> Rule | None:
         """Return the rule with the longest prefix of a whole name (host/path)."""
@@ -113,20 +109,12 @@ def load(environment: Mapping[str, str] = os.environ) -> Registries:
         folder = Path(environment.get("CONTAINERS_REGISTRIES_CONF_DIR") or DROP_INS)
         files += sorted(folder.glob("*.conf"))
     tables = [table for path in files if (table := _table(path)) is not None]
-    own = environment.get("CONTAINERS_CONF")
-    enforced = True
-    for path in (Path(own),) if own else CONTAINERS_CONF:
-        found = _table(path)
-        if found is not None:
-            enforced = bool(found[1].get("engine", {}).get("compat_api_enforce_docker_hub", enforced))
-    return parse(tables, docker_hub_only=enforced)
+    return parse(tables)
 
 
-def parse(tables: Iterable[tuple[Path, dict[str, Any]]], *, docker_hub_only: bool = True) -> Registries:
+def parse(tables: Iterable[tuple[Path, dict[str, Any]]]) -> Registries:
     """Put the tables of the files together, later ones over earlier ones. Raises BadRegistriesConfiguration."""
     rules: dict[str, Rule] = {}
-    search: tuple[str, ...] = ()
-    aliases: dict[str, str] = {}
     for path, table in tables:
         try:
             if isinstance(table.get("registries"), dict):
@@ -134,28 +122,9 @@ def parse(tables: Iterable[tuple[Path, dict[str, Any]]], *, docker_hub_only: boo
             for each in table.get("registry") or []:
                 rule = _rule(each)
                 rules[rule.prefix] = rule
-            if "unqualified-search-registries" in table:
-                search = tuple(str(each) for each in table["unqualified-search-registries"])
-            for name, target in (table.get("aliases") or {}).items():
-                aliases[str(name)] = str(target)
         except (ValueError, TypeError, AttributeError) as error:
             raise BadRegistriesConfiguration(path, str(error)) from None
-    return Registries(
-        tuple(rules.values()), search, {name: each for name, each in aliases.items() if each}, docker_hub_only
-    )
-
-
-def short_name_candidates(registries: Registries, text: str) -> list[str]:
-    """Return the whole names that a name without a registry may stand for, the best first; none: it is dockerd's."""
-    first = text.partition("/")[0]
-    if registries.docker_hub_only or ("/" in text and ("." in first or ":" in first or first == "localhost")):
-        return []
-    name = text.partition("@")[0]
-    tag_at = name.rfind(":")
-    bare = name[:tag_at] if tag_at > name.rfind("/") else name
-    if alias := registries.aliases.get(bare):
-        return [alias + text[len(bare) :]]
-    return [f"{registry}/{text}" for registry in registries.search]
+    return Registries(tuple(rules.values()))
 
 
 def _rule(table: dict[str, Any]) -> Rule:

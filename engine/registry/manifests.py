@@ -101,7 +101,8 @@ def check_media_types(manifest: Manifest) -> None:
 def parse_index(data: bytes) -> list[IndexEntry]:
     """Return the images of an index. Raises BadContent."""
     document = _object(data)
-    listed = document.get("manifests") or []
+    listed = document.get("manifests")
+    listed = [] if listed is None else listed
     if document.get("schemaVersion") != 2 or not isinstance(listed, list):
         raise BadContent("the index cannot be read")
     if any(key in document for key in ("config", "layers", "fsLayers")):

@@ -10,7 +10,7 @@ import hashlib
 import threading
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 from engine.off_loop import off_loop
 
@@ -25,7 +25,7 @@ class _Stopped(Exception):
 
 
 class Outgoing:
-    """The packed form of an archive, as an async iterator; digest and size are known at its end."""
+    """The packed form of an archive, as a context that gives its pieces; digest and size are known at their end."""
 
     def __init__(self, begin: Callable[[], Iterator[bytes]], *, packed: bool, tell: Callable[[int], None]) -> None:
         self._begin = begin
@@ -36,6 +36,7 @@ class Outgoing:
         self._waiting = 0
         self._stopped = False
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._working: asyncio.Future[None] | None = None
         self._hash = hashlib.sha256()
         self.size = 0
 
@@ -44,23 +45,28 @@ class Outgoing:
         """The digest of all that was given."""
         return f"sha256:{self._hash.hexdigest()}"
 
+    async def __aenter__(self) -> Self:
+        self._working = asyncio.ensure_future(off_loop(self._work))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+        assert self._working is not None
+        await asyncio.wait([self._working])
+        if not self._working.cancelled() and (error := self._working.exception()) is not None:
+            raise error  # the upload's own failure only follows from it
+
     async def pieces(self) -> AsyncGenerator[bytes]:
-        """Give the bytes. Raises BadArchive when the archive cannot be put together, OSError."""
-        working = asyncio.ensure_future(off_loop(self._work))
-        try:
-            while (piece := await self._queue.get()) is not None:
-                with self._changed:
-                    self._waiting -= len(piece)
-                    self._changed.notify()
-                yield piece
-            await working
-        finally:
+        """Give the bytes, once. Raises BadArchive when the archive cannot be put together, OSError."""
+        assert self._working is not None
+        while (piece := await self._queue.get()) is not None:
             with self._changed:
-                self._stopped = True
+                self._waiting -= len(piece)
                 self._changed.notify()
-            await asyncio.wait([working])
-            if not working.cancelled():
-                working.exception()
+            yield piece
+        await self._working
 
     def _work(self) -> None:
         try:

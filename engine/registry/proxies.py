@@ -41,13 +41,15 @@ def _excludes(rule: str, host: str, port: int) -> bool:
             return address is not None and address in ipaddress.ip_network(rule, strict=False)
         except ValueError:
             return False
-    parts = urllib.parse.urlsplit(f"//{rule}") if _address(rule) is None else urllib.parse.urlsplit(f"//[{rule}]")
-    try:
-        if parts.port is not None and parts.port != port:
+    wanted = rule
+    if _address(rule) is None:
+        try:
+            parts = urllib.parse.urlsplit(f"//{rule}")
+            if parts.port is not None and parts.port != port:
+                return False
+        except ValueError:
             return False
-    except ValueError:
-        return False
-    wanted = (parts.hostname or rule) if _address(rule) is None else rule
+        wanted = parts.hostname or rule
     if address is not None:
         return _address(wanted) == address
     if wanted.startswith("*."):
