@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from compat_api import go_json
-from compat_api.problems import BadRequest
+from compat_api.problems import BadRequest, Problem
 from compat_api.query import go_integer, go_quote
 from engine.build.request import BuildRequest
 from engine.containers.config import HostConfig, LogConfig, Ulimit
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 REGISTRIES = "X-Registry-Config"
 OFFICIAL = "https://index.docker.io/v1/"
-_ISOLATIONS = ("", "default", "process", "hyperv")
+_ISOLATIONS = ("", "default")
 _KINDS: dict[type, str] = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
 
 
@@ -42,7 +42,7 @@ def build_request(request: Request, archive: Readable) -> BuildRequest:
     force = query.flag("forcerm")
     if request.since("1.40"):
         _outputs(query)
-    shm = go_integer(query.get("shmsize")) if query.get("shmsize") else 0
+    shm = _shm(query.get("shmsize"))
     isolation = query.get("isolation")
     if isolation.lower() not in _ISOLATIONS:
         raise BadRequest(f"unsupported isolation: {go_quote(isolation)}")
@@ -99,6 +99,13 @@ def build_request(request: Request, archive: Readable) -> BuildRequest:
     )
 
 
+def _shm(text: str) -> int:
+    try:
+        return go_integer(text) if text else 0
+    except BadRequest as error:
+        raise Problem(str(error)) from None  # of which dockerd makes a failure of its own
+
+
 def _network(mode: str) -> str:
     return "bridge" if mode in ("", "default") else mode
 
@@ -141,9 +148,10 @@ def _texts(query: Query, name: str, words: str, kind: str) -> dict[str, str | No
         return {}
     if not isinstance(found, dict):
         raise _refuse(words, found, f"map[string]{kind}")
-    for value in found.values():
+    for key, value in found.items():
         if value is not None and not isinstance(value, str):
-            raise _refuse(words, value, "string")
+            name = _KINDS.get(type(value), "null")
+            raise BadRequest(f"{words}: json: cannot unmarshal {name} into Go struct field .{key} of type string")
     return found
 
 
@@ -169,7 +177,7 @@ def _ulimits(query: Query) -> list[Ulimit]:
     if found is None:
         return []
     if not isinstance(found, list):
-        raise _refuse(words, found, "[]*container.Ulimit")
+        raise _refuse(words, found, "[]*units.Ulimit")
     limits = []
     for each in found:
         if not isinstance(each, dict):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from compat_api.answers import Answer, Json
+from compat_api.answers import Answer, Empty, Json
 from compat_api.body_reader import BodyReader
 from compat_api.errors import status_and_words
 from compat_api.log import logger
-from compat_api.problems import BadRequest, Problem
+from compat_api.problems import BadRequest
 
 if TYPE_CHECKING:
     from compat_api.request import Request
@@ -97,7 +97,10 @@ def _size(request: Request, name: str) -> int:
 
 
 async def cancel(request: Request) -> Answer:
-    """End a build of BuildKit, of which there are none: other builds end with their connection."""
+    """End a build of BuildKit, of which there are none: other builds end with their connection.
+
+    Like dockerd, nothing is said of an id that no build has.
+    """
     if not request.query.get("id"):
         raise BadRequest("build ID not provided")
-    raise Problem("build not found", status=404)
+    return Empty(200)

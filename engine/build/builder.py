@@ -75,7 +75,7 @@ class Builder:
     def run(self) -> str:
         """Build; returns the image's id, sha256:<id>.
 
-        Raises DockerfileError, BuildInvalid, BuildFailed and its kinds, InvalidReference, and what images, containers,
+        Raises DockerfileError, BuildInvalid, BuildFailed and its kinds, and what images, containers,
         volumes and the store raise. Whatever happens, what the build needed only itself is gone when this returns.
         """
         names = _names(self.request.tags)
@@ -187,7 +187,12 @@ class Builder:
     def _downloaded(self, url: str) -> bytes | None:
         """Take a context from a web server, or return the Dockerfile that it has there."""
         folder = self.assembly.folder()
-        fetched = self._stack.enter_context(remote.fetched(url, folder, self._tell))
+        try:
+            fetched = self._stack.enter_context(
+                remote.fetched(url, folder, self._tell, action="Downloading context", identity=url)
+            )
+        except EngineError as error:
+            raise BuildFailed(f"error downloading remote context {url}: {error}") from error
         path = folder / (fetched.name or remote.UNNAMED)
         if remote.is_text(path, fetched.media_type, url):
             return path.read_bytes()
@@ -475,14 +480,17 @@ def _parsed(data: bytes, name: str) -> Dockerfile:
 
 
 def _names(tags: list[str]) -> list[Reference]:
-    """Return the names that the image is to have. Raises InvalidReference."""
+    """Return the names that the image is to have. Raises BuildFailed."""
     found: dict[str, Reference] = {}
     for tag in tags:
         if not tag:
             continue
-        name = reference.parse(tag)
+        try:
+            name = reference.parse(tag)
+        except InvalidReference as error:
+            raise BuildFailed(str(error)) from None
         if name.digest:
-            raise InvalidReference("build tag cannot contain a digest")
+            raise BuildFailed("build tag cannot contain a digest")
         name = name.with_default_tag
         check_name(name)
         found.setdefault(name.full, name)

@@ -195,13 +195,13 @@ def ports_of(text: str) -> list[str]:
     ports, _, protocol = text.rpartition(":")[2].partition("/")
     protocol = (protocol or "tcp").lower()
     if not ports:
-        raise BuildInvalid(f"no port specified: {text}<empty>")
+        raise BuildInvalid(f"No port specified: {text}<empty>")
     found = _PORT.fullmatch(ports)
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
     if not first <= last <= 65535:
-        raise BuildInvalid(f"invalid containerPort: {ports}")
+        raise BuildInvalid(f"Invalid containerPort: {ports}")
     if protocol not in ("tcp", "udp", "sctp"):
-        raise BuildInvalid(f"invalid proto: {protocol}")
+        raise BuildInvalid(f"Invalid proto: {protocol}")
     return [f"{port}/{protocol}" for port in range(first, last + 1)]
 
 

@@ -28,7 +28,6 @@ from engine.storage.unpack import UnpackFailed, unpack
 DOCKERFILE = "Dockerfile"
 IGNORE = ".dockerignore"
 MAXIMUM_DOCKERFILE = 16 << 20
-_WORDS = "Error processing tar file(exit status 1): "
 
 
 def receive(stream: Readable, folder: Path) -> Archived:
@@ -41,10 +40,10 @@ def receive(stream: Readable, folder: Path) -> Archived:
         return Archived(root, taking.all())
     except FileNotFoundError as error:
         os.close(root)
-        raise BuildFailed(f"{_WORDS}{error}") from None
+        raise BuildFailed(str(error)) from None
     except (BadArchive, UnpackFailed) as error:
         os.close(root)
-        raise BuildFailed(_WORDS + str(error)) from None
+        raise BuildFailed(str(error)) from None
     except BaseException:
         os.close(root)
         raise
@@ -88,7 +87,7 @@ def find_dockerfile(context: Source, name: str) -> tuple[bytes, str]:
                 pass
         raise BuildFailed(f"Cannot locate specified Dockerfile: {name}") from None
     except IsADirectoryError:
-        raise BuildFailed(f"read {name}: is a directory") from None
+        raise BuildFailed(f"unexpected error reading Dockerfile: read /{name}: is a directory") from None
 
 
 def apply_ignore_file(context: Source, dockerfile: str) -> None:

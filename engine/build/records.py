@@ -11,8 +11,8 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.errors import EngineError, InvalidFilter, NoSuchImage, NoSuchLayer
-from engine.filters import truth, until
+from engine.errors import EngineError, InvalidFilter, InvalidParameter, NoSuchImage, NoSuchLayer
+from engine.filters import BadTime, truth, until
 from engine.storage.folders import content_size, remove_tree
 
 if TYPE_CHECKING:
@@ -26,6 +26,14 @@ FILTERS = frozenset(
     ("id", "id~", "parent", "parents", "type", "description", "inuse", "shared", "private", "until", "unused-for",
      "mutable", "immutable")
 )  # fmt: skip
+
+
+class BadCacheFilter(InvalidParameter):
+    """A filter that a prune of the cache does not take."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"failed to prune build cache: {cause}")
+        self.cause = cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +77,15 @@ def records(engine: Engine) -> list[CacheRecord]:
 
 
 def prune(engine: Engine, request: PruneRequest) -> CachePruned:
-    """Remove what nothing needs, what was used longest ago first. Raises InvalidFilter, BadTime."""
-    chosen = _chooser(request)
+    """Remove what nothing needs, what was used longest ago first. Raises BadCacheFilter."""
+    try:
+        chosen = _chooser(request)
+    except BadTime as error:
+        name = next(name for name in ("until", "unused-for") if error.value in request.filters.get(name, []))
+        expected = f"\"{name}\" filter expects a duration (e.g., '24h') or a timestamp"
+        raise BadCacheFilter(f"{expected}: {error.cause}") from None
+    except InvalidFilter as error:
+        raise BadCacheFilter(str(error)) from None
     found = sorted(records(engine), key=lambda record: record.used or record.created)
     total = sum(record.size for record in found)
     removed: list[str] = []

@@ -92,7 +92,15 @@ def opened(folder: Path, identity: str = "") -> Iterator[Tree]:
 
 
 @contextmanager
-def fetched(url: str, folder: Path, tell: Callable[[BuildEvent], None], *, checksum: str = "") -> Iterator[Fetched]:
+def fetched(
+    url: str,
+    folder: Path,
+    tell: Callable[[BuildEvent], None],
+    *,
+    checksum: str = "",
+    action: str = "Downloading",
+    identity: str = "",
+) -> Iterator[Fetched]:
     """Fetch a file into a new folder. Raises InvalidUrl, DownloadFailed and its kinds, BuildFailed, BuildInvalid."""
     from engine.images.download import open_url
 
@@ -111,14 +119,15 @@ def fetched(url: str, folder: Path, tell: Callable[[BuildEvent], None], *, check
                 digest.update(data)
                 if time.monotonic() - told >= PROGRESS_SECONDS or download.position == download.length:
                     told = time.monotonic()
-                    tell(Progress("", "Downloading", download.position, download.length))
+                    tell(Progress(identity, action, download.position, download.length))
         if expected and digest.hexdigest() != expected:
             raise BuildFailed(f"digest mismatch {algorithm}:{digest.hexdigest()}: {checksum}")
         modified = _modified(download.headers.get("Last-Modified", ""))
         os.utime(path, (modified, modified))
     finally:
         download.close()
-    tell(Output("\n"))
+    if not identity:
+        tell(Output("\n"))  # as dockerd does after what it adds
     with opened(folder) as source:
         yield Fetched(source, name, download.headers.get("Content-Type", ""))
 

@@ -43,7 +43,12 @@ class Source:
             raise BuildFailed(f"forbidden path outside the build context: {path} ()")
         if "\0" in path:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        return syscalls.openat2(self.root, path or ".", flags)
+        try:
+            return syscalls.openat2(self.root, path or ".", flags)
+        except OSError as error:
+            if error.errno == errno.ELOOP and not flags & os.O_NOFOLLOW:
+                raise BuildFailed(f"forbidden path outside the build context: {path} ()") from None
+            raise
 
     def status(self, path: str) -> os.stat_result:
         """Return the status of what a path leads to. Raises as resolved does."""

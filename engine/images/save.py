@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.errors import NoSuchImage, Unavailable
+from engine.errors import EngineError, NoSuchImage, Unavailable
 from engine.images import reference
-from engine.images.configuration import encode
+from engine.images.configuration import diff_ids, encode
 from engine.images.legacy import documents
 from engine.images.manifest import INDEX, LAYER, MANIFEST, descriptor, digest_of, manifest_for
 from engine.images.platform import NoExportTarget, Platform, is_exactly, of_document
@@ -51,6 +51,13 @@ class _Saved:
     names: list[Reference] = field(default_factory=list)
 
 
+class EmptyImage(EngineError):
+    """An image without layers, which dockerd saves as little as we do."""
+
+    def __init__(self) -> None:
+        super().__init__("empty export - not implemented")
+
+
 def save(engine: Engine, references: list[str], platform: Platform | None = None) -> Iterator[bytes]:
     """Give the archive of these images, in pieces.
 
@@ -58,6 +65,8 @@ def save(engine: Engine, references: list[str], platform: Platform | None = None
     NoExportTarget (an image is for another platform than the wanted one), before the first piece.
     """
     chosen = [_saved(engine, image, names) for image, names in _choose(engine.store.images(), references)]
+    if any(not diff_ids(each.image.document) for each in chosen):
+        raise EmptyImage
     if platform is not None and not all(is_exactly(of_document(each.image.document), platform) for each in chosen):
         raise NoExportTarget(platform)
     return _archive(engine, chosen)

@@ -1,7 +1,8 @@
 """A layer that is being written on others, by the engine itself: mounted where no path leads, gone when it is closed.
 
-The overlay is mounted in a staging folder and at once taken out of the mount namespace: the descriptor of its root
-keeps it alive, so that a killed process leaves no mount behind. Only engine.storage makes these.
+The overlay is mounted in a staging folder, a copy of the mount is taken that is in no namespace, and the first one
+unmounted: the descriptor of the copy keeps it alive, so that a killed process leaves no mount behind. (Unmounted only
+lazily, without the copy, it would be a tree in which the kernel cannot follow "..".) Only engine.storage makes these.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from engine import syscalls
 from engine.storage.overlay import ROOT_MODE, Overlay
+
+_HERE = -100  # AT_FDCWD
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,9 @@ def readable(overlay: Overlay, top: str | None, folder: Path) -> Iterator[int]:
 def _mounted(
     overlay: Overlay, place: Path, lowers: list[str], upper: Path | None = None, work: Path | None = None
 ) -> int:
-    """Mount, open the root, and take the mount out of the namespace; returns the root."""
+    """Mount, take a copy of the mount that is in no namespace, and unmount; returns the root."""
     overlay.mount_at(place, lowers, upper, work)
     try:
-        return os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return syscalls.open_tree(_HERE, str(place), syscalls.OPEN_TREE_CLONE)
     finally:
         syscalls.umount2(place, syscalls.MNT_DETACH | syscalls.UMOUNT_NOFOLLOW)
