@@ -44,10 +44,11 @@ class Engine:
     @cached_property
     def store(self) -> Store:
         """Images' and containers' layers; for the areas, not for callers."""
-        from engine.storage.config import storage_roots
+        from engine.storage.config import store_options
         from engine.storage.store import Store
 
-        return Store(*storage_roots(self.settings))
+        options = store_options(self.settings)
+        return Store(options.graph_root, options.run_root, options.additional, options.mount_options)
 
     @cached_property
     def containers(self) -> Containers:

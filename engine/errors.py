@@ -123,6 +123,14 @@ class NoSuchLayer(NotFound):
         self.layer_id = layer_id
 
 
+class ReadOnlyImage(Conflict):
+    """The image is in a store that this engine only reads."""
+
+    def __init__(self, image_id: str) -> None:
+        super().__init__(f"image {image_id} is in a read-only store")
+        self.image_id = image_id
+
+
 class StoredImageInUse(Conflict):
     """A container's record in the store, ours or another engine's, needs the image."""
 

@@ -14,7 +14,7 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,32 +60,48 @@ class StoredImage:
 
 
 class ImageRecords:
-    """The images of one graph root."""
+    """The images of one graph root, and those of the read-only stores that count with it."""
 
-    def __init__(self, graph_root: Path) -> None:
+    def __init__(self, graph_root: Path, others: Sequence[ImageRecords] = (), *, read_only: bool = False) -> None:
         self.folder = graph_root / "overlay-images"
-        self.records = RecordFiles(self.folder / "images.lock", self.folder / "images.json")
+        self.others: Sequence[ImageRecords] = others
+        self.records = RecordFiles(self.folder / "images.lock", self.folder / "images.json", read_only=read_only)
         self._configs: dict[str, bytes] = {}
         self._mutex = threading.Lock()
         self._swept = False
 
     def all(self) -> list[StoredImage]:
-        """Return all images in the order they were added."""
-        return [to_image(record) for record in self.records.snapshot()]
+        """Return all images in the order they were added; one that is in several stores is the first one's."""
+        found = {record["id"]: to_image(record) for record in self.records.snapshot()}
+        for other in self.others:
+            for image in other.all():
+                found.setdefault(image.id, image)
+        return list(found.values())
 
     def get(self, image_id: str) -> StoredImage:
         """Return the image with this id. Raises NoSuchImage."""
+        return to_image(self.record(image_id))
+
+    def record(self, image_id: str) -> Record:
+        """Return the record of an image, whichever store it is in; not under the write lock. Raises NoSuchImage."""
         record = self.records.snapshot().get(image_id)
-        if record is None:
-            raise NoSuchImage(image_id)
-        return to_image(record)
+        return self._others_record(image_id) if record is None else record
+
+    def _others_record(self, image_id: str) -> Record:
+        for other in self.others:
+            record = other.records.snapshot().get(image_id)
+            if record is not None:
+                return record
+        raise NoSuchImage(image_id)
 
     def data(self, image_id: str, name: str) -> bytes:
         """Return a document of an image: "manifest", "manifest-<digest>" or "sha256:<id>". Raises NoSuchImage."""
-        try:
-            return (self.folder / image_id / data_file(name)).read_bytes()
-        except FileNotFoundError:
-            raise NoSuchImage(image_id) from None
+        for store in (self, *self.others):
+            try:
+                return (store.folder / image_id / data_file(name)).read_bytes()
+            except FileNotFoundError:
+                continue
+        raise NoSuchImage(image_id)
 
     def config(self, image_id: str) -> bytes:
         """Return an image's configuration; it never changes. Raises NoSuchImage."""
@@ -179,6 +195,23 @@ class ImageRecords:
                 "big-data-digests": {**(record.get("big-data-digests") or {}), **digests},
             }
         )
+
+    def adopt(self, draft: Draft, image_id: str) -> Record:
+        """Return the record of an image that is to be changed; one of a read-only store is taken into this one.
+
+        Its layers stay where they are. Raises NoSuchImage.
+        """
+        present = draft.get(image_id)
+        if present is not None:
+            return present
+        record = self._others_record(image_id)
+        folder = self.folder / image_id
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for name in record.get("big-data-names") or []:
+            write_file(folder / data_file(name), self.data(image_id, name))
+        sync_folder(self.folder)
+        draft.put(record)
+        return record
 
     def name(self, draft: Draft, image_id: str, names: list[str], *, tagged: bool) -> None:
         """Give an image these names, and only these; another image that has one of them loses it.

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from engine import syscalls
 from engine.errors import NoSuchLayer
 from engine.storage.folders import content_size, in_use, recover, remove_tree, temporary_folder
-from engine.storage.overlay import ROOT_MODE, Overlay
+from engine.storage.overlay import MAX_DEPTH, ROOT_MODE, Overlay
 from engine.storage.records import Draft, Record, RecordFiles, Snapshot
 from engine.storage.source import Readable
 from engine.storage.times import now_text
@@ -79,13 +79,24 @@ def layer_id(parent: str | None, diff_id: str) -> str:
 
 
 class Layers:
-    """The layers of one graph root."""
+    """The layers of one graph root, and those of the read-only stores that count with it."""
 
-    def __init__(self, graph_root: Path) -> None:
+    def __init__(
+        self,
+        graph_root: Path,
+        others: Sequence[Layers] = (),
+        mount_options: Sequence[str] = (),
+        *,
+        read_only: bool = False,
+    ) -> None:
         self.folder = graph_root / "overlay-layers"
-        self.overlay = Overlay(graph_root / "overlay")
+        self.others: Sequence[Layers] = others
+        self.overlay: Overlay = Overlay(graph_root / "overlay", [other.overlay for other in others], mount_options)
         self.records = RecordFiles(
-            self.folder / "layers.lock", self.folder / "layers.json", self.folder / "volatile-layers.json"
+            self.folder / "layers.lock",
+            self.folder / "layers.json",
+            self.folder / "volatile-layers.json",
+            read_only=read_only,
         )
         self.staging = graph_root / "overlay" / "tempdirs"
         self._swept = False
@@ -95,36 +106,56 @@ class Layers:
 
     def get(self, wanted: str) -> Layer:
         """Return the layer with this id. Raises NoSuchLayer."""
-        record = self.records.snapshot().get(wanted)
-        if record is None or is_incomplete(record):
+        record = self._record(self.snapshots(), wanted)
+        if record is None:
             raise NoSuchLayer(wanted)
         return to_layer(record)
 
+    def snapshots(self) -> list[Snapshot]:
+        """Return the records of this store and of those beside it."""
+        return [self.records.snapshot(), *(other.records.snapshot() for other in self.others)]
+
+    @staticmethod
+    def _record(stores: list[Snapshot], wanted: str) -> Record | None:
+        for layers in stores:
+            record = layers.get(wanted)
+            if record is not None and not is_incomplete(record):
+                return record
+        return None
+
     def all(self) -> list[Layer]:
         """Return all whole layers."""
-        return [to_layer(record) for record in self.records.snapshot() if not is_incomplete(record)]
+        found: dict[str, Layer] = {}
+        for layers in self.snapshots():
+            for record in layers:
+                if not is_incomplete(record):
+                    found.setdefault(record["id"], to_layer(record))
+        return list(found.values())
 
     def find(self, parent: str | None, diff_id: str) -> Layer | None:
         """Return the layer that this diff makes on that parent, whatever its id, if the store has it."""
-        layers = self.records.snapshot()
-        record = layers.get(layer_id(parent, diff_id))
-        if record is not None and _is(record, parent, diff_id):
-            return to_layer(record)
-        for record in layers:
-            if _is(record, parent, diff_id):
-                return to_layer(record)
+        stores = self.snapshots()
+        found = self._record(stores, layer_id(parent, diff_id))
+        if found is not None and _is(found, parent, diff_id):
+            return to_layer(found)
+        for layers in stores:
+            for record in layers:
+                if _is(record, parent, diff_id):
+                    return to_layer(record)
         return None
 
     def chain(self, top: str | None) -> list[Layer]:
         """Return a layer and all below it, the base first. Raises NoSuchLayer."""
-        layers = self.records.snapshot()
+        stores = self.snapshots()
         found: list[Layer] = []
         while top is not None:
-            record = layers.get(top)
-            if record is None or is_incomplete(record):
+            record = self._record(stores, top)
+            if record is None:
                 raise NoSuchLayer(top)
             found.append(to_layer(record))
             top = found[-1].parent
+            if len(found) > MAX_DEPTH:  # records that name each other
+                raise NoSuchLayer(found[0].id)
         return found[::-1]
 
     def size(self, layer: Layer) -> int:
@@ -134,14 +165,16 @@ class Layers:
         with self._mutex:
             known = self._sizes.get(layer.id)
         if known is None:
-            known = content_size(self.overlay.folder(layer.id) / "diff")
+            known = content_size(self.overlay.found(layer.id) / "diff")
             with self._mutex:
                 self._sizes[layer.id] = known
         return known
 
     def tar_split(self, wanted: str) -> Path:
         """Return the file from which a layer's archive can be made again; it may be missing."""
-        return self.folder / (wanted + TAR_SPLIT)
+        own = self.folder / (wanted + TAR_SPLIT)
+        places = (own, *(other.folder / (wanted + TAR_SPLIT) for other in self.others))
+        return next((path for path in places if path.exists()), own)
 
     @contextmanager
     def writing(self) -> Iterator[Draft]:
@@ -213,13 +246,14 @@ class Layers:
         if staged.uids:
             record["uidset"], record["gidset"] = staged.uids, staged.gids
         with self.writing() as draft:
-            if parent is not None and parent not in draft:
+            stores = [draft, *(other.records.snapshot() for other in self.others)]
+            if parent is not None and self._record(stores, parent) is None:
                 raise NoSuchLayer(parent)
-            present = draft.get(record["id"])
+            present = self._record(stores, record["id"])
             if present is not None:
                 return to_layer(present)
             self.overlay.make(record["id"], parent, diff=staged.diff)
-            os.rename(staged.split, self.tar_split(record["id"]))
+            os.rename(staged.split, self.folder / (record["id"] + TAR_SPLIT))
             draft.put(record)
             draft.save()
         return to_layer(record)
@@ -235,7 +269,7 @@ class Layers:
         for wanted in gone:
             self.overlay.unmount(wanted)
             self.overlay.unlink(wanted)
-            for path in (self.overlay.folder(wanted), self.tar_split(wanted), self.folder / wanted):
+            for path in (self.overlay.folder(wanted), self.folder / (wanted + TAR_SPLIT), self.folder / wanted):
                 try:
                     os.rename(path, stage / f"{len(os.listdir(stage))}-{path.name}")
                 except FileNotFoundError:

@@ -31,7 +31,7 @@ class Held:
 
     def last_write(self) -> bytes:
         """Return the token of the last write; empty when there was none yet."""
-        return os.pread(self._fd, TOKEN_SIZE, 0)
+        return os.pread(self._fd, TOKEN_SIZE, 0)  # nothing, where /dev/null stands in
 
     def record_write(self) -> bytes:
         """Make the caller the last writer; to be called before the guarded files change."""
@@ -41,18 +41,36 @@ class Held:
 
 
 class LockFile:
-    """One lock file, made on first use together with its folder."""
+    """One lock file, made on first use together with its folder, unless its store is read-only."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self._name = os.fspath(path)
+        self._read_only = read_only
 
     @contextmanager
     def held(self, *, shared: bool = False) -> Iterator[Held]:
         """Hold the lock while the block runs; blocks until the others have let go."""
+        if self._read_only:
+            with self._held_to_read() as held:
+                yield held
+            return
         fd = self._open()
         try:
             fcntl.fcntl(fd, fcntl.F_OFD_SETLKW, _READ if shared else _WRITE)
+            yield Held(fd)
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def _held_to_read(self) -> Iterator[Held]:
+        """Hold the lock of a store that others may write; where there is no lock file nobody does."""
+        try:
+            fd = os.open(self._name, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            fd = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLKW, _READ)
             yield Held(fd)
         finally:
             os.close(fd)

@@ -13,7 +13,7 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ ROOT_MODE = 0o755  # of "/" in a container, as dockerd's own overlay driver make
 MAX_DEPTH = 500
 _LINK_SIZE = 26
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_FLAGS = {"nodev": syscalls.MS_NODEV, "nosuid": syscalls.MS_NOSUID, "noexec": syscalls.MS_NOEXEC}
 _SPECIAL = set(",:\\")  # of which overlayfs's options are made
 
 
@@ -51,21 +52,30 @@ class Graph:
 
 
 class Overlay:
-    """The folders below one graph root's overlay/."""
+    """The folders below one graph root's overlay/; layers may lie on those of read-only stores."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, others: Sequence[Overlay] = (), options: Sequence[str] = ()) -> None:
         self.home = home
         self._home = os.fspath(home)
+        self._others = others
+        self._flags, self._options = mount_flags(options)
 
     def folder(self, layer_id: str) -> Path:
-        """Return a layer's folder."""
+        """Return a layer's folder in this store."""
         return self.home / layer_id
+
+    def found(self, layer_id: str) -> Path:
+        """Return a layer's folder in whichever store has it."""
+        own = self.home / layer_id
+        if self._others and not own.exists():
+            return next((place for other in self._others if (place := other.folder(layer_id)).exists()), own)
+        return own
 
     def lowers(self, parent: str | None) -> list[str]:
         """Return the links of a parent and of all its parents, nearest first."""
         if parent is None:
             return []
-        folder = f"{self._home}/{parent}"
+        folder = str(self.found(parent)) if self._others else f"{self._home}/{parent}"
         link = _read_text(f"{folder}/link")
         try:
             return [f"{LINKS}/{link}", *_read_text(f"{folder}/lower").split(":")]
@@ -138,10 +148,18 @@ class Overlay:
 
     def graph(self, layer_id: str) -> Graph:
         """Return the folders of a container's layer."""
-        folder = self.home / layer_id
-        links = _lowers_of(folder)
-        targets = [os.readlink(self.home / link).removeprefix("../") for link in links]
-        return Graph([self.home / target for target in targets], folder / "diff", folder / "work", folder / "merged")
+        folder = self.found(layer_id)
+        lower = [self._target(link) for link in _lowers_of(folder)]
+        return Graph(lower, folder / "diff", folder / "work", folder / "merged")
+
+    def _target(self, link: str) -> Path:
+        """Return the content folder that a link in l/ leads to, in whichever store has it."""
+        for home in (self.home, *(other.home for other in self._others)):
+            try:
+                return home / os.readlink(home / link).removeprefix("../")
+            except FileNotFoundError:
+                continue
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.home / link))
 
     def mounted(self, layer_id: str) -> bool:
         """Whether something is mounted on a layer's merged folder."""
@@ -155,8 +173,9 @@ class Overlay:
         """Mount a layer over its parents, writable; with volatile the kernel syncs nothing of it to disk."""
         folder = f"{self._home}/{layer_id}"
         lowers = _lowers_of(Path(folder)) or [f"{layer_id}/empty"]
-        if not os.path.exists(f"{self._home}/{lowers[0]}"):
+        if not os.path.exists(f"{self._home}/{lowers[0]}") and not self._others:
             self.restore_links()
+        lowers = [self._reachable(link) for link in lowers] if self._others else lowers
         # The kernel leaves this behind to refuse a second mount after an unclean one; nothing here needs it.
         remove_tree(f"{folder}/work/work/incompat/volatile")
         if volatile and self._try_mount(layer_id, lowers, label, volatile=True) is None:
@@ -183,13 +202,23 @@ class Overlay:
             return error
         return None
 
+    def _reachable(self, link: str) -> str:
+        """Return how a lower folder is named below home; one of another store by its whole path."""
+        if os.path.exists(f"{self._home}/{link}"):
+            return link
+        for other in self._others:
+            if os.path.exists(other.home / link):
+                return str(other.home / link)
+        self.restore_links()
+        return link
+
     def _mount(self, layer_id: str, lowers: list[str], label: str, *, volatile: bool) -> None:
-        data = mount_options(self._home + "/", lowers, layer_id, label, volatile=volatile)
+        data = mount_options(self._home + "/", lowers, layer_id, label, volatile=volatile) + self._options
         if len(data) < _PAGE and not _SPECIAL & set(self._home):
-            syscalls.mount("overlay", f"{self._home}/{layer_id}/merged", "overlay", 0, data)
+            syscalls.mount("overlay", f"{self._home}/{layer_id}/merged", "overlay", self._flags, data)
             return
-        short = mount_options("", lowers, layer_id, label, volatile=volatile)
-        _in_folder(self._home, lambda: syscalls.mount("overlay", f"{layer_id}/merged", "overlay", 0, short))
+        short = mount_options("", lowers, layer_id, label, volatile=volatile) + self._options
+        _in_folder(self._home, lambda: syscalls.mount("overlay", f"{layer_id}/merged", "overlay", self._flags, short))
 
     def mount_at(self, place: Path, lowers: list[str], upper: Path | None = None, work: Path | None = None) -> None:
         """Mount layers, by their links, on a folder below home; without upper and work they can only be read."""
@@ -230,11 +259,22 @@ class Overlay:
 
 def mount_options(prefix: str, lowers: list[str], layer_id: str, label: str, *, volatile: bool) -> str:
     """Return overlayfs's options; paths begin with prefix."""
-    lower = ":".join(prefix + path for path in lowers)
+    lower = ":".join(path if path.startswith("/") else prefix + path for path in lowers)
     options = f"lowerdir={lower},upperdir={prefix}{layer_id}/diff,workdir={prefix}{layer_id}/work"
     if volatile:
         options += ",volatile"
     return f'{options},context="{label}"' if label else options
+
+
+def mount_flags(options: Sequence[str]) -> tuple[int, str]:
+    """Return the flags that options of a mount stand for, and overlayfs's own options, to follow others. Pure."""
+    flags, own = 0, ""
+    for option in options:
+        if option in _FLAGS:
+            flags |= _FLAGS[option]
+        else:
+            own += f",{option}"
+    return flags, own
 
 
 def new_link() -> str:

@@ -76,8 +76,10 @@ class Draft(Snapshot):
 class RecordFiles:
     """One kind of record: its lock, its stable list and, where there is one, its volatile list."""
 
-    def __init__(self, lock: Path, stable: Path, volatile: Path | None = None, *, sync: bool = True) -> None:
-        self._lock = LockFile(lock)
+    def __init__(
+        self, lock: Path, stable: Path, volatile: Path | None = None, *, sync: bool = True, read_only: bool = False
+    ) -> None:
+        self._lock = LockFile(lock, read_only=read_only)
         self._stable = os.fspath(stable)
         self._volatile = None if volatile is None else os.fspath(volatile)
         self._sync = sync

@@ -14,13 +14,13 @@ graph root; a Store keeps nothing but what it last read.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import NoSuchContainer, NoSuchImage, NoSuchLayer, StoredImageInUse
+from engine.errors import NoSuchContainer, NoSuchImage, NoSuchLayer, ReadOnlyImage, StoredImageInUse
 from engine.storage.containers import (
     ContainerRecords,
     MountRecords,
@@ -48,11 +48,15 @@ if TYPE_CHECKING:
 class Store:
     """The images, layers and container file systems below one graph root."""
 
-    def __init__(self, graph_root: Path, run_root: Path) -> None:
+    def __init__(
+        self, graph_root: Path, run_root: Path, additional: Sequence[Path] = (), mount_options: Sequence[str] = ()
+    ) -> None:
+        """Take the graph roots of read-only stores whose images count, too, and options for containers' mounts."""
         self.graph_root = graph_root
         self.run_root = run_root
-        self.layers = Layers(graph_root)
-        self.image_records = ImageRecords(graph_root)
+        beside = [path for path in additional if path != graph_root]
+        self.layers = Layers(graph_root, [Layers(path, read_only=True) for path in beside], mount_options)
+        self.image_records = ImageRecords(graph_root, [ImageRecords(path, read_only=True) for path in beside])
         self.container_records = ContainerRecords(graph_root)
         self.mounts = MountRecords(run_root)
         self._collected = False
@@ -99,7 +103,11 @@ class Store:
         """
         with self.layers.records.reading() as layers, self.image_records.writing() as images:
             if top_layer is not None and top_layer not in layers:
-                raise NoSuchLayer(top_layer)
+                for other in self.layers.others:
+                    if top_layer in other.records.snapshot():
+                        break
+                else:
+                    raise NoSuchLayer(top_layer)
             image_id = self.image_records.add(images, config, manifest, top_layer, created, parent, others)
             present = (images.get(image_id) or {}).get("names") or []
             if names or not present:
@@ -136,9 +144,7 @@ class Store:
         Raises NoSuchImage.
         """
         with self.image_records.writing() as images:
-            record = images.get(image_id)
-            if record is None:
-                raise NoSuchImage(image_id)
+            record = self.image_records.adopt(images, image_id)
             kept = [name for name in record.get("names") or [] if name not in remove and name not in add]
             self.image_records.name(images, image_id, [*kept, *dict.fromkeys(add)], tagged=bool(add))
             images.save()
@@ -154,6 +160,8 @@ class Store:
             with self.image_records.writing() as images:
                 record = images.get(image_id)
                 if record is None:
+                    if any(image_id in other.records.snapshot() for other in self.image_records.others):
+                        raise ReadOnlyImage(image_id)
                     raise NoSuchImage(image_id)
                 with self.container_records.records.reading() as containers:
                     used = {other.get("layer", "") for other in containers}
@@ -265,7 +273,7 @@ class Store:
 
         if not self.has_archive(layer):
             raise NoSuchLayer(layer.id)
-        return assemble(self.layers.tar_split(layer.id), self.layers.overlay.folder(layer.id) / "diff")
+        return assemble(self.layers.tar_split(layer.id), self.layers.overlay.found(layer.id) / "diff")
 
     def staged_archive(self, staged: StagedLayer) -> Iterator[bytes]:
         """Give the tar archive of an extracted layer that is not recorded yet. Raises BadArchive."""
