@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="tell what this machine lacks for running containers")
     check.set_defaults(run=_check)
     check.add_argument("--repair", action="store_true", help="mend what killed processes left")
+    check.add_argument("--contents", action="store_true", help="compare every layer with its digest, too")
     restore = commands.add_parser("restore", help="start what the last boot ended; skiff-restore.service runs it")
     restore.set_defaults(run=_restore)
     shutdown = commands.add_parser("shutdown", help="stop all containers, to come back after the next boot")
@@ -191,7 +192,7 @@ def _engine(options: argparse.Namespace) -> Engine:
 
 
 def _check(options: argparse.Namespace) -> int:
-    findings = _engine(options).check(repair=options.repair)
+    findings = _engine(options).check(repair=options.repair, contents=options.contents)
     for finding in findings:
         print(f"{'error' if finding.serious else 'warning'}: {finding.text}")
     if not findings:

@@ -92,11 +92,14 @@ class Engine:
 
         return Events(self)
 
-    def check(self, *, repair: bool = False) -> list[Finding]:
-        """Return what is wrong with this machine and this engine, in words; with repair, mend what can be."""
+    def check(self, *, repair: bool = False, contents: bool = False) -> list[Finding]:
+        """Return what is wrong with this machine and this engine, in words; with repair, mend what can be.
+
+        With contents, every layer of every image is read, too.
+        """
         from engine.check import check
 
-        return check(self, repair=repair)
+        return check(self, repair=repair, contents=contents)
 
     @cached_property
     def system(self) -> System:

@@ -25,9 +25,12 @@ class Finding:
     serious: bool = False
 
 
-def check(engine: Engine, *, repair: bool = False) -> list[Finding]:
-    """Return what is wrong, serious things first; with repair, mend what killed processes left."""
-    found = [*_tools(engine), *_cgroups(), *_state(engine, repair)]
+def check(engine: Engine, *, repair: bool = False, contents: bool = False) -> list[Finding]:
+    """Return what is wrong, serious things first; with repair, mend what killed processes left.
+
+    With contents, read every layer of every image and compare it with its digest.
+    """
+    found = [*_tools(engine), *_cgroups(), *_state(engine, repair), *_store(engine, repair, contents)]
     return sorted(found, key=lambda finding: not finding.serious)
 
 
@@ -68,4 +71,20 @@ def _state(engine: Engine, repair: bool) -> list[Finding]:
             reconcile(engine)
     except (EngineError, OSError) as error:
         return [Finding(f"cannot read the state: {error}", serious=True)]
+    return found
+
+
+def _store(engine: Engine, repair: bool, contents: bool) -> list[Finding]:
+    from engine.storage import examine
+
+    try:
+        found = [Finding(text) for text in examine.examine(engine.store, contents=contents)]
+        if repair and found:
+            examine.repair(engine.store, contents=contents)
+            left = examine.examine(engine.store, contents=contents)
+            found = [Finding(f"{each.text} (mended)") for each in found if each.text not in left] + [
+                Finding(text) for text in left
+            ]
+    except (EngineError, OSError, ValueError) as error:
+        return [Finding(f"cannot read the store of images: {error}", serious=True)]
     return found

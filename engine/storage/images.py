@@ -124,6 +124,13 @@ class ImageRecords:
                 self._swept = True
             yield draft
 
+    @contextmanager
+    def cleaning(self) -> Iterator[Draft]:
+        """Do the same after looking at everything anew, whatever this process has looked at before."""
+        self._swept = False
+        with self.writing() as draft:
+            yield draft
+
     def add(
         self,
         draft: Draft,

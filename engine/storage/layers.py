@@ -183,6 +183,13 @@ class Layers:
             self._clean(draft)
             yield draft
 
+    @contextmanager
+    def cleaning(self) -> Iterator[Draft]:
+        """Do the same after looking at everything anew, whatever this process has looked at before."""
+        self._swept, self._checked = False, -1
+        with self.writing() as draft:
+            yield draft
+
     def staged(self, layers: Snapshot) -> set[str]:
         """Return the layers that a load or a build is still to record images for."""
         stages = {record["id"]: (record.get("flags") or {}).get(STAGE) for record in layers}

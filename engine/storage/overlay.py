@@ -134,6 +134,11 @@ class Overlay:
             return []
         return [name for name in names if len(name) == 64 and not set(name) - set("0123456789abcdef")]
 
+    def has_link(self, layer_id: str) -> bool:
+        """Whether a layer can be found by its short name."""
+        link = self._link_of(layer_id)
+        return bool(link) and os.path.exists(f"{self._home}/{LINKS}/{link}")
+
     def restore_links(self) -> None:
         """Make the links in l/ anew that a power cut took, and drop those that lead nowhere."""
         links = f"{self._home}/{LINKS}"
