@@ -151,7 +151,7 @@ def test_check_fails_for_what_no_container_can_run_without(
 ) -> None:
     words = ["check", "--root", str(tmp_path / "root"), "--run-root", str(tmp_path / "run")]
     found = [Finding("conmon is missing", serious=True), Finding("a mount is left")]
-    monkeypatch.setattr(Engine, "check", lambda self, *, repair=False: found)
+    monkeypatch.setattr(Engine, "check", lambda self, *, repair=False, contents=False: found)
     assert cli.main(words) == 1
     assert capsys.readouterr().out == "error: conmon is missing\nwarning: a mount is left\n"
     del found[0]
