@@ -169,6 +169,12 @@ def inotify_add_watch(fd: int, path: str | os.PathLike[str], mask: int) -> int:
     return _check(_libc.inotify_add_watch(fd, os.fsencode(path), mask), "inotify_add_watch", path)
 
 
+def inotify_rm_watch(fd: int, watch: int) -> None:
+    """Take a watch away; one that the kernel has taken away already is passed over."""
+    if _libc.inotify_rm_watch(fd, watch) < 0 and ctypes.get_errno() != errno.EINVAL:
+        _check(-1, "inotify_rm_watch")
+
+
 def openat2(
     directory: int,
     path: str | bytes | os.PathLike[str],

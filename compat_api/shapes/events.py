@@ -18,7 +18,7 @@ def message(event: Event) -> dict[str, Any]:
     """Return an event's message; containers' and images' repeat the fields that older clients read."""
     found: dict[str, Any] = {}
     if event.type in ("container", "image"):
-        found = {"status": event.action, "id": event.actor}
+        found = {"status": event.action} | ({"id": event.actor} if event.actor else {})
         if event.type == "container" and event.attributes.get("image"):
             found["from"] = event.attributes["image"]
     return found | {

@@ -10,43 +10,37 @@ arrive) and folders for the growth of what is in them (its log).
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
 from engine import syscalls
+from engine.state.inotify_hub import hub
 
 TOUCH_GRACE_SECONDS = 0.1  # how long after a write to the log its touch is awaited
-_HEADER_BYTES = 16  # struct inotify_event: int wd; uint32 mask, cookie, len
-_READ_BYTES = 65536
 
 Self = TypeVar("Self", bound="Watch")
 
 
 class Watch:
-    """An open inotify watch: enter it, look at the state, wait, look again. Misses nothing after entering."""
+    """An open watch: enter it, look at the state, wait, look again. Misses nothing after entering."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
-        self._fd = -1
 
     async def __aenter__(self: Self) -> Self:
-        self._fd = syscalls.inotify_init1()
         try:
             self._add_watches()
         except BaseException:
-            syscalls.inotify_close(self._fd)
+            hub().leave(self)
             raise
-        asyncio.get_running_loop().add_reader(self._fd, self._readable)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        asyncio.get_running_loop().remove_reader(self._fd)
-        syscalls.inotify_close(self._fd)
+        hub().leave(self)
 
     async def wait(self) -> None:
         """Return when something has changed since entering or since the last return."""
@@ -57,12 +51,12 @@ class Watch:
         """Wake the one who waits: something that this watch does not see has changed."""
         self._event.set()
 
+    def seen(self, watch: int) -> None:
+        """Take the news that something happened at a watch; the hub calls this."""
+        self._event.set()
+
     def _add_watches(self) -> None:
         raise NotImplementedError
-
-    def _readable(self) -> None:
-        os.read(self._fd, _READ_BYTES)
-        self._event.set()
 
 
 class FolderWatch(Watch):
@@ -75,7 +69,7 @@ class FolderWatch(Watch):
 
     def _add_watches(self) -> None:
         for folder in self._folders:
-            syscalls.inotify_add_watch(self._fd, folder, self._mask)
+            hub().add(self, folder, self._mask)
 
 
 class Changes(Watch):
@@ -102,33 +96,25 @@ class Changes(Watch):
     def _add_watches(self) -> None:
         self._wake_file.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
         self._wake_file.touch(0o600)
-        syscalls.inotify_add_watch(self._fd, self._wake_file, syscalls.IN_MODIFY)
+        hub().add(self, self._wake_file, syscalls.IN_MODIFY)
         if self._log is not None and self._log.exists():
-            self._log_watch = syscalls.inotify_add_watch(self._fd, self._log, syscalls.IN_MODIFY)
+            self._log_watch = hub().add(self, self._log, syscalls.IN_MODIFY)
         entries = syscalls.IN_CREATE | syscalls.IN_MOVED_TO | syscalls.IN_CLOSE_WRITE | syscalls.IN_DELETE
         for folder in self._folders:
             if folder.exists():
-                syscalls.inotify_add_watch(self._fd, folder, entries | syscalls.IN_DELETE_SELF)
+                hub().add(self, folder, entries | syscalls.IN_DELETE_SELF)
         for folder in self._growing:
             if folder.exists():
-                syscalls.inotify_add_watch(self._fd, folder, syscalls.IN_MODIFY | syscalls.IN_MOVED_TO)
+                hub().add(self, folder, syscalls.IN_MODIFY | syscalls.IN_MOVED_TO)
 
-    def _readable(self) -> None:
-        data = os.read(self._fd, _READ_BYTES)
-        at, touched, logged = 0, False, False
-        while at < len(data):
-            watch = int.from_bytes(data[at : at + 4], "little", signed=True)
-            at += _HEADER_BYTES + int.from_bytes(data[at + 12 : at + _HEADER_BYTES], "little")
-            if watch == self._log_watch:
-                logged = True
-            else:
-                touched = True
-        if touched:
+    def seen(self, watch: int) -> None:
+        """Wake at once, but after a write to the log only when no touch follows; the hub calls this."""
+        if watch != self._log_watch or watch < 0:
             if self._late is not None:
                 self._late.cancel()
                 self._late = None
             self._event.set()
-        elif logged and self._late is None:
+        elif self._late is None:
             self._late = asyncio.get_running_loop().call_later(TOUCH_GRACE_SECONDS, self._late_wake)
 
     def _late_wake(self) -> None:

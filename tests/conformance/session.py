@@ -132,7 +132,8 @@ class Session:
         for each in body:
             each["time"] = each["timeNano"] = "<number>"
             each["Actor"]["Attributes"].pop("execDuration", None)
-        self.records.append({"request": f"events {filters}", "status": head.status, "body": body})
+        request = normalise.text(f"events {filters}", self.ids)
+        self.records.append({"request": request, "status": head.status, "body": body})
 
     def until(self, look: Callable[[], bool]) -> None:
         """Wait until something is so that no answer tells of by itself."""

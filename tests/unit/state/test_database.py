@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.state.database import Database
+from engine.state.database import KEPT_EVENTS, Database
 
 
 @pytest.fixture
@@ -44,3 +44,15 @@ def test_event_ids_grow_even_when_old_ones_are_deleted(database: Database) -> No
         tx.execute("DELETE FROM events")
         tx.event("a", "b", "c", {})
     assert [row["id"] for row in database.rows("SELECT id FROM events")] == [2]
+
+
+def test_the_journal_is_bounded(tmp_path: Path) -> None:
+    database = Database(tmp_path / "state.db", tmp_path / "changed")
+    with database.transaction() as tx:
+        for number in range(KEPT_EVENTS + 1000):
+            tx.event("container", "create", str(number), {})
+    row = database.row("SELECT count(*) AS kept, min(id) AS first, max(id) AS last FROM events")
+    assert row is not None
+    assert row["last"] == KEPT_EVENTS + 1000
+    assert KEPT_EVENTS <= row["kept"] < KEPT_EVENTS + 256
+    assert row["last"] - row["first"] + 1 == row["kept"], "the newest ones are kept"
