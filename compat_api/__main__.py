@@ -35,8 +35,21 @@ def main(arguments: list[str]) -> int:
     notify("READY=1")
     # Where requests are written down, the front door has no part in answering them.
     hasty = not options.audit and options.tls is None
-    connections = answer_first(sockets.listeners, sockets.connected) if hasty else list(sockets.connected)
+    if not hasty:
+        return serve(options, sockets, list(sockets.connected))
+    connections = answer_plainly(options, sockets, answer_first(sockets.listeners, sockets.connected))
+    if not sockets.listeners and not connections:
+        return 0  # isolated, and its client has what it wanted
     return serve(options, sockets, connections)
+
+
+def answer_plainly(options: Options, sockets: Sockets, connections: list[socket]) -> list[socket]:
+    """Answer what can be answered without the full server; returns the connections that are left."""
+    from compat_api.plain_server import serve_plainly
+    from compat_api.settings import settings_of
+    from engine import Engine
+
+    return serve_plainly(Engine(settings_of(options)), sockets.listeners, connections)
 
 
 def check_options(options: Options) -> None:

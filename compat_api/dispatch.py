@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
-import posixpath
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import cache
 from time import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from compat_api import log
-from compat_api.answers import Answer, Empty, Json, Plain
-from compat_api.errors import status_and_words
-from compat_api.go_json import dumps, dumps_escaped
+from compat_api.answers import Answer
 from compat_api.headers import (
     COMMON,
     IDENTITY,
     OLDEST_VERSION,
     SERVER,
-    http_date,
     version_of,
     version_problem,
     version_text,
@@ -29,9 +22,10 @@ from compat_api.headers import (
 from compat_api.lean_aiohttp import BaseRequest, Response, StreamResponse
 from compat_api.problems import PageNotFound
 from compat_api.query import unescape
+from compat_api.rendering import JSON, completed, failed, message, rendered
 from compat_api.request import Request
-from compat_api.routes import Route, routes_under
 from compat_api.stream import Finished, fill_headers
+from compat_api.table import Table, clean_path, load
 from engine.off_loop import off_loop
 
 if TYPE_CHECKING:
@@ -42,77 +36,7 @@ if TYPE_CHECKING:
     from engine import Engine
 
 Handler = Callable[[Request], Awaitable[Answer]]
-JSON = ("Content-Type", "application/json")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A path with one variable: what stands before and after it; greedy: it takes slashes."""
-
-    prefix: str
-    suffix: str
-    variable: str
-    greedy: bool
-    route: Route
-
-    def match(self, path: str) -> dict[str, str] | None:
-        """Return the variable's value if the path has this form."""
-        length = len(path) - len(self.prefix) - len(self.suffix)
-        if length < 0 or (length == 0 and not (self.greedy and not self.suffix)):
-            return None
-        if not (path.startswith(self.prefix) and path.endswith(self.suffix)):
-            return None
-        value = path[len(self.prefix) : len(path) - len(self.suffix)]
-        return {self.variable: value} if self.greedy or "/" not in value else None
-
-
-class Table:
-    """The route table, ready to be searched: areas are loaded when a path of theirs is first asked for."""
-
-    def __init__(self, routes_under: Callable[[str], tuple[Route, ...]] = routes_under) -> None:
-        self._routes_under = routes_under
-        self._exact: dict[tuple[str, str], Route] = {}
-        self._patterns: dict[tuple[str, str], list[Pattern]] = {}
-        self._known: set[str] = set()
-
-    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """Return the route of a path without version and escapes, and its variables."""
-        segment = _first_segment(path)
-        if segment not in self._known:
-            self._add(segment)
-        if route := self._exact.get((method, path)):
-            return route, {}
-        for pattern in self._patterns.get((method, segment), ()):
-            variables = pattern.match(path)
-            if variables is not None:
-                return pattern.route, variables
-        return None
-
-    def _add(self, segment: str) -> None:
-        for route in self._routes_under(segment):
-            self._known.add(segment)  # what clients make up is not kept
-            if _first_segment(route.path) != segment:
-                continue
-            prefix, brace, rest = route.path.partition("{")
-            if not brace:
-                self._exact.setdefault((route.method, route.path), route)
-                continue
-            inner, _, suffix = rest.partition("}")
-            variable, _, form = inner.partition(":")
-            pattern = Pattern(prefix, suffix, variable, form == ".*", route)
-            self._patterns.setdefault((route.method, segment), []).append(pattern)
-
-
-def _first_segment(path: str) -> str:
-    return path.split("/", 2)[1] if "/" in path else ""
-
-
-@cache
-def load(reference: str, package: str) -> Any:
-    """Return what "module:name" below a package of compat_api stands for."""
-    module, _, name = reference.partition(":")
-    return getattr(importlib.import_module(f"compat_api.{package}.{module}"), name)
 
 
 class Dispatcher:
@@ -161,7 +85,7 @@ class Dispatcher:
             return _response(200, list(COMMON))
         found = self._table.find(http.method, path)
         if found is None:
-            return _response(404, [JSON, ("Server", SERVER)], _message(str(PageNotFound())))
+            return _response(404, [JSON, ("Server", SERVER)], message(str(PageNotFound())))
         if text and (problem := version_problem(text)):
             return _unsupported(version, problem)
         request = Request(http, connection, self._engine, *found, version)
@@ -192,42 +116,20 @@ class Dispatcher:
 
     def _failed(self, request: Request, connection: Connection, error: Exception) -> StreamResponse:
         """Answer an exception that a handler raised."""
-        status, words, expected = status_and_words(error)
-        method, path = request.method, request.http.path_qs
-        if not expected:
-            log.logger.exception("Unexpected failure of %s %s", method, path)
-        elif status >= 500:
-            log.logger.error("Handler for %s %s failed: %s", method, path, words)
+        status, words = failed(error, request.method, request.http.path_qs)
         if request.answered:  # too late to say so: the connection ends without the mark of a whole answer
             connection.end()
             return Finished()
         if status == 304:
             return _response(304, list(COMMON))
-        return _response(status, [*COMMON, JSON], _message(words))
-
-
-def clean_path(path: str) -> str:
-    """Return a path without doubled slashes and dots; one that ends in a slash keeps it."""
-    if "//" not in path and "/." not in path:
-        return path
-    clean = posixpath.normpath(path)
-    clean = "/" + clean.lstrip("/")
-    return clean + "/" if path.endswith("/") and clean != "/" else clean
+        return _response(status, [*COMMON, JSON], message(words))
 
 
 def _rendered(request: Request, answer: Answer) -> StreamResponse:
     if answer is None:
         return Finished() if request.streamed is None else request.streamed
-    if isinstance(answer, Json):
-        write = dumps_escaped if answer.escaped else dumps
-        body = (write(answer.value) + "\n").encode(errors="replace")
-        return _response(answer.status, [*COMMON, JSON], body)
-    if isinstance(answer, Empty):
-        return _response(answer.status, list(COMMON))
-    assert isinstance(answer, Plain)
-    return _response(
-        answer.status, [*([] if answer.complete else COMMON), *answer.headers], answer.body, complete=answer.complete
-    )
+    status, headers, body, complete = rendered(answer)
+    return _response(status, headers, body, complete=complete)
 
 
 def _response(
@@ -236,17 +138,10 @@ def _response(
     """Return a whole response, with its headers in dockerd's order."""
     response = Response(status=status, body=body)
     if not complete:
-        headers = sorted(headers, key=lambda each: each[0])
-        headers.append(("Date", http_date(time())))
-        if status not in (204, 304):
-            headers.append(("Content-Length", str(len(body))))
+        headers = completed(status, headers, body)
     response.headers.popall("Content-Type", None)
     fill_headers(response, headers)
     return response
-
-
-def _message(words: str) -> bytes:
-    return (dumps({"message": words}) + "\n").encode(errors="replace")
 
 
 def _unsupported(version: tuple[int, ...], problem: str) -> StreamResponse:
@@ -254,7 +149,7 @@ def _unsupported(version: tuple[int, ...], problem: str) -> StreamResponse:
     if version < OLDEST_VERSION:
         plain = ("Content-Type", "text/plain; charset=utf-8")
         return _response(400, [*IDENTITY, plain, ("X-Content-Type-Options", "nosniff")], f"{problem}\n".encode())
-    return _response(400, [*IDENTITY, JSON], _message(problem))
+    return _response(400, [*IDENTITY, JSON], message(problem))
 
 
 def _moved(path: str, whole: str) -> StreamResponse:

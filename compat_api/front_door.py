@@ -42,35 +42,53 @@ def answer_first(listeners: list[socket.socket], connected: list[socket.socket])
 def _answer(connection: socket.socket) -> None:
     """Answer one ping on the connection if a whole one is there, and consume it."""
     try:
-        seen = connection.recv(HEAD_LIMIT, socket.MSG_PEEK)
-        if length := ping_length(seen):
-            connection.recv(length)
-            method = "HEAD" if seen.startswith(b"HEAD") else "GET"
-            # The answer is far smaller than an empty socket's buffer, so it goes out whole.
-            connection.send(response("200 OK", *ping(method, time())))
+        answer_ping(connection, connection.recv(HEAD_LIMIT, socket.MSG_PEEK))
     except OSError:
         pass  # nothing there yet, or the client is gone: the full server finds out
 
 
+def answer_ping(connection: socket.socket, seen: bytes) -> bool:
+    """Answer the ping that seen, which is still on the connection, begins with; False when it begins with none."""
+    length = ping_length(seen)
+    if length:
+        connection.recv(length)
+        method = "HEAD" if seen.startswith(b"HEAD") else "GET"
+        # The answer is far smaller than an empty socket's buffer, so it goes out whole.
+        connection.send(response("200 OK", *ping(method, time())))
+    return length > 0
+
+
+def plain_get(data: bytes) -> tuple[int, str]:
+    """Return how many bytes at the start of data are a plain HTTP/1.1 GET, and of what; (0, "") when there is none."""
+    length, method, target = _plain_request(data)
+    return (length, target) if method == "GET" else (0, "")
+
+
 def ping_length(data: bytes) -> int:
     """Return how many bytes at the start of data are a plain HTTP/1.1 ping; 0 when there is none."""
+    length, _, target = _plain_request(data)
+    if not length:
+        return 0
+    version, path = version_text(target)
+    return 0 if path != "/_ping" or (version and version_problem(version)) else length
+
+
+def _plain_request(data: bytes) -> tuple[int, str, str]:
+    """Return length, method and target of a whole GET or HEAD without anything special; length 0 for all else."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
-        return 0
+        return 0, "", ""
     line, *fields = data[:end].split(b"\r\n")
     words = line.split(b" ")
-    if len(words) != 3 or words[0] not in (b"GET", b"HEAD") or words[2] != b"HTTP/1.1":
-        return 0
+    if len(words) != 3 or words[0] not in (b"GET", b"HEAD") or words[2] != b"HTTP/1.1" or words[1][:1] != b"/":
+        return 0, "", ""
     names = [field.partition(b":")[0].lower() for field in fields]
     if names.count(b"host") != 1 or any(name in _SPECIAL or not _is_token(name) for name in names):
-        return 0
+        return 0, "", ""
     try:
-        version, path = version_text(words[1].decode("ascii"))
+        return end + 4, words[0].decode(), words[1].decode("ascii")
     except UnicodeDecodeError:
-        return 0
-    if path != "/_ping" or (version and version_problem(version)):
-        return 0
-    return end + 4
+        return 0, "", ""
 
 
 def _is_token(name: bytes) -> bool:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compat_api import log
@@ -23,8 +22,8 @@ from compat_api.connection import Connection
 from compat_api.dispatch import Dispatcher
 from compat_api.lean_aiohttp import Server
 from compat_api.options import Options
+from compat_api.settings import settings_of
 from engine import Engine
-from engine.settings import DEFAULT_ROOT, DEFAULT_RUN_ROOT, Settings
 
 if TYPE_CHECKING:
     import ssl
@@ -45,15 +44,6 @@ def run(options: Options, sockets: Sockets, connections: list[socket.socket]) ->
     log.configure(options.log_level)
     asyncio.run(_serve(options, sockets, connections))
     return 0
-
-
-def settings_of(options: Options) -> Settings:
-    """Return the engine's settings that the command line asks for."""
-    return Settings(
-        root=Path(options.root).absolute() if options.root else DEFAULT_ROOT,
-        run_root=Path(options.run_root).absolute() if options.run_root else DEFAULT_RUN_ROOT,
-        default_runtime=options.runtime,
-    )
 
 
 def guard_of(options: Options, engine: Engine) -> Guard | None:

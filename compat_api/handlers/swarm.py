@@ -65,7 +65,7 @@ async def update_volume(request: Request) -> Answer:
 async def _body(request: Request) -> object:
     if not request.route.body:
         return None
-    from compat_api.dispatch import load
+    from compat_api.table import load
 
     return await request.body(load(request.route.body, "models"))
 

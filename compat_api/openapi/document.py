@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from compat_api.dispatch import load
+from compat_api.table import load
 from compat_api.models.go import Go
 from compat_api.routes import Route, all_routes
 from engine.version import API_VERSION, MIN_API_VERSION, VERSION

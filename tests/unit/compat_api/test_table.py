@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from compat_api.dispatch import Table, clean_path, load
+from compat_api.table import Table, clean_path, load
 from compat_api.headers import version_of, version_problem, version_text
 from compat_api.routes import AREAS, Route, all_routes, routes_under
 

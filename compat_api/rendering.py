@@ -1,0 +1,56 @@
+"""Answers and errors as status, headers and body, for both servers: the full one and the plain one."""
+
+from __future__ import annotations
+
+from time import time
+
+from compat_api.answers import Empty, Json, Plain
+from compat_api.errors import status_and_words
+from compat_api.go_json import dumps, dumps_escaped
+from compat_api.headers import COMMON, http_date
+
+JSON = ("Content-Type", "application/json")
+
+Headers = list[tuple[str, str]]
+
+
+def rendered(answer: Json | Empty | Plain) -> tuple[int, Headers, bytes, bool]:
+    """Return an answer's status, headers and body, and whether those are all the headers there are."""
+    if isinstance(answer, Json):
+        write = dumps_escaped if answer.escaped else dumps
+        return answer.status, [*COMMON, JSON], (write(answer.value) + "\n").encode(errors="replace"), False
+    if isinstance(answer, Empty):
+        return answer.status, list(COMMON), b"", False
+    return (
+        answer.status,
+        [*([] if answer.complete else COMMON), *answer.headers],
+        answer.body,
+        answer.complete,
+    )
+
+
+def completed(status: int, headers: Headers, body: bytes) -> Headers:
+    """Return headers in dockerd's order, with those that every whole answer has."""
+    headers = sorted(headers, key=lambda each: each[0])
+    headers.append(("Date", http_date(time())))
+    if status not in (204, 304):
+        headers.append(("Content-Length", str(len(body))))
+    return headers
+
+
+def failed(error: Exception, method: str, target: str) -> tuple[int, str]:
+    """Return the status and the words that answer an exception, and log one that is the engine's own fault."""
+    status, words, expected = status_and_words(error)
+    if status >= 500:
+        from compat_api.log import logger
+
+        if expected:
+            logger.error("Handler for %s %s failed: %s", method, target, words)
+        else:
+            logger.error("Unexpected failure of %s %s", method, target, exc_info=error)
+    return status, words
+
+
+def message(words: str) -> bytes:
+    """Return an error's body."""
+    return (dumps({"message": words}) + "\n").encode(errors="replace")

@@ -1,0 +1,93 @@
+"""Finding a request's row in the route table, and what its row names."""
+
+from __future__ import annotations
+
+import importlib
+import posixpath
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from compat_api.routes import Route, routes_under
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A path with one variable: what stands before and after it; greedy: it takes slashes."""
+
+    prefix: str
+    suffix: str
+    variable: str
+    greedy: bool
+    route: Route
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """Return the variable's value if the path has this form."""
+        length = len(path) - len(self.prefix) - len(self.suffix)
+        if length < 0 or (length == 0 and not (self.greedy and not self.suffix)):
+            return None
+        if not (path.startswith(self.prefix) and path.endswith(self.suffix)):
+            return None
+        value = path[len(self.prefix) : len(path) - len(self.suffix)]
+        return {self.variable: value} if self.greedy or "/" not in value else None
+
+
+class Table:
+    """The route table, ready to be searched: areas are loaded when a path of theirs is first asked for."""
+
+    def __init__(self, routes_under: Callable[[str], tuple[Route, ...]] = routes_under) -> None:
+        self._routes_under = routes_under
+        self._exact: dict[tuple[str, str], Route] = {}
+        self._patterns: dict[tuple[str, str], list[Pattern]] = {}
+        self._known: set[str] = set()
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """Return the route of a path without version and escapes, and its variables."""
+        segment = _first_segment(path)
+        if segment not in self._known:
+            self._add(segment)
+        if route := self._exact.get((method, path)):
+            return route, {}
+        for pattern in self._patterns.get((method, segment), ()):
+            variables = pattern.match(path)
+            if variables is not None:
+                return pattern.route, variables
+        return None
+
+    def _add(self, segment: str) -> None:
+        for route in self._routes_under(segment):
+            self._known.add(segment)  # what clients make up is not kept
+            if _first_segment(route.path) != segment:
+                continue
+            prefix, brace, rest = route.path.partition("{")
+            if not brace:
+                self._exact.setdefault((route.method, route.path), route)
+                continue
+            inner, _, suffix = rest.partition("}")
+            variable, _, form = inner.partition(":")
+            pattern = Pattern(prefix, suffix, variable, form == ".*", route)
+            self._patterns.setdefault((route.method, segment), []).append(pattern)
+
+
+def _first_segment(path: str) -> str:
+    return path.split("/", 2)[1] if "/" in path else ""
+
+
+@cache
+def load(reference: str, package: str) -> Any:
+    """Return what "module:name" below a package of compat_api stands for."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(f"compat_api.{package}.{module}"), name)
+
+
+def clean_path(path: str) -> str:
+    """Return a path without doubled slashes and dots; one that ends in a slash keeps it."""
+    if "//" not in path and "/." not in path:
+        return path
+    clean = posixpath.normpath(path)
+    clean = "/" + clean.lstrip("/")
+    return clean + "/" if path.endswith("/") and clean != "/" else clean
