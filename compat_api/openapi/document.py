@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from compat_api.table import load
 from compat_api.models.go import Go
 from compat_api.routes import Route, all_routes
+from compat_api.table import load
 from engine.version import API_VERSION, MIN_API_VERSION, VERSION
 
 Json = dict[str, Any]

@@ -4,9 +4,9 @@ import importlib
 
 import pytest
 
-from compat_api.table import Table, clean_path, load
 from compat_api.headers import version_of, version_problem, version_text
 from compat_api.routes import AREAS, Route, all_routes, routes_under
+from compat_api.table import Table, clean_path, load
 
 ROWS = (
     Route("GET", "/images/json", "a:list", ""),
