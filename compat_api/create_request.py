@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from compat_api.problems import Problem
 from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig
 from engine.errors import InvalidParameter
 from engine.state.codec import from_plain
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
 
 Version = tuple[int, ...]
 SYSCTLS = "com.docker.network.endpoint.sysctls"
-KERNEL_MEMORY = (
-    "Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted. Limitation discarded."
-)
-
-KERNEL_MEMORY_TCP = (
-    "Your kernel does not support kernel memory TCP limit capabilities or the cgroup is not mounted. "
-    "Limitation discarded."
-)
 
 
 def complete(body: CreateBody) -> tuple[HostBody, NetworkingConfig]:
@@ -53,10 +46,6 @@ def adapt(body: CreateBody, version: Version) -> list[str]:
     if version >= (1, 42):
         host.kernel_memory = 0  # no longer a field of the API
     warnings = [_volume_driver(host)] if version >= (1, 48) else []
-    if host.kernel_memory > 0:
-        warnings.append(KERNEL_MEMORY)
-    if host.kernel_memory_tcp > 0:
-        warnings.append(KERNEL_MEMORY_TCP)
     warnings.append(_mac_address(body, host, networking, version))
     warnings.append(_interface_sysctls(host, networking, version))
     if host.pids_limit is not None and host.pids_limit <= 0:
@@ -85,8 +74,6 @@ def records(body: CreateBody) -> tuple[ContainerConfig, HostConfig, dict[str, En
 
 def _host_record(host: HostBody) -> HostConfig:
     plain = host.model_dump(exclude={"mounts"})
-    if host.port_bindings is not None:
-        plain["port_bindings"] = {port: sides or [] for port, sides in plain["port_bindings"].items()}
     plain["console_size"] = [*host.console_size, 0, 0][:2]
     if host.mounts is not None:
         plain["mounts"] = [each.model_dump() | _options(each) for each in host.mounts]
@@ -110,7 +97,7 @@ def endpoint_request(endpoint: Endpoint | None) -> EndpointRequest:
 def _endpoint(endpoint: Endpoint) -> EndpointRequest:
     plain = endpoint.model_dump(exclude={"ipam_config"})
     if endpoint.ipam_config is not None:
-        plain |= endpoint.ipam_config.model_dump()
+        plain |= endpoint.ipam_config.model_dump() | {"ipam_given": True}
     return from_plain(EndpointRequest, plain)
 
 
@@ -235,11 +222,11 @@ def _interface_sysctls(host: HostBody, networking: NetworkingConfig, version: Ve
         if len(parts) < 5 or parts[0] != "net" or not parts[3].startswith("eth"):
             continue
         if version > (1, 47):
-            raise InvalidParameter(
+            raise Problem(
                 f"interface specific sysctl setting \"{key}\" must be supplied using driver option '{SYSCTLS}'"
             )
         if parts[3] != "eth0":
-            raise InvalidParameter(
+            raise Problem(
                 f"unable to determine network endpoint for sysctl {key}, use driver option '{SYSCTLS}' to set "
                 "per-interface sysctls"
             )

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from compat_api.answers import Answer, Empty, Json
-from compat_api.problems import BadRequest, Problem
+from compat_api.problems import BadRequest
 from compat_api.saying import answering, atoi, saying
 from compat_api.shapes import containers as shapes
 from engine.containers.listing import ListQuery
@@ -56,8 +56,8 @@ async def remove(request: Request) -> Answer:
     """Remove a container."""
     query, containers = request.query, request.engine.containers
     if query.flag("link"):
-        await request.call(containers.get, request.name)
-        raise Problem("Conflict, cannot remove the default link name of the container")
+        await request.call(containers.remove_link, request.name)
+        return Empty()
     await request.call(containers.remove, request.name, force=query.flag("force"), volumes=query.flag("v"))
     return Empty()
 
@@ -87,6 +87,7 @@ async def prune(request: Request) -> Answer:
 def _summaries(engine: Engine, query: ListQuery, with_sizes: bool) -> list[shapes.Json]:
     ids: dict[str, str | None] = {}
     now = time.time_ns()
+    links = engine.containers.link_names()
     found = []
     for each in engine.containers.list(query):
         reference = each.config.image
@@ -94,7 +95,7 @@ def _summaries(engine: Engine, query: ListQuery, with_sizes: bool) -> list[shape
             ids[reference] = _image_id(engine, reference)
         image = reference if ids[reference] == each.image_id else f"sha256:{each.image_id}"
         sizes = engine.containers.sizes(each) if with_sizes else None
-        found.append(shapes.summary(each, image, now, sizes))
+        found.append(shapes.summary(each, image, now, sizes, links.get(each.id, ())))
     return found
 
 
@@ -110,7 +111,8 @@ def _inspect(request: Request, with_sizes: bool) -> shapes.Json:
     container = engine.containers.get(request.name)
     sizes = engine.containers.sizes(container) if with_sizes else None
     folder = engine.settings.containers / container.id
-    found = shapes.inspect(container, folder, engine.containers.graph(container), sizes)
+    links = engine.containers.links(container) if container.host.links else ()
+    found = shapes.inspect(container, folder, engine.containers.graph(container), sizes, links)
     if not request.since("1.45"):
         _add_old_aliases(container, found["NetworkSettings"]["Networks"])
     return found

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from compat_api.models.go import (
+    ZERO_FOR_NULL,
     DockerModel,
     Duration,
     Go,
@@ -207,20 +208,20 @@ class Resources(DockerModel):
     nano_cpus: Int64 = 0
     cgroup_parent: str = ""
     blkio_weight: Uint16 = 0
-    blkio_weight_device: list[WeightDevice] | None = None
-    blkio_device_read_bps: list[ThrottleDevice] | None = None
-    blkio_device_write_bps: list[ThrottleDevice] | None = None
-    blkio_device_read_iops: list[ThrottleDevice] | None = None
-    blkio_device_write_iops: list[ThrottleDevice] | None = None
+    blkio_weight_device: list[Annotated[WeightDevice, ZERO_FOR_NULL]] | None = None
+    blkio_device_read_bps: list[Annotated[ThrottleDevice, ZERO_FOR_NULL]] | None = None
+    blkio_device_write_bps: list[Annotated[ThrottleDevice, ZERO_FOR_NULL]] | None = None
+    blkio_device_read_iops: list[Annotated[ThrottleDevice, ZERO_FOR_NULL]] | None = None
+    blkio_device_write_iops: list[Annotated[ThrottleDevice, ZERO_FOR_NULL]] | None = None
     cpu_period: Int64 = 0
     cpu_quota: Int64 = 0
     cpu_realtime_period: Int64 = 0
     cpu_realtime_runtime: Int64 = 0
     cpuset_cpus: str = ""
     cpuset_mems: str = ""
-    devices: list[Device] | None = None
+    devices: list[Annotated[Device, ZERO_FOR_NULL]] | None = None
     device_cgroup_rules: Texts | None = None
-    device_requests: list[DeviceRequest] | None = None
+    device_requests: list[Annotated[DeviceRequest, ZERO_FOR_NULL]] | None = None
     kernel_memory: Int64 = 0
     kernel_memory_tcp: Int64 = 0
     memory_reservation: Int64 = 0
@@ -228,7 +229,7 @@ class Resources(DockerModel):
     memory_swappiness: Int64 | None = None
     oom_kill_disable: bool | None = None
     pids_limit: Int64 | None = None
-    ulimits: list[Ulimit] | None = None
+    ulimits: list[Annotated[Ulimit, ZERO_FOR_NULL]] | None = None
     cpu_count: Int64 = 0
     cpu_percent: Int64 = 0
     io_maximum_iops: Uint64 = 0
@@ -243,7 +244,7 @@ class HostConfig(Resources):
     container_id_file: str = ""
     log_config: LogConfig = Field(default_factory=LogConfig)
     network_mode: Annotated[str, Go("container.NetworkMode")] = ""
-    port_bindings: dict[str, list[PortBinding] | None] | None = None
+    port_bindings: dict[str, list[Annotated[PortBinding, ZERO_FOR_NULL]] | None] | None = None
     restart_policy: RestartPolicy = Field(default_factory=RestartPolicy)
     auto_remove: bool = False
     volume_driver: str = ""
@@ -275,7 +276,7 @@ class HostConfig(Resources):
     sysctls: TextMap | None = None
     runtime: str = ""
     isolation: Annotated[str, Go("container.Isolation")] = ""
-    mounts: list[Mount] | None = None
+    mounts: list[Annotated[Mount, ZERO_FOR_NULL]] | None = None
     masked_paths: Texts | None = None
     readonly_paths: Texts | None = None
     init: bool | None = None
@@ -313,7 +314,7 @@ class NetworkingConfig(DockerModel):
     """The networks that a container is connected to at create."""
 
     go_type: ClassVar[str] = "network.NetworkingConfig"
-    endpoints_config: dict[str, Endpoint | None] | None = None
+    endpoints_config: Annotated[dict[str, Endpoint | None], Go("map[string]*network.EndpointSettings")] | None = None
 
 
 class CreateBody(ContainerConfig):

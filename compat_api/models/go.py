@@ -56,6 +56,13 @@ def _empty_for_null(value: Any) -> Any:
     return "" if value is None else value
 
 
+def _zero_for_null(value: Any) -> Any:
+    return {} if value is None else value
+
+
+ZERO_FOR_NULL = BeforeValidator(_zero_for_null)  # for objects inside a list, where null is one without fields
+
+
 def _list_of_one(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 

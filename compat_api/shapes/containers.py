@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,17 @@ Json = dict[str, Any]
 DRIVER = "overlay2"
 
 
-def inspect(container: Container, folder: Path, layers: dict[str, str], sizes: tuple[int, int] | None = None) -> Json:
+def inspect(
+    container: Container,
+    folder: Path,
+    layers: dict[str, str],
+    sizes: tuple[int, int] | None = None,
+    links: Sequence[tuple[str, str]] = (),
+) -> Json:
     """Return the answer to inspect.
 
     folder holds the container's files, layers are the overlay mount's folders, sizes the bytes of its own layer and
-    of the whole root file system.
+    of the whole root file system; links are (container, alias).
     """
     definition, state = container.definition, container.state
     tried = bool(state.run or state.error)
@@ -47,7 +54,7 @@ def inspect(container: Container, folder: Path, layers: dict[str, str], sizes: t
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": container.exec_ids or None,
-        "HostConfig": host_config(container.host, container.name),
+        "HostConfig": host_config(container.host, container.name, links),
         "GraphDriver": {"Data": dict(sorted({"ID": container.id, **layers}.items())), "Name": DRIVER},
     }
     if sizes is not None:
@@ -58,11 +65,17 @@ def inspect(container: Container, folder: Path, layers: dict[str, str], sizes: t
     return found
 
 
-def summary(container: Container, image: str, now: int, sizes: tuple[int, int] | None = None) -> Json:
+def summary(
+    container: Container,
+    image: str,
+    now: int,
+    sizes: tuple[int, int] | None = None,
+    link_names: Sequence[str] = (),
+) -> Json:
     """Return the list's entry for a container; image is its name while that still stands for the same image."""
     found: Json = {
         "Id": container.id,
-        "Names": [f"/{container.name}"],
+        "Names": [f"/{container.name}", *sorted(f"/{name}" for name in link_names)],
         "Image": image,
         "ImageID": f"sha256:{container.image_id}" if container.image_id else "",
         "Command": command_line(container.definition.path, container.definition.args),

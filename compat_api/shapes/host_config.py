@@ -19,8 +19,9 @@ _HOST_NAMES = """
     uts_mode userns_mode shm_size sysctls? runtime? isolation cpu_shares memory nano_cpus cgroup_parent blkio_weight
     blkio_weight_device blkio_device_read_bps blkio_device_write_bps blkio_device_read_iops blkio_device_write_iops
     cpu_period cpu_quota cpu_realtime_period cpu_realtime_runtime cpuset_cpus cpuset_mems devices device_cgroup_rules
-    device_requests memory_reservation memory_swap memory_swappiness oom_kill_disable pids_limit ulimits cpu_count
-    cpu_percent io_maximum_iops io_maximum_bandwidth mounts? masked_paths readonly_paths init?
+    device_requests kernel_memory? kernel_memory_tcp? memory_reservation memory_swap memory_swappiness
+    oom_kill_disable pids_limit ulimits cpu_count cpu_percent io_maximum_iops io_maximum_bandwidth mounts? masked_paths
+    readonly_paths init?
 """
 _CONFIG_NAMES = """
     hostname domainname user attach_stdin attach_stdout attach_stderr exposed_ports? tty open_stdin stdin_once env cmd
@@ -51,18 +52,15 @@ _HOST = _fields(_HOST_NAMES)
 _CONFIG = _fields(_CONFIG_NAMES)
 
 
-def host_config(host: HostConfig, container_name: str) -> Json:
-    """Return HostConfig; links are told as dockerd keeps them, from the other container's name to ours."""
+def host_config(host: HostConfig, container_name: str, links: Sequence[tuple[str, str]] = ()) -> Json:
+    """Return HostConfig; links, (container, alias), are told as dockerd does, from the other's name to ours."""
     found: Json = {}
     for name, key, omit in _HOST:
         value = getattr(host, name)
-        if omit and (value is None or value == {} or value == [] or value == ""):
+        if omit and (value is None or value in ({}, [], "") or (type(value) is int and value == 0)):
             continue
         found[key] = plain(value)
-    if host.links:
-        found["Links"] = [_link(each, container_name) for each in host.links]
-    else:
-        found["Links"] = None
+    found["Links"] = [f"/{other}:/{container_name}/{alias}" for other, alias in links if alias] or None
     if host.mounts:
         found["Mounts"] = [_mount(plain(each)) for each in host.mounts]
     return found
@@ -109,9 +107,3 @@ def _mount(mount: Json) -> Json:
         found[key] = {name: found[key][name] for name in _OPTION_ORDERS[key] if found[key].get(name)}
     order = ("Type", "Source", "Target", "ReadOnly", "Consistency", *_OPTION_ORDERS)
     return {key: found[key] for key in order if key in found}
-
-
-def _link(link: str, container_name: str) -> str:
-    target, _, alias = link.partition(":")
-    target = target.removeprefix("/")
-    return f"/{target}:/{container_name}/{alias or target}"

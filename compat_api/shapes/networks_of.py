@@ -107,4 +107,4 @@ def _ipam(request: EndpointRequest) -> Json | None:
         "IPv6Address": request.ipv6_address,
         "LinkLocalIPs": request.link_local_ips,
     }
-    return {key: value for key, value in asked.items() if value} or None
+    return {key: value for key, value in asked.items() if value} or ({} if request.ipam_given else None)

@@ -107,6 +107,26 @@ class Containers:
 
         remove(self._engine, name, force=force, volumes=volumes)
 
+    def links(self, container: Container) -> list[tuple[str, str]]:
+        """Return (the other container's name, alias) of each of a container's links."""
+        from engine.containers.links import told
+
+        return told(self._engine, container)
+
+    def link_names(self) -> dict[str, list[str]]:
+        """Return the names, "parent/alias", that links give containers, by their ids."""
+        from engine.containers.links import names
+        from engine.containers.rows import all_containers
+
+        found = self._engine.database.rows("SELECT 1 FROM containers WHERE instr(definition, '\"links\":[') LIMIT 1")
+        return names(all_containers(self._engine.database)) if found else {}
+
+    def remove_link(self, name: str) -> None:
+        """Take a link away; see engine.containers.links."""
+        from engine.containers.links import remove
+
+        remove(self._engine, name)
+
     def prune(self, filters: dict[str, list[str]]) -> Pruned:
         """Remove the containers that do not run; see engine.containers.prune."""
         from engine.containers.prune import prune

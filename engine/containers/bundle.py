@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.containers import folders, mounts, sharing, skeleton
+from engine.containers import folders, links, mounts, sharing, skeleton
 from engine.containers.working_directory import make_working_directory
 from engine.network.record import NONE
 from engine.runtime import apparmor, capabilities, devices, facts, init, propagation, spec, users
@@ -55,10 +55,12 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
         ipc_namespace=sharing.namespace(engine, host.ipc_mode, "ipc"),
         shm_path=sharing.shared_memory(engine, container),
         init_path=init.find_init() if init.wants_init(host.init, host.pid_mode) else "",
+        link_env=links.environment(engine, container) if host.links else (),
         devices=devices.look_up(host),
         facts=known,
     )
     made = spec.build_spec(request)
+    spec.give_home(made["process"], request.user)
     if made["process"].get("apparmorProfile") == apparmor.NAME:
         apparmor.ensure_loaded()
     return made
@@ -77,13 +79,13 @@ def network_request(engine: Engine, container: Container) -> NetworkRequest:
         mode=NONE if config.network_disabled else host.network_mode,
         donor=None if config.network_disabled else sharing.network_donor(engine, host.network_mode),
         endpoints=container.definition.endpoints,
-        ports=host.port_bindings or {},
+        ports={port: bindings or [] for port, bindings in (host.port_bindings or {}).items()},
         exposed=config.exposed_ports or [],
         publish_all=host.publish_all_ports,
         dns=host.dns or [],
         dns_search=host.dns_search or [],
         dns_options=host.dns_options or [],
-        extra_hosts=host.extra_hosts or [],
+        extra_hosts=[*(host.extra_hosts or ()), *(links.hosts(engine, container) if host.links else ())],
     )
 
 
@@ -104,9 +106,12 @@ def exec_process(
         held = list(capabilities.effective(None, None, True, known.capabilities))
     else:
         held = capabilities.effective(host.cap_add, host.cap_drop, False, known.capabilities)
-    environment = spec.merge_environment(own["env"], ["TERM=xterm"] if terminal else None)
+    # The home is the user's, and so not the container's own unless it was asked for.
+    set_home = any(entry.startswith("HOME=") for entry in container.config.env or ())
+    inherited = [entry for entry in own["env"] if set_home or not entry.startswith("HOME=")]
+    environment = spec.merge_environment(inherited, ["TERM=xterm"] if terminal else None)
     environment = spec.merge_environment(environment, config.env)
-    return spec.process(
+    made = spec.process(
         dataclasses.replace(
             container.config, tty=terminal, working_dir=config.working_dir or container.config.working_dir
         ),
@@ -118,6 +123,8 @@ def exec_process(
         known,
         env=environment,
     )
+    spec.give_home(made, user)
+    return made
 
 
 def make_working_dir(container: Container, rootfs: Path) -> None:

@@ -144,7 +144,7 @@ class HostConfig:
     container_id_file: str = ""
     log_config: LogConfig = field(default_factory=LogConfig)
     network_mode: str = ""
-    port_bindings: dict[str, list[PortBinding]] | None = None
+    port_bindings: dict[str, list[PortBinding] | None] | None = None
     restart_policy: RestartPolicy = field(default_factory=RestartPolicy)
     auto_remove: bool = False
     volume_driver: str = ""
@@ -195,6 +195,8 @@ class HostConfig:
     devices: list[Device] | None = None
     device_cgroup_rules: list[str] | None = None
     device_requests: list[DeviceRequest] | None = None
+    kernel_memory: int = 0  # of API versions before 1.42; shown, and without effect, as in runc
+    kernel_memory_tcp: int = 0
     memory_reservation: int = 0
     memory_swap: int = 0
     memory_swappiness: int | None = None
@@ -218,6 +220,7 @@ class EndpointRequest:
     ipv4_address: str = ""
     ipv6_address: str = ""
     link_local_ips: list[str] | None = None
+    ipam_given: bool = False  # an IPAMConfig was sent, if only an empty one
     links: list[str] | None = None
     mac_address: str = ""
     aliases: list[str] | None = None

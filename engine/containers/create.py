@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.containers import defaults, folders, mounts, names, platform, rows
+from engine.containers import defaults, folders, links, mounts, names, platform, rows
 from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig, MountPoint
 from engine.containers.merge import NoCommand, command, merge
 from engine.containers.record import Container, Definition, NetworkState, State
@@ -82,7 +82,7 @@ def create(engine: Engine, request: CreateRequest, unrecorded: Image | None = No
     warnings += _check_platform(request, image)
     container_id = new_id()
     host = defaults.complete(request.host, facts.gather())
-    host = _with_donors(engine, host)
+    host = links.resolved(engine, _with_donors(engine, host))
     engine.networks.check(request.endpoints)
     config = normalise_config(merge(request.config, image.config))
     config = _with_hostname(engine, config, host, container_id)

@@ -24,6 +24,8 @@ def merge(config: ContainerConfig, image: ContainerConfig) -> ContainerConfig:
             cmd, escaped = image.cmd, image.args_escaped
         if entrypoint is None:
             entrypoint = image.entrypoint
+    if entrypoint == [""]:
+        entrypoint = None  # how a client takes an image's entrypoint away
     if not entrypoint and not cmd:
         raise NoCommand
     return dataclasses.replace(

@@ -177,7 +177,7 @@ def parse_volumes_from(text: str) -> tuple[str, bool]:
 def check_tmpfs_path(path: str) -> None:
     """Refuse what cannot be a key of Tmpfs. Raises InvalidMountPath."""
     try:
-        _check_target(TMPFS, path or "/")
+        _check_target(TMPFS, path) if path else _check_absolute(TMPFS, path)
     except InvalidMount as error:
         raise InvalidMountPath(path, error.cause) from error
 

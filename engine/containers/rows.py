@@ -76,7 +76,20 @@ def find_id(database: Database, name: str) -> str:
             raise AmbiguousId(wanted)
         if rows:
             return str(rows[0]["id"])
+    parent, slash, alias = wanted.partition("/")
+    if slash and (child := _linked(database, parent, alias)):
+        return child
     raise NoSuchContainer(name)
+
+
+def _linked(database: Database, parent: str, alias: str) -> str:
+    """Return the id of the container that another one's link calls this, "" for none."""
+    row = database.row(f"SELECT definition FROM containers WHERE name = ? AND {VISIBLE}", (parent,))
+    links = decode(Definition, row["definition"]).host.links if row is not None else None
+    found = next((link for link in links or () if link.partition(":")[2] == alias), "")
+    child = found.partition(":")[0]
+    there = child and database.row(f"SELECT id FROM containers WHERE id = ? AND {VISIBLE}", (child,))
+    return child if there else ""
 
 
 def get(database: Database, container_id: str) -> Container:
@@ -116,6 +129,11 @@ def change(tx: Transaction, container_id: str, **columns: Any) -> None:
     """Set columns of one container's row."""
     names = ", ".join(f"{name} = :{name}" for name in columns)
     tx.execute(f"UPDATE containers SET {names} WHERE id = :container_id", {**columns, "container_id": container_id})
+
+
+def redefine(tx: Transaction, container_id: str, definition: Definition) -> None:
+    """Give a container another definition."""
+    change(tx, container_id, definition=encode(definition))
 
 
 def event(tx: Transaction, container: Container, action: str, **attributes: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.containers import folders, rows
-from engine.errors import Conflict
+from engine.errors import Conflict, EngineError, NoSuchContainer
 from engine.network.record import CONTAINER_PREFIX, HOST, NetworkDonor
 from engine.runtime import shm
 
@@ -28,6 +28,14 @@ class JoinOfStopped(Conflict):
         self.name = container.name
         self.status = container.state.status
         self.kind = kind
+
+
+class NetworkDonorGone(EngineError):
+    """The container whose network is to be shared is not there; dockerd takes it for a failure of its own."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"joining network namespace of container: No such container: {name}")
+        self.name = name
 
 
 class PidJoinOfStopped(JoinOfStopped):
@@ -70,7 +78,10 @@ def network_donor(engine: Engine, mode: str) -> NetworkDonor | None:
     """
     if not mode.startswith(CONTAINER_PREFIX):
         return None
-    donor = last = _running(engine, mode, "network")
+    try:
+        donor = last = _running(engine, mode, "network")
+    except NoSuchContainer as error:
+        raise NetworkDonorGone(mode.removeprefix(CONTAINER_PREFIX)) from error
     while last.host.network_mode.startswith(CONTAINER_PREFIX):
         last = _donor(engine, last.host.network_mode)
     path = None if last.host.network_mode == HOST else f"/proc/{donor.state.pid}/ns/net"

@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.containers import folders, health, log_rotation, rows
+from engine.containers import folders, health, links, log_rotation, rows
 from engine.containers.attach import await_attachers, strike_off_attachers
 from engine.containers.record import DEAD, PAUSED, REMOVING, RESTARTING, Container
 from engine.containers.settle import (
@@ -29,6 +29,7 @@ from engine.containers.settle import (
     settled,
 )
 from engine.errors import Conflict, EngineError, NotModified
+from engine.network.record import BRIDGE
 from engine.runtime import monitor_cgroup, seccomp_cache
 from engine.runtime.cgroups import explain_runtime_error
 from engine.runtime.failures import StartFailed, start_failed
@@ -165,6 +166,8 @@ def _start(engine: Engine, container: Container, again: bool, attend: Callable[[
         raise failure(container, error.text) from error
     if health.first_state(container):
         health.begin(engine, rows.get(engine.database, container.id))
+    if (endpoint := network.state.endpoints.get(BRIDGE)) is not None:
+        links.follow(engine, container, endpoint.ip_address)
     # Not on the way of the answer: the kernel takes several milliseconds to move a process.
     threading.Thread(target=monitor_cgroup.move, args=(monitor_pid(run_folder),), name="move monitor").start()
 

@@ -6,6 +6,7 @@ The container's lock is not held while its process is asked to end, so that othe
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal as signals
 import time
@@ -80,12 +81,14 @@ class NotPaused(Conflict):
 
 
 def parse_signal(text: str) -> int:
-    """Return the number of a signal given as 9, KILL, SIGKILL or RTMIN+3. Raises InvalidSignal."""
-    if text.isdigit():
-        number = int(text)
-        if not 0 < number < signals.NSIG:
+    """Return the number of a signal given as 9, KILL, SIGKILL or RTMIN+3. Raises InvalidSignal.
+
+    Any number but 0 passes, as with dockerd: the kernel knows which ones there are.
+    """
+    if re.fullmatch(r"[+-]?[0-9]{1,18}", text, re.ASCII):
+        if int(text) == 0:
             raise InvalidSignal(text)
-        return number
+        return int(text)
     name = text.upper().removeprefix("SIG")
     base, plus, offset = name.partition("+")
     if base == "RTMIN" and plus and offset.isdigit() and signals.SIGRTMIN + int(offset) <= signals.SIGRTMAX:

@@ -185,7 +185,8 @@ def check_host(host: HostConfig, known: HostFacts) -> list[str]:
 def check_platform(host: HostConfig, known: HostFacts) -> list[str]:
     """Check limits and namespaces against the machine; returns warnings. Raises InvalidParameter subclasses."""
     warnings = check_limits(host, known.support)
-    if not _valid_shared(host.ipc_mode, ("", "private", "host", "shareable", "none")):
+    # A container without a name passes here, as with dockerd.
+    if not _valid_shared(host.ipc_mode, ("", "private", "host", "shareable", "none", "container:")):
         raise InvalidNamespaceMode("IPC", host.ipc_mode)
     if not _valid_shared(host.pid_mode, ("", "host")):
         raise InvalidNamespaceMode("PID", host.pid_mode)
@@ -212,9 +213,7 @@ def check_platform(host: HostConfig, known: HostFacts) -> list[str]:
 
 def check_restart_policy(policy: RestartPolicy) -> None:
     """Check a restart policy alone, as update does, too. Raises InvalidRestartPolicy."""
-    if policy.name == "":
-        return
-    if policy.name not in RESTART_POLICIES:
+    if policy.name not in ("", *RESTART_POLICIES):
         raise InvalidRestartPolicy(
             f"unknown policy '{policy.name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
         )

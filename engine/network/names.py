@@ -270,7 +270,7 @@ def own_names(hostname: str, domainname: str) -> str:
 def _not_parsed(address: str) -> str:
     """Say why a text is no address in the words of Go's parser; it tells more only about what looks like IPv4."""
     cause = "unable to parse IP"
-    if ":" not in address and "." in address:
+    if next((char for char in address if char in ".:%"), "") == ".":
         odd = next((place for place, char in enumerate(address) if char not in "0123456789."), None)
         if odd is not None:
             quoted = address[odd:].replace("\\", "\\\\").replace('"', '\\"')

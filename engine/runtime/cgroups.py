@@ -73,7 +73,10 @@ class CgroupLayout:
         check_parent(parent, self)
         if self.driver == SYSTEMD:
             return f"{parent or DEFAULT_SLICE}:docker:{container_id}"
-        return posixpath.join(parent or DEFAULT_PARENT, container_id)
+        folder = parent or DEFAULT_PARENT
+        # Cleaned as runc does, so that no number of dots leads out of the control groups.
+        cleaned = posixpath.normpath("/" + folder.lstrip("/"))
+        return posixpath.join(cleaned if folder.startswith("/") else cleaned[1:], container_id)
 
 
 def check_parent(parent: str, layout: CgroupLayout) -> None:

@@ -81,10 +81,13 @@ def look_up(host: HostConfig) -> HostDevices:
             continue
         for node in _asked_for(device):
             nodes.append(node)
-            rules.append(
-                {"allow": True, "type": node["type"], "major": node["major"], "minor": node["minor"]}
-                | {"access": device.cgroup_permissions}
-            )
+            given = device.cgroup_permissions
+            known = "".join(letter for letter in given if letter in "rwm")
+            if known or not given:  # letters that nobody knows allow nothing; none at all the runtime refuses
+                rules.append(
+                    {"allow": True, "type": node["type"], "major": node["major"], "minor": node["minor"]}
+                    | {"access": known}
+                )
     return HostDevices(nodes, rules, _block_numbers(host))
 
 

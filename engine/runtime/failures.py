@@ -12,7 +12,12 @@ from engine.errors import EngineError, InvalidParameter
 
 CREATE_PREFIX = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
 RUNC_CREATE = "runc create failed: unable to start container process: "
+RUNC_REFUSED = "runc create failed: "
 IN_INIT = "error during container init: "
+MISMATCH = (
+    ": Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is "
+    "the expected type"
+)
 EXEC_PREFIX = "OCI runtime exec failed: exec failed: unable to start container process: "
 
 NOT_FOUND, NOT_EXECUTABLE, OTHER = 127, 126, 128
@@ -48,11 +53,39 @@ class UnusableExecProgram(ExecFailed, InvalidParameter):
 
 def start_failed(text: str, program: str) -> StartFailed:
     """Return the error for what the runtime wrote when it was to make a container running program."""
+    if refused := refusal(text):
+        return StartFailed(CREATE_PREFIX + RUNC_REFUSED + refused, OTHER)
     cause, code = explain(text, program)
     if cause is None:
-        return StartFailed(CREATE_PREFIX + text, OTHER)
+        said, code = _classified(text)
+        return (UnusableProgram if code != OTHER else StartFailed)(CREATE_PREFIX + said, code)
     kind = UnusableProgram if code in (NOT_FOUND, NOT_EXECUTABLE) else StartFailed
     return kind(CREATE_PREFIX + RUNC_CREATE + IN_INIT + cause, code)
+
+
+def refusal(text: str) -> str:
+    """Return runc's words for what it finds wrong with a spec before it makes anything, "" for other failures."""
+    if found := re.search(r"the sysctl `([^`]*)` requires a new network namespace", text):
+        return f'sysctl "{found[1]}" not allowed in host network namespace'
+    if found := re.search(r"the sysctl `([^`]*)` requires a new IPC namespace", text):
+        return f'sysctl "{found[1]}" is not allowed in the hosts ipc namespace'
+    if found := re.search(r"the sysctl `([^`]*)` (?:is not namespaced|requires a new UTS namespace)", text):
+        return f'sysctl "{found[1]}" is not in a separate kernel namespace'
+    if found := re.search(r"invalid rlimit `(RLIMIT_[^`]*)`", text):
+        return f"wrong rlimit value: {found[1]}"
+    return ""
+
+
+def _classified(text: str) -> tuple[str, int]:
+    """Return a failure's text and exit code by the kernel's error in it, as dockerd reads them out of runc's texts."""
+    lower = text.lower()
+    if "no such file or directory" in lower:
+        return text, NOT_FOUND
+    if "not a directory" in lower:
+        return text + MISMATCH, NOT_FOUND
+    if "is a directory" in lower or "permission denied" in lower:
+        return text, NOT_EXECUTABLE
+    return text, OTHER
 
 
 def exec_failed(text: str, program: str) -> ExecFailed:
@@ -70,6 +103,10 @@ def explain(text: str, program: str) -> tuple[str | None, int]:
         if "/" in program:
             return f'exec: "{program}": stat {program}: no such file or directory', NOT_FOUND
         return f'exec: "{program}": executable file not found in $PATH', NOT_FOUND
+    if found := re.search(r"sethostname: (.*)", text):
+        return f"sethostname: {found[1].lower()}", OTHER
+    if not program and "Is a directory" in text:
+        return 'exec: "": executable file not found in $PATH', NOT_FOUND
     if "open executable: Operation not permitted" in text or "Is a directory" in text:
         return f'exec: "{program}": is a directory: permission denied', NOT_EXECUTABLE
     if "open executable: Permission denied" in text or re.search(r"exec[^:]*: Permission denied", text):

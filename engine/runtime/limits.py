@@ -32,6 +32,7 @@ def check_limits(host: HostConfig, support: ResourceSupport, *, update: bool = F
     if host.cpu_shares < 0 and support.cpu_shares:
         raise InvalidLimit("cpu_shares", f"invalid CPU shares ({host.cpu_shares}): value must be a positive integer")
     _check_memory(host, support, update)
+    _check_kernel_memory(host, support)
     _check_cpu(host, support)
     _check_cpuset("cpus", host.cpuset_cpus if support.cpuset else "", support.cpus, "Requested CPUs")
     _check_cpuset("mems", host.cpuset_mems if support.cpuset else "", support.mems, "Requested memory nodes")
@@ -64,6 +65,11 @@ def parse_list(text: str, limit: int = MAXIMUM_CPU) -> set[int]:
             raise ValueError(f"value of out range, maximum is {limit}")
         numbers.update(range(low, high + 1))
     return numbers
+
+
+def _check_kernel_memory(host: HostConfig, support: ResourceSupport) -> None:
+    if 0 < host.kernel_memory < MINIMUM_MEMORY and support.kernel_memory:
+        raise InvalidLimit("kernel_memory", "Minimum kernel memory limit allowed is 6MB")
 
 
 def _discard(host: HostConfig, support: ResourceSupport) -> tuple[HostConfig, list[str]]:
@@ -181,6 +187,18 @@ _DISCARDS: tuple[tuple[Wanted, Supported, str, Without], ...] = (
         lambda support: support.reservation,
         f"Your kernel does not support memory soft limit capabilities {_MISSING}. Limitation discarded.",
         lambda host: replace(host, memory_reservation=0),
+    ),
+    (
+        lambda host: host.kernel_memory > 0,
+        lambda support: support.kernel_memory,
+        f"Your kernel does not support kernel memory limit capabilities {_MISSING}. Limitation discarded.",
+        lambda host: replace(host, kernel_memory=0),
+    ),
+    (
+        lambda host: host.kernel_memory_tcp > 0,
+        lambda support: support.kernel_memory_tcp,
+        f"Your kernel does not support kernel memory TCP limit capabilities {_MISSING}. Limitation discarded.",
+        lambda host: replace(host, kernel_memory_tcp=0),
     ),
     (
         lambda host: bool(host.oom_kill_disable),

@@ -92,6 +92,8 @@ def memory(host: HostConfig, layout: CgroupLayout) -> dict[str, Any]:
     # -1 is no limit, which is what a cgroup has unless told otherwise.
     if host.memory_swap > 0:
         made["swap"] = host.memory_swap
+    if host.kernel_memory_tcp > 0 and layout.mode != V2:
+        made["kernelTCP"] = host.kernel_memory_tcp
     if host.memory_swappiness is not None and host.memory_swappiness >= 0 and layout.mode != V2:
         made["swappiness"] = host.memory_swappiness
     if host.oom_kill_disable and layout.mode != V2:

@@ -136,6 +136,12 @@ def process(
     return made
 
 
+def give_home(process: dict[str, Any], user: ProcessUser) -> None:
+    """Set HOME where neither the client does nor crun, which looks only at users that are in the passwd file."""
+    if user.home == "/" and not any(entry.startswith("HOME=") for entry in process["env"]):
+        process["env"].append("HOME=/")
+
+
 def linux(request: SpecRequest, held: Sequence[str], security: SecurityOptions) -> dict[str, Any]:
     """Return the linux section."""
     host, facts = request.host, request.facts
@@ -192,7 +198,7 @@ def sysctls(request: SpecRequest) -> dict[str, str]:
     made: dict[str, str] = {}
     if host.network_mode != "host" and not host.network_mode.startswith("container:"):
         made |= request.facts.network_sysctls
-    if request.config.domainname and host.uts_mode != "host":
+    if request.config.domainname:  # the runtime refuses it where the host's name is shared, as dockerd's does
         made["kernel.domainname"] = request.config.domainname
     return made | (host.sysctls or {})
 

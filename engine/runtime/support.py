@@ -20,6 +20,7 @@ class ResourceSupport:
     reservation: bool = True
     swappiness: bool = False
     oom_kill_disable: bool = False
+    kernel_memory: bool = False
     kernel_memory_tcp: bool = False
     cpu_shares: bool = True
     cpu_quota: bool = True
@@ -44,6 +45,7 @@ _V1_FILES = {
     "reservation": "memory/memory.soft_limit_in_bytes",
     "swappiness": "memory/memory.swappiness",
     "oom_kill_disable": "memory/memory.oom_control",
+    "kernel_memory": "memory/memory.kmem.limit_in_bytes",
     "kernel_memory_tcp": "memory/memory.kmem.tcp.limit_in_bytes",
     "cpu_shares": "cpu/cpu.shares",
     "cpu_quota": "cpu/cpu.cfs_quota_us",

@@ -79,11 +79,11 @@ class Volumes:
         With a transaction the volume comes true with it, and its folder by make_folders afterwards. Raises
         InvalidVolumeName, NoSuchVolumeDriver, InvalidVolumeOption.
         """
-        check_driver(name or "", driver)
+        anonymous = name is None
         if name is None:
-            name, labels, anonymous = new_name(), {**(labels or {}), ANONYMOUS_LABEL: ""}, True
-        else:
-            anonymous = False
+            name, labels = new_name(), {**(labels or {}), ANONYMOUS_LABEL: ""}
+        check_driver(name, driver)
+        if not anonymous:
             if found := self._find(name):
                 return found
             check_name(name)

@@ -19,7 +19,7 @@ def main(verb: str, socket: Path, names: list[str]) -> int:
             runner.keep(name, records)
             print(f"{name}: {len(records)} answers")
             continue
-        lines = runner.differences(runner.golden(name), records)
+        lines = runner.differences(name, runner.golden(name), records)
         differ += bool(lines)
         print("\n".join([f"{name}: {len(records)} answers, {'differs' if lines else 'the same'}", *lines]))
     runner.drop_image(socket)

@@ -9,6 +9,8 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _NEVER = "0001-01-01T00:00:00Z"
 _DURATION = re.compile(r"(Up|ago|\)) ?(Less than a second|About a minute|\d+ (second|minute)s?)")
 _HEX = re.compile(r"\b[0-9a-f]{64}\b")
+_VOLUMES = re.compile(r"/[^ ]*/volumes/")
+_MERGED = re.compile(r"/[^ ]*/merged\b")
 _ENDPOINT = re.compile(r'\bid:"[0-9a-f]{12}"')
 _MAC = re.compile(r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b")
 
@@ -89,6 +91,7 @@ def text(found: str, ids: dict[str, str]) -> str:
         found = found.replace(each, f"<{name}>").replace(each[:12], f"<{name} short>")
         found = found.replace(each.upper(), f"<{name} in capitals>")
     found = _ENDPOINT.sub('id:"<hex>"', _HEX.sub("<hex>", found))
+    found = _MERGED.sub("<root>", _VOLUMES.sub("<volumes>/", found))
     found = _TIME.sub(lambda match: match[0] if match[0] == _NEVER else "<time>", found)
     found = _MAC.sub("<mac>", found)
     return _DURATION.sub(lambda match: f"{match[1]} <duration>".replace(") ", ") "), found)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tests.conformance.differences import unexpected
 from tests.conformance.scenarios import SCENARIOS
 from tests.conformance.session import IMAGE, Record, Session
 from tests.conformance.wire import Exchange
@@ -48,16 +49,16 @@ def keep(name: str, records: list[Record]) -> None:
     (GOLDEN / f"{name}.json").write_text(json.dumps(records, indent=1, sort_keys=False) + "\n")
 
 
-def differences(expected: list[Record], found: list[Record]) -> list[str]:
-    """Return a line for each value that differs, under the request that it answers."""
-    lines: list[str] = []
+def differences(name: str, expected: list[Record], found: list[Record]) -> list[str]:
+    """Return a line for each value that differs, under the request that it answers, but for those that may."""
+    lines: list[tuple[str, list[str]]] = []
     for number, (theirs, ours) in enumerate(zip(expected, found, strict=False)):
         inner = list(_differ(theirs, ours, ""))
         if inner:
-            lines += [f"{number}. {theirs['request']}", *(f"    {line}" for line in inner)]
+            lines.append((f"{number}. {theirs['request']}", inner))
     if len(expected) != len(found):
-        lines.append(f"{len(found)} calls instead of {len(expected)}")
-    return lines
+        lines.append((f"{len(found)} calls instead of {len(expected)}", [""]))
+    return unexpected(name, lines)
 
 
 def _differ(theirs: Any, ours: Any, where: str) -> list[str]:

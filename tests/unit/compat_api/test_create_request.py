@@ -6,6 +6,7 @@ import pytest
 
 from compat_api.create_request import SYSCTLS, adapt, records
 from compat_api.models.containers import CreateBody
+from compat_api.problems import Problem
 from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig, MountRequest, PortBinding, Ulimit
 from engine.errors import InvalidParameter
 
@@ -62,14 +63,16 @@ def test_nested_objects_become_records() -> None:
             }
         },
     )
-    assert host.port_bindings == {"80/tcp": [PortBinding("::1", "8080")], "81/tcp": []}
+    assert host.port_bindings == {"80/tcp": [PortBinding("::1", "8080")], "81/tcp": None}
     assert host.ulimits == [Ulimit("nofile", 1, 2)]
     assert [(each.path, each.rate) for each in host.blkio_device_read_iops or ()] == [("/dev/sda", 9)]
     assert [(each.device_ids, each.count) for each in host.device_requests or ()] == [(["a"], -1)]
     assert (host.io_maximum_iops, host.uts_mode, host.container_id_file) == (7, "host", "/x")
     assert host.console_size == [3, 0]
     assert endpoints == {
-        "bridge": EndpointRequest(ipv4_address="10.0.0.2", link_local_ips=["169.254.1.1"], gw_priority=4)
+        "bridge": EndpointRequest(
+            ipv4_address="10.0.0.2", link_local_ips=["169.254.1.1"], ipam_given=True, gw_priority=4
+        )
     }
 
 
@@ -129,9 +132,9 @@ def test_before_1_42_there_is_no_console_size_and_misplaced_options_are_dropped(
     assert [each.tmpfs_options for each in later.mounts or ()] == [{"Mode": 1}]
 
 
-def test_kernel_memory_is_warned_of_while_it_was_a_field() -> None:
-    assert made((1, 41), HostConfig={"KernelMemory": 9000000})[2][0].startswith("Your kernel does not support kernel")
-    assert made((1, 42), HostConfig={"KernelMemory": 9000000})[2] == []
+def test_kernel_memory_was_a_field_before_1_42() -> None:
+    assert made((1, 41), HostConfig={"KernelMemory": 9000000})[0].kernel_memory == 9000000
+    assert made((1, 42), HostConfig={"KernelMemory": 9000000})[0].kernel_memory == 0
 
 
 def test_before_1_43_there_are_no_annotations() -> None:
@@ -230,9 +233,9 @@ def test_sysctls_of_an_interface_move_to_its_endpoint_before_1_48() -> None:
         'Migrated sysctl "net.ipv6.conf.eth0.forwarding" to '
         'DriverOpts{"com.docker.network.endpoint.sysctls":"net.ipv6.conf.IFNAME.forwarding=1"}.'
     ]
-    with pytest.raises(InvalidParameter, match="must be supplied using driver option"):
+    with pytest.raises(Problem, match="must be supplied using driver option"):
         made((1, 48), HostConfig=asked)
-    with pytest.raises(InvalidParameter, match="unable to determine network endpoint for sysctl"):
+    with pytest.raises(Problem, match="unable to determine network endpoint for sysctl"):
         made((1, 47), HostConfig={"Sysctls": {"net.ipv6.conf.eth1.forwarding": "1"}})
 
 

@@ -38,6 +38,8 @@ def test_detect(tmp_path: Path) -> None:
 def test_parents() -> None:
     files, slices = CgroupLayout(V2), CgroupLayout(V2, SYSTEMD)
     assert files.container_path("ID", "mine") == "mine/ID"
+    assert files.container_path("ID", "/../mine/") == "/mine/ID"
+    assert files.container_path("ID", "../../mine") == "mine/ID"
     assert slices.container_path("ID", "mine.slice") == "mine.slice:docker:ID"
     for parent in ("mine", ".slice"):
         with pytest.raises(InvalidCgroupParent):
