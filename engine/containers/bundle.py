@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.containers import folders, links, mounts, sharing, skeleton
+from engine.containers import folders, image_mounts, links, mounts, sharing, skeleton
 from engine.containers.working_directory import make_working_directory
 from engine.network.record import NONE
 from engine.runtime import apparmor, capabilities, devices, facts, init, propagation, spec, users
@@ -28,11 +28,12 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
     known = facts.gather()
     points = mounts.prepare_sources(container.definition.mounts)
     engine.volumes.make_ready(points)
+    image_mounts.mount(engine, points)
     propagation.check_propagation(points)
     if any(point.subpath for point in points):
         from engine.volumes.subpath import hold_subpaths
 
-        points = hold_subpaths(points, folders.run(engine.settings, container.id))
+        points = mounts.files_once(hold_subpaths(points, folders.run(engine.settings, container.id)))
     if container.state.run == 0:
         skeleton.make(rootfs)
     make_working_dir(container, rootfs)
@@ -61,6 +62,10 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
     )
     made = spec.build_spec(request)
     spec.give_home(made["process"], request.user)
+    if request.devices.cdi:
+        from engine.runtime.cdi import inject
+
+        inject(made, request.devices.cdi)
     if made["process"].get("apparmorProfile") == apparmor.NAME:
         apparmor.ensure_loaded()
     return made

@@ -232,7 +232,7 @@ class EndpointRequest:
 class MountPoint:
     """A mount of a container as it was resolved at create: what inspect shows and start mounts.
 
-    type: bind, volume or tmpfs. source: a path of the host, empty for tmpfs. mode: the text of the
+    type: bind, volume, tmpfs or image. source: a path of the host, empty for tmpfs. mode: the text of the
     client's options. options: mount options for the runtime spec, beyond read-only and propagation.
     """
 
@@ -247,5 +247,7 @@ class MountPoint:
     options: list[str] = field(default_factory=list)
     anonymous: bool = False  # a volume made for this container alone
     no_copy: bool = False  # do not fill an empty volume from the image
-    subpath: str = ""  # the part of a volume that is mounted, relative to its top
+    subpath: str = ""  # the part of a volume or image that is mounted, relative to its top
+    image_id: str = ""  # an image's, hex
+    layer: str = ""  # an image's: the store's container that holds it, see engine.containers.image_mounts
     create_source: bool = False  # make the source folder at start if it is not there

@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.containers import defaults, folders, links, mounts, names, platform, rows
+from engine.containers import defaults, folders, image_mounts, links, mounts, names, platform, rows
 from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig, MountPoint
-from engine.containers.merge import NoCommand, command, merge
+from engine.containers.merge import command, merge
 from engine.containers.record import Container, Definition, NetworkState, State
 from engine.containers.remove import check_name
 from engine.containers.settle import INTENT_CREATE, demolish
 from engine.containers.validate import normalise_config, validate
 from engine.errors import InvalidParameter, NameInUse, NoSuchContainer
+from engine.images.record import Image
 from engine.runtime import facts, oci
 from engine.storage.store import Unrecorded
 
@@ -29,14 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine import Engine
-    from engine.images.record import Image
-
-
-class NoImage(InvalidParameter):
-    """A container that names no image."""
-
-    def __init__(self) -> None:
-        super().__init__("a container needs an image")
 
 
 class NoDonor(InvalidParameter):
@@ -45,6 +38,10 @@ class NoDonor(InvalidParameter):
     def __init__(self, name: str) -> None:
         super().__init__(f"No such container: {name}")
         self.name = name
+
+
+# dockerd makes a container of nothing, if it is told what to run.
+NO_IMAGE = Image("", [], None, ContainerConfig(), {}, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +73,11 @@ def create(engine: Engine, request: CreateRequest, unrecorded: Image | None = No
         check_name(request.name)
     warnings = validate(request.config, request.host)
     runtime = oci.find(request.host.runtime, default=settings.default_runtime, run_root=settings.run_root)
-    if not request.config.image:
-        raise NoImage if request.config.cmd or request.config.entrypoint else NoCommand
-    image = unrecorded or engine.images.resolve(request.config.image)
+    named = request.config.image
+    image = unrecorded or (engine.images.resolve(named) if named else NO_IMAGE)
     warnings += _check_platform(request, image)
+    mounted = image_mounts.find_images(engine, request.host)
+    warnings += [image_mounts.WARNING] if mounted else []
     container_id = new_id()
     host = defaults.complete(request.host, facts.gather())
     host = links.resolved(engine, _with_donors(engine, host))
@@ -104,7 +102,7 @@ def create(engine: Engine, request: CreateRequest, unrecorded: Image | None = No
         network=NetworkState(),
     )
     with locks.locked(settings.locks, folders.lock_name(container_id)):
-        container = _claim_name(engine, container, request.name.removeprefix("/"))
+        container = _claim_name(engine, container, request.name.removeprefix("/"), mounted)
         try:
             engine.store.create_container(
                 container_id,
@@ -113,6 +111,7 @@ def create(engine: Engine, request: CreateRequest, unrecorded: Image | None = No
                 volatile=host.auto_remove,
                 unrecorded=None if unrecorded is None else Unrecorded(image.layer),
             )
+            container = image_mounts.make(engine, container) if mounted else container
             folders.persistent(settings, container_id).mkdir(parents=True, mode=0o710)
             folders.run(settings, container_id).mkdir(parents=True, mode=0o700)
             engine.volumes.make_folders(container.definition.mounts)
@@ -122,6 +121,8 @@ def create(engine: Engine, request: CreateRequest, unrecorded: Image | None = No
             raise
         with engine.database.transaction() as tx:
             rows.change(tx, container_id, intent="")
+            if mounted:
+                rows.redefine(tx, container_id, container.definition)
             rows.event(tx, container, "create")
     return Created(container_id, warnings)
 
@@ -183,7 +184,7 @@ def _mounts_of(engine: Engine, name: str) -> Sequence[MountPoint]:
     return engine.containers.get(name).definition.mounts
 
 
-def _claim_name(engine: Engine, container: Container, name: str) -> Container:
+def _claim_name(engine: Engine, container: Container, name: str, mounted: dict[str, str]) -> Container:
     """Write the container's row under its name, or the first free one that we can think of, with its volumes."""
     for candidate in [name] if name else names.candidates(os.urandom(6)):
         try:
@@ -191,6 +192,7 @@ def _claim_name(engine: Engine, container: Container, name: str) -> Container:
                 points = mounts.resolve(
                     engine.volumes, tx, container.config, container.host, lambda other: _mounts_of(engine, other)
                 )
+                points = image_mounts.owned(container.id, points, mounted)
                 definition = dataclasses.replace(container.definition, mounts=points)
                 named = dataclasses.replace(container, name=candidate, definition=definition)
                 rows.insert(tx, named)
@@ -199,7 +201,7 @@ def _claim_name(engine: Engine, container: Container, name: str) -> Container:
         except NameInUse:
             if name:
                 raise
-    return _claim_name(engine, container, f"container_{container.id[:12]}")
+    return _claim_name(engine, container, f"container_{container.id[:12]}", mounted)
 
 
 def _prepare_root(engine: Engine, container: Container) -> None:

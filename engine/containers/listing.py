@@ -85,7 +85,7 @@ def network_names(container: Container) -> list[str]:
     names = {*container.definition.endpoints, *container.network.endpoints}
     mode = container.host.network_mode
     if container.config.network_disabled:
-        return sorted(names)
+        return []
     if not names and mode and not container.network.sandbox_id and not mode.startswith("container:"):
         names.add("bridge" if mode == "default" else mode)
     return sorted(names)

@@ -17,7 +17,6 @@ from engine import syscalls
 from engine.containers.config import ContainerConfig, HostConfig, MountPoint
 from engine.containers.mount_syntax import (
     BIND,
-    IMAGE,
     TMPFS,
     VOLUME,
     InvalidMount,
@@ -29,7 +28,7 @@ from engine.containers.mount_syntax import (
     parse_mount,
     parse_volumes_from,
 )
-from engine.errors import EngineError, InvalidParameter, NoSuchContainer, NotImplementedHere
+from engine.errors import EngineError, InvalidParameter, NoSuchContainer
 from engine.runtime.spec_mounts import READ_ONLY_FORCE_RECURSIVE, READ_ONLY_NON_RECURSIVE
 
 if TYPE_CHECKING:
@@ -53,14 +52,6 @@ class VolumesFromMissing(InvalidParameter):
         self.container = container
 
 
-class ImageMountUnsupported(NotImplementedHere):
-    """A mount of an image's file system."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__(f"mounting image {source} is not supported by this engine")
-        self.source = source
-
-
 class ConflictingReadOnlyOptions(EngineError):
     """Options about read-only that exclude each other; dockerd finds this at start."""
 
@@ -73,14 +64,12 @@ class ConflictingReadOnlyOptions(EngineError):
 def check(host: HostConfig) -> None:
     """Refuse mounts that cannot be meant, and Mounts whose source is missing.
 
-    Raises InvalidMount, MisplacedMountOptions, InvalidMountPath, ImageMountUnsupported.
+    Raises InvalidMount, MisplacedMountOptions, InvalidMountPath.
     """
     for request in host.mounts or ():
         check_options_fit(request)
     for request in host.mounts or ():
         point = parse_mount(request).point
-        if point.type == IMAGE:
-            raise ImageMountUnsupported(request.source)
         if point.type == BIND and not point.create_source and not os.path.exists(point.source):
             raise InvalidMount(BIND, f"bind source path does not exist: {request.source}")
     for path in host.tmpfs or ():
@@ -172,6 +161,22 @@ def prepare_sources(points: Sequence[MountPoint]) -> list[MountPoint]:
     return [_prepared(point) if point.type == BIND else point for point in points]
 
 
+def files_once(points: Sequence[MountPoint]) -> list[MountPoint]:
+    """Return the mounts, those of read-only files not recursive: nothing can be mounted in a file.
+
+    crun 1.8 cannot make one read-only recursively.
+    """
+    return [
+        replace(point, options=[READ_ONLY_NON_RECURSIVE])
+        if point.type != TMPFS
+        and not point.read_write
+        and not os.path.isdir(point.source)
+        and READ_ONLY_NON_RECURSIVE not in point.options
+        else point
+        for point in points
+    ]
+
+
 def tmpfs_modes(rootfs: Path, host: HostConfig, points: Sequence[MountPoint]) -> dict[str, int]:
     """Return the modes of the folders in a mounted root that tmpfs mounts will cover, by their path."""
     paths = {clean(path) for path in host.tmpfs or ()} | {point.destination for point in points if point.type == TMPFS}
@@ -199,10 +204,7 @@ def _prepared(point: MountPoint) -> MountPoint:
             Path(point.source).mkdir(parents=True, mode=0o755)
         except (FileExistsError, NotADirectoryError):
             pass  # a file can be bound too; what cannot, the runtime tells
-    if not point.read_write and not os.path.isdir(point.source) and READ_ONLY_NON_RECURSIVE not in point.options:
-        # Nothing can be mounted in a file, and crun 1.8 cannot make one read-only recursively.
-        return replace(point, options=[READ_ONLY_NON_RECURSIVE])
-    return point
+    return files_once([point])[0]
 
 
 def _check_read_only(point: MountPoint) -> None:

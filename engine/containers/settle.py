@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.containers import folders, restarting, root_mount, rows
+from engine.containers import folders, image_mounts, restarting, root_mount, rows
 from engine.containers.record import EXITED, RESTARTING, Container
 from engine.containers.restarting import next_backoff, wants_restart
 from engine.errors import NoSuchContainer
@@ -118,6 +118,7 @@ def finish(engine: Engine, container: Container, code: int) -> Container:
     remove = container.host.auto_remove and not container.state.keep and not restart
     if remove:
         engine.store.delete_container(container.id)
+        image_mounts.remove(engine, container)
     with engine.database.transaction() as tx:
         if oom_killed:
             rows.event(tx, container, "oom")
@@ -173,6 +174,7 @@ def dismantle(engine: Engine, container: Container) -> None:
 
         drop_subpaths(folders.run(engine.settings, container.id))
     engine.networks.tear_down(container.id)
+    image_mounts.unmount(engine, container)
     root_mount.unmount(engine, container.id)
 
 
@@ -180,6 +182,7 @@ def demolish(engine: Engine, container: Container, *, volumes: bool = False) -> 
     """Remove a container with all that it has; the lock is held and its row has the intent. Can be repeated."""
     dismantle(engine, container)
     engine.store.delete_container(container.id)
+    image_mounts.remove(engine, container)
     with engine.database.transaction() as tx:
         forget(engine, tx, container, volumes=volumes)
     sweep(engine, container)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.containers import folders, rows
-from engine.errors import Conflict, EngineError, NoSuchContainer
+from engine.errors import Conflict, EngineError, InvalidParameter, NoSuchContainer
 from engine.network.record import CONTAINER_PREFIX, HOST, NetworkDonor
 from engine.runtime import shm
 
@@ -38,6 +38,14 @@ class NetworkDonorGone(EngineError):
         self.name = name
 
 
+class NoDonorNamed(InvalidParameter):
+    """A mode that is to name a container names none."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f'failed to join {kind} namespace: invalid name or ID supplied: ""')
+        self.kind = kind
+
+
 class PidJoinOfStopped(JoinOfStopped):
     """A container wants to share the processes of one that has none."""
 
@@ -46,6 +54,8 @@ def namespace(engine: Engine, mode: str, kind: str) -> str:
     """Return the file of the namespace to join, pid or ipc; empty for a mode that names no container."""
     if not mode.startswith(CONTAINER_PREFIX):
         return ""
+    if mode == CONTAINER_PREFIX:
+        raise NoDonorNamed(kind.upper())
     return f"/proc/{_running(engine, mode, kind.upper()).state.pid}/ns/{kind}"
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import locks, syscalls
-from engine.containers import folders, mounts, root_mount, rows, skeleton
+from engine.containers import folders, image_mounts, mounts, root_mount, rows, skeleton
 from engine.containers.mount_syntax import TMPFS, clean
 from engine.containers.settle import settled
 from engine.containers.working_directory import make_folder_at
@@ -115,6 +115,7 @@ def _open(engine: Engine, container: Container) -> tuple[int, int]:
         skeleton.make(rootfs)
     points = mounts.prepare_sources(container.definition.mounts)
     engine.volumes.make_ready(points)
+    image_mounts.mount(engine, points)
     folder, writable = folders.persistent(engine.settings, container.id), not container.host.readonly_rootfs
     files = [(str(folder / name), f"/etc/{name}", writable) for name in _NETWORK_FILES if (folder / name).exists()]
     binds = planned(points, list(container.host.tmpfs or ()), files)
@@ -131,6 +132,7 @@ def _let_go(engine: Engine, container_id: str) -> None:
         return
     if container.state.alive:
         return
+    image_mounts.unmount(engine, container)
     root_mount.unmount(engine, container_id)
     engine.volumes.settle(container.definition.mounts)
 

@@ -118,7 +118,7 @@ def _delete(engine: Engine, image: Image, *, force: bool = False, quiet: bool, d
     for name in names:
         _take(engine, image, name, done)
     chain = engine.store.layer_chain(image.layer)
-    spared = [container_id for container_id, _ in containers] if force else []
+    spared = [*(container_id for container_id, _ in containers), *_mounts(engine, image.id)] if force else []
     try:
         gone = {layer.id for layer in engine.store.delete_image(image.id, despite=spared)}
     except NoSuchImage:
@@ -151,9 +151,22 @@ def _check(engine: Engine, image: Image, containers: list[tuple[str, str]], *, f
 
 def _containers(engine: Engine, image_id: str) -> list[tuple[str, str]]:
     rows = engine.database.rows(
-        "SELECT id, status FROM containers WHERE image_id = ? ORDER BY created, id", (image_id,)
+        # A container that only mounts the image is none that force has to mind: its mount keeps the layers.
+        "SELECT id, CASE image_id WHEN ?1 THEN status ELSE '' END AS status FROM containers "
+        "WHERE image_id = ?1 OR instr(definition, ?2) > 0 ORDER BY created, id",
+        (image_id, f'"image_id":"{image_id}"'),  # as its own image, or mounted
     )
     return [(row["id"], row["status"]) for row in rows]
+
+
+def _mounts(engine: Engine, image_id: str) -> list[str]:
+    """Return what holds an image where containers mount it (engine.containers.image_mounts)."""
+    rows = engine.database.rows(
+        "SELECT json_extract(mount.value, '$.layer') AS layer FROM containers, "
+        "json_each(containers.definition, '$.mounts') AS mount WHERE json_extract(mount.value, '$.image_id') = ?",
+        (image_id,),
+    )
+    return [row["layer"] for row in rows]
 
 
 def _is_id_prefix(image_id: str, text: str) -> bool:

@@ -37,12 +37,12 @@ class DeviceDriverMissing(EngineError):
         self.capabilities = capabilities
 
 
-class CdiDeviceUnknown(EngineError):
-    """A device of the Container Device Interface that nothing on this machine describes to the engine."""
+class InvalidCdiRequest(EngineError):
+    """A request for CDI devices with something else than their names; in dockerd's words."""
 
-    def __init__(self, names: list[str]) -> None:
-        super().__init__(f"CDI device injection failed: unresolvable CDI devices {', '.join(names)}")
-        self.names = names
+    def __init__(self, what: str) -> None:
+        super().__init__(f"unexpected {what} in CDI device request")
+        self.what = what
 
 
 class BlockDeviceUnusable(EngineError):
@@ -56,22 +56,28 @@ class BlockDeviceUnusable(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class HostDevices:
-    """Nodes to make (linux.devices), rules that allow them, and block devices' numbers by path."""
+    """Nodes to make (linux.devices), rules that allow them, block devices' numbers by path, names of CDI devices."""
 
     nodes: list[dict[str, Any]] = field(default_factory=list)
     rules: list[dict[str, Any]] = field(default_factory=list)
     block_numbers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    cdi: list[str] = field(default_factory=list)
 
 
 def look_up(host: HostConfig) -> HostDevices:
     """Find every device that the container needs.
 
-    Raises DeviceUnusable, BlockDeviceUnusable, DeviceDriverMissing, CdiDeviceUnknown.
+    Raises DeviceUnusable, BlockDeviceUnusable, DeviceDriverMissing, InvalidCdiRequest.
     """
+    cdi: list[str] = []
     for request in host.device_requests or ():
-        if request.driver == "cdi":
-            raise CdiDeviceUnknown(request.device_ids or [])
-        raise DeviceDriverMissing(request.driver, request.capabilities or [])
+        if request.driver != "cdi":
+            raise DeviceDriverMissing(request.driver, request.capabilities or [])
+        if request.count:
+            raise InvalidCdiRequest("count")
+        if request.options:
+            raise InvalidCdiRequest("options")
+        cdi += request.device_ids or []
     nodes: list[dict[str, Any]] = []
     rules: list[dict[str, Any]] = []
     if host.privileged:
@@ -88,7 +94,7 @@ def look_up(host: HostConfig) -> HostDevices:
                     {"allow": True, "type": node["type"], "major": node["major"], "minor": node["minor"]}
                     | {"access": known}
                 )
-    return HostDevices(nodes, rules, _block_numbers(host))
+    return HostDevices(nodes, rules, _block_numbers(host), cdi)
 
 
 def _asked_for(device: Device) -> list[dict[str, Any]]:

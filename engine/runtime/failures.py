@@ -105,7 +105,7 @@ def explain(text: str, program: str) -> tuple[str | None, int]:
         return f'exec: "{program}": executable file not found in $PATH', NOT_FOUND
     if found := re.search(r"sethostname: (.*)", text):
         return f"sethostname: {found[1].lower()}", OTHER
-    if not program and "Is a directory" in text:
+    if not program and ("Is a directory" in text or "open executable" in text):
         return 'exec: "": executable file not found in $PATH', NOT_FOUND
     if "open executable: Operation not permitted" in text or "Is a directory" in text:
         return f'exec: "{program}": is a directory: permission denied', NOT_EXECUTABLE

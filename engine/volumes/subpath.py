@@ -7,6 +7,7 @@ when the container has been made or has failed to be.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from engine import syscalls
 from engine.containers.config import MountPoint
-from engine.errors import EngineError
+from engine.errors import EngineError, NotFound
 
 FOLDER = "subpaths"  # in the run folder
 
@@ -28,6 +29,10 @@ class SubpathUnusable(EngineError):
         self.volume = volume
         self.subpath = subpath
         self.cause = cause
+
+
+class SubpathMissing(SubpathUnusable, NotFound):
+    """A part of a volume that is not there."""
 
 
 def hold_subpaths(points: Sequence[MountPoint], run_folder: Path) -> list[MountPoint]:
@@ -68,7 +73,8 @@ def _hold(point: MountPoint, place: Path) -> None:
         part = syscalls.openat2(volume, point.subpath, os.O_PATH, resolve=syscalls.RESOLVE_BENEATH)
     except OSError as error:
         cause = os.strerror(error.errno).lower() if error.errno else str(error)
-        raise SubpathUnusable(point.source, point.subpath, f"lstat {point.source}/{point.subpath}: {cause}") from error
+        kind = SubpathMissing if error.errno == errno.ENOENT else SubpathUnusable
+        raise kind(point.source, point.subpath, f"lstat {point.source}/{point.subpath}: {cause}") from error
     finally:
         os.close(volume)
     try:

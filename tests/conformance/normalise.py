@@ -9,7 +9,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _NEVER = "0001-01-01T00:00:00Z"
 _DURATION = re.compile(r"(Up|ago|\)) ?(Less than a second|About a minute|\d+ (second|minute)s?)")
 _HEX = re.compile(r"\b[0-9a-f]{64}\b")
-_VOLUMES = re.compile(r"/[^ ]*/volumes/")
+_VOLUMES = re.compile(r"/[^ ]*/volumes/(?=[^ /]+/_data)")
 _MERGED = re.compile(r"/[^ ]*/merged\b")
 _ENDPOINT = re.compile(r'\bid:"[0-9a-f]{12}"')
 _MAC = re.compile(r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b")

@@ -274,6 +274,42 @@ def fields_of_devices(s: Session) -> None:
     try_all(s, DEVICES)
 
 
+CDI_FILE = """{
+ "cdiVersion": "0.7.0", "kind": "conf.example/thing",
+ "containerEdits": {"env": ["CONF_ALL=1"]},
+ "devices": [
+  {"name": "one", "containerEdits": {
+   "env": ["CONF_ONE=1", "PATH=/bin"],
+   "deviceNodes": [{"path": "/dev/conf-full", "hostPath": "/dev/full", "permissions": "rw", "fileMode": 438}],
+   "mounts": [{"hostPath": "/etc", "containerPath": "/conf/etc", "options": ["ro", "nosuid", "bind"]}],
+   "hooks": [{"hookName": "createContainer", "path": "/bin/true", "args": ["true"]}],
+   "additionalGids": [4321]}},
+  {"name": "lost", "containerEdits": {"deviceNodes": [{"path": "/dev/conf-nowhere"}]}}]}
+"""
+CDI_LOOK = (
+    "echo $CONF_ALL $CONF_ONE $PATH; ls -l /dev/conf-full | cut -c 1-10; echo x >/dev/conf-full; "
+    "ls /conf/etc | grep -c passwd; touch /conf/etc/x; id -G"
+)
+
+
+@scenario
+def devices_of_vendors(s: Session) -> None:
+    """CDI devices: what a file says of one is what the container gets."""
+    volume = {"Binds": ["/etc/cdi:/cdi"]}
+    s.create("conf-a", "sh", "-c", 'printf %s "$FILE" >/cdi/conf.json', Env=[f"FILE={CDI_FILE}"], HostConfig=volume)
+    s.quietly("POST", "/containers/conf-a/start")
+    s.wait("conf-a")
+    path = H + "DeviceRequests"
+    names = (["one"], ["one", "one"], ["lost"], ["one", "three"])
+    for each in names:
+        ids = [f"conf.example/thing={name}" for name in each]
+        try_all(s, [Case(path, [{"Driver": "cdi", "DeviceIDs": ids}], CDI_LOOK)])
+    s.create("conf-a", "rm", "/cdi/conf.json", HostConfig=volume)
+    s.quietly("POST", "/containers/conf-a/start")
+    s.wait("conf-a")
+    s.remove("conf-a")
+
+
 @scenario
 def fields_of_host_config(s: Session) -> None:
     """Everything else of HostConfig."""

@@ -269,7 +269,9 @@ def test_a_command_is_quoted_only_where_it_holds_a_space() -> None:
 
 
 def test_legacy_links_are_told_from_the_other_container() -> None:
-    definition = Definition(host=HostConfig(links=["db:database", "/cache"]))
+    definition = Definition(host=HostConfig(links=["b:database", "c:cache"]))
     container = Container("a" * 64, "web", 0, "", definition, State(), NetworkState())
-    links = inspect(container, Path("/x"), {})["HostConfig"]["Links"]
+    told = [("db", "database"), ("cache", "cache")]
+    links = inspect(container, Path("/x"), {}, links=told)["HostConfig"]["Links"]
     assert links == ["/db:/web/database", "/cache:/web/cache"]
+    assert inspect(container, Path("/x"), {})["HostConfig"]["Links"] is None

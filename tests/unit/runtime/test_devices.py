@@ -9,9 +9,9 @@ import pytest
 from engine.containers.config import Device, DeviceRequest, HostConfig, ThrottleDevice
 from engine.runtime.devices import (
     BlockDeviceUnusable,
-    CdiDeviceUnknown,
     DeviceDriverMissing,
     DeviceUnusable,
+    InvalidCdiRequest,
     look_up,
 )
 
@@ -52,9 +52,15 @@ def test_requests_for_drivers_are_refused() -> None:
     with pytest.raises(DeviceDriverMissing) as driver:
         look_up(HostConfig(device_requests=[DeviceRequest("x", capabilities=[["a", "b"], ["c"]])]))
     assert str(driver.value) == 'could not select device driver "x" with capabilities: [[a b] [c]]'
-    with pytest.raises(CdiDeviceUnknown) as cdi:
-        look_up(HostConfig(device_requests=[DeviceRequest("cdi", device_ids=["vendor.com/class=x"])]))
-    assert str(cdi.value) == "CDI device injection failed: unresolvable CDI devices vendor.com/class=x"
+    with pytest.raises(InvalidCdiRequest, match=r"^unexpected count in CDI device request$"):
+        look_up(HostConfig(device_requests=[DeviceRequest("cdi", count=1)]))
+    with pytest.raises(InvalidCdiRequest, match=r"^unexpected options in CDI device request$"):
+        look_up(HostConfig(device_requests=[DeviceRequest("cdi", options={"a": "b"})]))
+
+
+def test_devices_of_vendors_are_named() -> None:
+    requests = [DeviceRequest("cdi", device_ids=["a.b/c=x", "a.b/c=y"]), DeviceRequest("cdi")]
+    assert look_up(HostConfig(device_requests=requests)).cdi == ["a.b/c=x", "a.b/c=y"]
 
 
 def test_a_limit_on_a_missing_block_device_is_told() -> None:
