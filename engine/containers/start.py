@@ -30,8 +30,8 @@ from engine.containers.settle import (
 )
 from engine.errors import Conflict, EngineError, NotModified
 from engine.network.record import BRIDGE
-from engine.runtime import monitor_cgroup, seccomp_cache
-from engine.runtime.cgroups import explain_runtime_error
+from engine.runtime import facts, monitor_cgroup, seccomp_cache
+from engine.runtime.cgroups import explain_runtime_error, remove_left
 from engine.runtime.failures import StartFailed, start_failed
 from engine.runtime.monitor import Launch, MonitorPlan, monitor_pid
 from engine.runtime.oci import RuntimeFailed
@@ -257,6 +257,8 @@ def _reason(error: Exception) -> str:
 def _record_failure(engine: Engine, container: Container, error: Exception) -> None:
     """Undo what a failed start did, and keep its reason where inspect shows it."""
     dismantle(engine, container)
+    layout = facts.gather().cgroups
+    remove_left(layout, layout.container_path(container.id, container.host.cgroup_parent))
     strike_off_attachers(folders.attachers(engine.settings, container.id))
     if container.host.auto_remove:
         demolish(engine, container, volumes=True)

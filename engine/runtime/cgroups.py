@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from contextlib import suppress
 from dataclasses import dataclass
 
 from engine.errors import InvalidParameter, Unavailable
@@ -94,6 +95,16 @@ def detect(mount: str = MOUNT, systemd: str = "/run/systemd/system") -> CgroupLa
             return CgroupLayout(HYBRID, CGROUPFS, file.read().strip())
     except FileNotFoundError:
         return CgroupLayout(V1, CGROUPFS)
+
+
+def remove_left(layout: CgroupLayout, path: str, mount: str = MOUNT) -> None:
+    """Remove the empty groups that a runtime made at a path of linux.cgroupsPath before it failed, where it did."""
+    if not path.startswith("/"):
+        return  # systemd's own, or relative to the runtime's group, where only the runtime knows what is what
+    hierarchies = [mount] if layout.mode == V2 else [f"{mount}/{name}" for name in os.listdir(mount)]
+    for hierarchy in hierarchies:
+        with suppress(OSError):  # not there, or something runs in it
+            os.rmdir(hierarchy + path)
 
 
 def explain_runtime_error(text: str, layout: CgroupLayout | None = None) -> Unavailable | None:

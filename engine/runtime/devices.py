@@ -13,6 +13,9 @@ from typing import Any
 
 from engine.containers.config import Device, HostConfig
 from engine.errors import EngineError
+from engine.runtime.failures import CREATE_PREFIX, RUNC_REFUSED
+
+RULES_BEFORE = 16  # that runc and dockerd put before those of a container's own devices
 
 # Below /dev, what belongs to the container itself or to nobody (lxc's and udev's own folders).
 _NOT_SHARED = {"pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev"}
@@ -25,6 +28,14 @@ class DeviceUnusable(EngineError):
         super().__init__(f'error gathering device information while adding custom device "{path}": {cause}')
         self.path = path
         self.cause = cause
+
+
+class DeviceAccessEmpty(EngineError):
+    """A device without permissions; what dockerd's runtime says of it, with the place of the rule in its list."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__(f"{CREATE_PREFIX}{RUNC_REFUSED}device access at {place} field cannot be empty")
+        self.place = place
 
 
 class DeviceDriverMissing(EngineError):
@@ -67,7 +78,7 @@ class HostDevices:
 def look_up(host: HostConfig) -> HostDevices:
     """Find every device that the container needs.
 
-    Raises DeviceUnusable, BlockDeviceUnusable, DeviceDriverMissing, InvalidCdiRequest.
+    Raises DeviceUnusable, DeviceAccessEmpty, BlockDeviceUnusable, DeviceDriverMissing, InvalidCdiRequest.
     """
     cdi: list[str] = []
     for request in host.device_requests or ():
@@ -88,8 +99,10 @@ def look_up(host: HostConfig) -> HostDevices:
         for node in _asked_for(device):
             nodes.append(node)
             given = device.cgroup_permissions
+            if not given:
+                raise DeviceAccessEmpty(RULES_BEFORE + len(rules))
             known = "".join(letter for letter in given if letter in "rwm")
-            if known or not given:  # letters that nobody knows allow nothing; none at all the runtime refuses
+            if known:  # letters that nobody knows allow nothing
                 rules.append(
                     {"allow": True, "type": node["type"], "major": node["major"], "minor": node["minor"]}
                     | {"access": known}

@@ -40,7 +40,6 @@ LASTING: tuple[Difference, ...] = (
     ),
     Difference("fields_of_security", "seccomp=garbage", CASE_WORDS, "the JSON parser's own words"),
     Difference("fields_of_security", "net.nope", CASE_WORDS, RUNTIME),
-    Difference("fields_of_devices", "'/dev/k'}]$", CASE_WORDS, RUNTIME),
     Difference(
         "devices_of_vendors", "thing=one'(, 'conf.example/thing=one')?]", r"\.body\.look\.1\.stdout",
         "dockerd loses the additionalGids of a CDI file",

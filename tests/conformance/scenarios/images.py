@@ -61,7 +61,11 @@ class Images:
         """Remove all images that these scenarios make."""
         for image in self.s.quietly("GET", "/images/json", query={"all": "1"}):
             tags = image["RepoTags"] or []
-            if any(NAMES in tag for tag in tags) or image["Id"].removeprefix("sha256:") in self.s.ids:
+            own = [tag for tag in tags if NAMES in tag]
+            if own and own != tags:  # another name of an image that is not ours
+                for tag in own:
+                    self.s.quietly("DELETE", f"/images/{tag}")
+            elif own or image["Id"].removeprefix("sha256:") in self.s.ids:
                 self.s.quietly("DELETE", f"/images/{image['Id']}", query={"force": "1"})
 
     def load(self, data: bytes, record: bool = True, **query: str) -> None:

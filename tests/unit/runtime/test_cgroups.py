@@ -17,6 +17,7 @@ from engine.runtime.cgroups import (
     InvalidCgroupParent,
     detect,
     explain_runtime_error,
+    remove_left,
 )
 from engine.runtime.support import read_support
 
@@ -71,3 +72,12 @@ def test_support_of_version_2_is_by_controllers(tmp_path: Path) -> None:
     found = read_support(CgroupLayout(V2), str(tmp_path))
     assert (found.memory, found.reservation, found.block_weight) == (True, True, True)
     assert (found.cpu_shares, found.cpuset, found.pids, found.oom_kill_disable) == (False, False, False, False)
+
+
+def test_what_a_failed_runtime_left_goes(tmp_path: Path) -> None:
+    for controller in ("pids", "memory"):
+        (tmp_path / controller / "docker" / "ID").mkdir(parents=True)
+    (tmp_path / "memory" / "docker" / "ID" / "busy").mkdir()
+    remove_left(CgroupLayout(HYBRID, CGROUPFS), "/docker/ID", str(tmp_path))
+    assert [path.name for path in tmp_path.rglob("ID")] == ["ID"]
+    remove_left(CgroupLayout(V2), "docker/ID", str(tmp_path))
