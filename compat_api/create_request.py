@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from compat_api.problems import Problem
 from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig
+from engine.containers.mount_syntax import check_options_fit
 from engine.errors import InvalidParameter
 from engine.state.codec import from_plain
 
@@ -44,6 +45,8 @@ def adapt(body: CreateBody, version: Version) -> list[str]:
         if version < below:
             change(body, host, networking)
     if version >= (1, 42):
+        for mount in host.mounts or ():
+            check_options_fit(mount)
         host.kernel_memory = 0  # no longer a field of the API
     warnings = [_volume_driver(host)] if version >= (1, 48) else []
     warnings.append(_mac_address(body, host, networking, version))
@@ -120,10 +123,6 @@ def _mounts_of_old(body: CreateBody, host: HostBody, networking: NetworkingConfi
     for mount in host.mounts or ():
         if mount.bind_options is not None:
             mount.bind_options.create_mountpoint = False
-        if mount.type != "volume":
-            mount.volume_options = None
-        if mount.type != "tmpfs":
-            mount.tmpfs_options = None
     host.console_size = [0, 0]
 
 

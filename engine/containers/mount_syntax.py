@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from engine.containers.config import MountPoint, MountRequest
 from engine.errors import EngineError, InvalidParameter
@@ -155,7 +155,27 @@ def parse_mount(request: MountRequest, *, read_only_non_recursive: bool = False)
             raise InvalidMount(kind, "mount type unknown")
 
 
-def check_options_fit(request: MountRequest) -> None:
+class MountOptions(Protocol):
+    """What check_options_fit looks at, of a mount as the client sent it or as the engine keeps it."""
+
+    @property
+    def type(self) -> str:
+        """The type of the mount."""
+
+    @property
+    def bind_options(self) -> object:
+        """Options of a type, None where none were given; so are the next two."""
+
+    @property
+    def volume_options(self) -> object:
+        """See bind_options."""
+
+    @property
+    def tmpfs_options(self) -> object:
+        """See bind_options."""
+
+
+def check_options_fit(request: MountOptions) -> None:
     """Refuse volume, bind and tmpfs options on mounts of another type. Raises MisplacedMountOptions."""
     given = ((VOLUME, "VolumeOptions", request.volume_options), (BIND, "BindOptions", request.bind_options))
     for kind, name, options in (*given, (TMPFS, "TmpfsOptions", request.tmpfs_options)):

@@ -21,7 +21,6 @@ from engine.containers.mount_syntax import (
     VOLUME,
     InvalidMount,
     WantedMount,
-    check_options_fit,
     check_tmpfs_path,
     clean,
     parse_bind,
@@ -64,10 +63,8 @@ class ConflictingReadOnlyOptions(EngineError):
 def check(host: HostConfig) -> None:
     """Refuse mounts that cannot be meant, and Mounts whose source is missing.
 
-    Raises InvalidMount, MisplacedMountOptions, InvalidMountPath.
+    Raises InvalidMount, InvalidMountPath.
     """
-    for request in host.mounts or ():
-        check_options_fit(request)
     for request in host.mounts or ():
         point = parse_mount(request).point
         if point.type == BIND and not point.create_source and not os.path.exists(point.source):

@@ -50,10 +50,6 @@ LASTING: tuple[Difference, ...] = (
         "dockerd forgets the name of an anonymous volume of Binds, so that nobody can tell which one it is",
     ),
     Difference(
-        "fields_of_mounts", "^v1.41 .*'VolumeOptions': {}", r"\.body\.inspect\.HostConfig\.Mounts\.0\.VolumeOptions",
-        "options that mean nothing for the type are not kept",
-    ),
-    Difference(
         "fields_of_endpoints", "ifname': 'a/b'", r"\.body\.(start|inspect)",
         "the name is given to the interface when it is made, and not afterwards; the failed start leaves no endpoint",
     ),

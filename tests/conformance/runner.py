@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
+from tests.conformance.comparing import differ
 from tests.conformance.differences import unexpected
 from tests.conformance.scenarios import SCENARIOS
 from tests.conformance.session import IMAGE, Record, Session
@@ -53,31 +53,9 @@ def differences(name: str, expected: list[Record], found: list[Record]) -> list[
     """Return a line for each value that differs, under the request that it answers, but for those that may."""
     lines: list[tuple[str, list[str]]] = []
     for number, (theirs, ours) in enumerate(zip(expected, found, strict=False)):
-        inner = list(_differ(theirs, ours, ""))
+        inner = list(differ(theirs, ours, ""))
         if inner:
             lines.append((f"{number}. {theirs['request']}", inner))
     if len(expected) != len(found):
         lines.append((f"{len(found)} calls instead of {len(expected)}", [""]))
     return unexpected(name, lines)
-
-
-def _differ(theirs: Any, ours: Any, where: str) -> list[str]:
-    if isinstance(theirs, dict) and isinstance(ours, dict):
-        lines = [line for key in theirs if key in ours for line in _differ(theirs[key], ours[key], f"{where}.{key}")]
-        lines += [f"{where}.{key}: is missing, dockerd: {_short(theirs[key])}" for key in theirs.keys() - ours.keys()]
-        lines += [
-            f"{where}.{key}: is more than dockerd says: {_short(ours[key])}" for key in ours.keys() - theirs.keys()
-        ]
-        if not lines and where.startswith(".body") and list(theirs) != list(ours):
-            lines.append(f"{where}: another order of keys: {list(ours)}, dockerd: {list(theirs)}")
-        return lines
-    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
-        pairs = enumerate(zip(theirs, ours, strict=True))
-        return [line for index, (a, b) in pairs for line in _differ(a, b, f"{where}.{index}")]
-    if type(theirs) is not type(ours) or theirs != ours:
-        return [f"{where}: {_short(ours)}, dockerd: {_short(theirs)}"]
-    return []
-
-
-def _short(value: Any) -> str:
-    return json.dumps(value)[:300]
