@@ -134,8 +134,10 @@ def _one_network(body: CreateBody, host: HostBody, networking: NetworkingConfig)
     if body.healthcheck is not None:
         body.healthcheck.start_interval = 0
     for mount in host.mounts or ():
-        if mount.type == "bind" and mount.bind_options is not None and mount.bind_options.read_only_force_recursive:
-            raise InvalidParameter("BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer")
+        if mount.type == "bind" and mount.bind_options is not None:
+            if mount.bind_options.read_only_force_recursive:
+                raise InvalidParameter("BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer")
+            mount.bind_options.read_only_non_recursive = mount.read_only
     names = list(networking.endpoints_config or {})
     if len(names) > 1:
         raise InvalidParameter(f"Container cannot be created with multiple network endpoints: {', '.join(names)}")

@@ -19,7 +19,9 @@ async def update(request: Request) -> Answer:
     body = await request.body(UpdateBody)
     if not request.since("1.40"):
         body.pids_limit = None
-    body.kernel_memory = body.kernel_memory_tcp = 0
+    if request.since("1.42"):
+        body.kernel_memory = 0
+    body.kernel_memory_tcp = 0
     # No version of the API so far changes these.
     body.blkio_weight_device = None
     body.blkio_device_read_bps = body.blkio_device_write_bps = None

@@ -42,7 +42,8 @@ async def create(request: Request) -> Answer:
     warnings = adapt(body, request.version)
     config, host, endpoints = records(body)
     platform = request.query.get("platform") if request.since("1.41") else ""
-    wanted = CreateRequest(request.query.get("name"), config, host, endpoints, platform)
+    once = not request.since("1.44")
+    wanted = CreateRequest(request.query.get("name"), config, host, endpoints, platform, read_only_once=once)
     made = await request.call(request.engine.containers.create, wanted)
     return Json({"Id": made.id, "Warnings": [*made.warnings, *warnings]}, status=201)
 

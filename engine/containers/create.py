@@ -53,6 +53,7 @@ class CreateRequest:
     host: HostConfig = field(default_factory=HostConfig)
     endpoints: dict[str, EndpointRequest] = field(default_factory=dict)
     platform: str = ""
+    read_only_once: bool = False  # read-only binds leave what is mounted in them writable, as before API 1.44
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def create(engine: Engine, request: CreateRequest, unrecorded: Image | None = No
         network=NetworkState(),
     )
     with locks.locked(settings.locks, folders.lock_name(container_id)):
-        container = _claim_name(engine, container, request.name.removeprefix("/"), mounted)
+        container = _claim_name(engine, container, request, mounted)
         try:
             engine.store.create_container(
                 container_id,
@@ -184,13 +185,19 @@ def _mounts_of(engine: Engine, name: str) -> Sequence[MountPoint]:
     return engine.containers.get(name).definition.mounts
 
 
-def _claim_name(engine: Engine, container: Container, name: str, mounted: dict[str, str]) -> Container:
+def _claim_name(engine: Engine, container: Container, request: CreateRequest, mounted: dict[str, str]) -> Container:
     """Write the container's row under its name, or the first free one that we can think of, with its volumes."""
+    name = request.name.removeprefix("/")
     for candidate in [name] if name else names.candidates(os.urandom(6)):
         try:
             with engine.database.transaction() as tx:
                 points = mounts.resolve(
-                    engine.volumes, tx, container.config, container.host, lambda other: _mounts_of(engine, other)
+                    engine.volumes,
+                    tx,
+                    container.config,
+                    container.host,
+                    lambda other: _mounts_of(engine, other),
+                    read_only_non_recursive=request.read_only_once,
                 )
                 points = image_mounts.owned(container.id, points, mounted)
                 definition = dataclasses.replace(container.definition, mounts=points)
@@ -201,7 +208,8 @@ def _claim_name(engine: Engine, container: Container, name: str, mounted: dict[s
         except NameInUse:
             if name:
                 raise
-    return _claim_name(engine, container, f"container_{container.id[:12]}", mounted)
+    last = dataclasses.replace(request, name=f"container_{container.id[:12]}")
+    return _claim_name(engine, container, last, mounted)
 
 
 def _prepare_root(engine: Engine, container: Container) -> None:

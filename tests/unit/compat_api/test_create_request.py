@@ -123,13 +123,13 @@ def test_before_1_40_ipc_is_shareable() -> None:
     assert made((1, 40))[0].ipc_mode == ""
 
 
-def test_before_1_42_there_is_no_console_size_and_misplaced_options_are_dropped() -> None:
+def test_before_1_42_there_is_no_console_size_and_misplaced_options_pass() -> None:
     mounts = [{"Type": "bind", "Source": "/a", "Target": "/b", "TmpfsOptions": {"Mode": 1}}]
     host, _, _ = made((1, 41), HostConfig={"ConsoleSize": [1, 2], "Mounts": mounts})
     assert host.console_size == [0, 0]
-    assert [each.tmpfs_options for each in host.mounts or ()] == [None]
-    later, _, _ = made((1, 42), HostConfig={"Mounts": mounts})
-    assert [each.tmpfs_options for each in later.mounts or ()] == [{"Mode": 1}]
+    assert [each.tmpfs_options for each in host.mounts or ()] == [{"Mode": 1}]
+    with pytest.raises(InvalidParameter, match='TmpfsOptions must not be specified on mount type "bind"'):
+        made((1, 42), HostConfig={"Mounts": mounts})
 
 
 def test_kernel_memory_was_a_field_before_1_42() -> None:
