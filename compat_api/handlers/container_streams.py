@@ -91,8 +91,8 @@ def _attach_options(request: Request, *, every: bool) -> AttachOptions:
 
 async def _ends_with_input(request: Request, attachment: Attachment) -> bool:
     """Tell whether the end of the client's input ends it all, as in dockerd where the container's own stays open."""
-    container = await request.call(request.engine.containers.get, request.name)
-    return attachment.tty or (attachment.options.stdin and not container.config.stdin_once)
+    config = (await request.call(request.engine.containers.get, request.name)).config
+    return attachment.tty or (attachment.options.stdin and config.open_stdin and not config.stdin_once)
 
 
 async def logs(request: Request) -> Answer:

@@ -11,7 +11,7 @@ from compat_api.problems import Problem
 from compat_api.pump import encode, pump
 from compat_api.saying import uint32
 from engine.containers.detach_keys import InvalidDetachKeys
-from engine.containers.execs import ExecConfig, NoExecCommand
+from engine.containers.execs import ExecConfig, ExecLeft, NoExecCommand
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def inspect(request: Request) -> Answer:
 async def resize(request: Request) -> Answer:
     """Set the size of an exec session's terminal."""
     height, width = uint32(request.query, "h", "height"), uint32(request.query, "w", "width")
-    await request.call(request.engine.containers.exec_resize, request.name, height, width)
+    await request.engine.containers.exec_resize(request.name, height, width)
     return Empty(200)
 
 
@@ -57,7 +57,7 @@ async def start(request: Request) -> Answer:
 
     body = await request.body(ExecStartBody)
     containers = request.engine.containers
-    session = await request.call(containers.exec_get, request.name)
+    session = await request.call(containers.exec_ready, request.name)
     if body.detach:
         await containers.exec_start(request.name, detach=True)
         return Empty(200)
@@ -68,13 +68,18 @@ async def start(request: Request) -> Answer:
         assert attachment is not None
         try:
             config = session.config
-            await pump(
-                attachment,
-                client,
-                framed=not body.tty,
-                takes_input=config.attach_stdin,
-                ends_with_input=config.tty,
-            )
+            # Who wants no output is done with the end of the input.
+            wants_output = config.attach_stdout or config.attach_stderr
+            if wants_output or config.attach_stdin:
+                await pump(
+                    attachment,
+                    client,
+                    framed=not body.tty,
+                    takes_input=config.attach_stdin,
+                    ends_with_input=config.tty or not wants_output,
+                )
+            if attachment.detached:
+                raise ExecLeft
         finally:
             await attachment.close()
     except EngineError as error:

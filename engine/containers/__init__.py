@@ -268,11 +268,17 @@ class Containers:
 
         return await exec_start(self._engine, exec_id, detach=detach, tty=tty, console_size=console_size)
 
-    def exec_resize(self, exec_id: str, height: int, width: int) -> None:
+    def exec_ready(self, exec_id: str) -> ExecSession:
+        """Return an exec session that could be started now; see engine.containers.execs."""
+        from engine.containers.execs import exec_ready
+
+        return exec_ready(self._engine, exec_id)
+
+    async def exec_resize(self, exec_id: str, height: int, width: int) -> None:
         """Set the size of an exec session's terminal."""
         from engine.containers.execs import exec_resize
 
-        exec_resize(self._engine, exec_id, height, width)
+        await exec_resize(self._engine, exec_id, height, width)
 
     def list(self, query: ListQuery, resolve_image: Callable[[str], Collection[str]] | None = None) -> list[Container]:
         """Return the containers that a query names, newest first. Raises InvalidFilter."""

@@ -6,12 +6,13 @@ once. Its exit code is recorded by whoever sees it first: the server whose clien
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import stat
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine import locks
@@ -59,11 +60,28 @@ class UnknownExecUser(InvalidParameter):
         super().__init__(cause)
 
 
+class ExecLeft(EngineError):
+    """A client left an exec session by its detach keys."""
+
+    def __init__(self) -> None:
+        super().__init__("exec attach failed: error on attach stdin: read escape sequence")
+
+
+class ExecNotReady(EngineError):
+    """An exec session that is to be resized is not started in time."""
+
+    def __init__(self) -> None:
+        super().__init__("timeout waiting for exec session ready")
+
+
 class NoExecCommand(InvalidParameter):
     """An exec session without a command."""
 
     def __init__(self) -> None:
         super().__init__("an exec session needs a command")
+
+
+READY_SECONDS = 10.0  # how long a resize waits for a start, as in dockerd
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +137,7 @@ def exec_create(engine: Engine, name: str, config: ExecConfig) -> str:
     parse(config.detach_keys)
     _check_runs(container, name)
     _check_user(container, config)
+    config = replace(config, user=config.user or container.config.user)
     exec_id = os.urandom(32).hex()
     with engine.database.transaction() as tx:
         tx.execute(
@@ -129,16 +148,24 @@ def exec_create(engine: Engine, name: str, config: ExecConfig) -> str:
             "DELETE FROM exec_sessions WHERE status = ? AND finished < ?",
             (EXITED, time.time_ns() - KEPT_NANOSECONDS),
         )
-        rows.event(tx, container, f"exec_create: {command_text(config.cmd)}", execID=exec_id)
+        rows.event(tx, container, f"exec_create: {command_text(config.cmd or [])}", execID=exec_id)
     return exec_id
 
 
 def exec_get(engine: Engine, exec_id: str) -> ExecSession:
-    """Return an exec session by its id or an unambiguous prefix of it. Raises NoSuchExec."""
-    found = engine.database.rows("SELECT * FROM exec_sessions WHERE id GLOB ? LIMIT 2", (exec_id + "*",))
-    if len(found) != 1 or not exec_id.isalnum():
+    """Return an exec session by its whole id. Raises NoSuchExec."""
+    found = engine.database.row("SELECT * FROM exec_sessions WHERE id = ?", (exec_id,))
+    if found is None:
         raise NoSuchExec(exec_id)
-    return _from_row(found[0])
+    return _from_row(found)
+
+
+def exec_ready(engine: Engine, exec_id: str) -> ExecSession:
+    """Return an exec session whose container could run it now. Raises NoSuchExec, NotRunning, ContainerPaused."""
+    session = exec_get(engine, exec_id)
+    container = rows.get(engine.database, session.container_id)
+    _check_runs(container, container.id)
+    return session
 
 
 def exec_ids(engine: Engine, container_id: str) -> list[str]:
@@ -149,9 +176,27 @@ def exec_ids(engine: Engine, container_id: str) -> list[str]:
     return [row["id"] for row in found]
 
 
-def exec_resize(engine: Engine, exec_id: str, height: int, width: int) -> None:
-    """Set the terminal size of a running exec session. Raises NoSuchExec, NotRunning."""
-    session = exec_get(engine, exec_id)
+async def exec_resize(engine: Engine, exec_id: str, height: int, width: int) -> None:
+    """Set the terminal size of an exec session; one that has not been started is waited for, for a while.
+
+    Raises NoSuchExec, NotRunning, ContainerPaused, ExecNotReady.
+    """
+    from engine.state.changes import Changes
+
+    session = await off_loop(exec_ready, engine, exec_id)
+    if not session.pid and session.status != EXITED:
+        database = engine.database
+        async with Changes(database.wake_file, database.path.with_name(database.path.name + "-wal")) as changes:
+            try:
+                async with asyncio.timeout(READY_SECONDS):
+                    while not (session := await off_loop(exec_ready, engine, exec_id)).pid and session.status != EXITED:
+                        await changes.wait()
+            except TimeoutError:
+                raise ExecNotReady from None
+    await off_loop(_resize, engine, session, height, width)
+
+
+def _resize(engine: Engine, session: ExecSession, height: int, width: int) -> None:
     try:
         monitor.resize(folders.exec_session(engine.settings, session.container_id, session.id), height, width)
     except OSError as error:
@@ -339,9 +384,8 @@ def _mode_inside(root: int, path: str) -> int | None:
 
 
 def _record_detach(engine: Engine, session: ExecSession) -> None:
-    container = rows.get(engine.database, session.container_id)
-    with engine.database.transaction() as tx:
-        rows.event(tx, container, "exec_detach", execID=session.id)
+    """Note that a client left a session, which dockerd takes for a failure of it though its process goes on."""
+    _record_failure(engine, session, ExecLeft())
 
 
 def _await_end(engine: Engine, session: ExecSession, launch: Launch) -> None:

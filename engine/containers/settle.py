@@ -224,6 +224,7 @@ def clear_run_folder(engine: Engine, container: Container) -> None:
 
 def _end_exec_sessions(engine: Engine, tx: Transaction, container: Container) -> None:
     """Mark exec sessions that the container's end took with it; one whose monitor lives tells of its end itself."""
+    tx.execute("DELETE FROM exec_sessions WHERE container_id = ? AND status = 'created'", (container.id,))
     running = tx.execute("SELECT id FROM exec_sessions WHERE container_id = ? AND status = 'running'", (container.id,))
     for row in running.fetchall():
         run_folder = folders.exec_session(engine.settings, container.id, row["id"])
@@ -231,7 +232,7 @@ def _end_exec_sessions(engine: Engine, tx: Transaction, container: Container) ->
             code = monitor.exit_code(run_folder)
             code = LOST if code is None else code
             tx.execute(
-                "UPDATE exec_sessions SET status = ?, exit_code = ?, pid = 0, finished = ? WHERE id = ?",
+                "UPDATE exec_sessions SET status = ?, exit_code = ?, finished = ? WHERE id = ?",
                 (EXITED, code, time.time_ns(), row["id"]),
             )
             rows.event(tx, container, "exec_die", execID=row["id"], exitCode=str(code))
