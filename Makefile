@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help run stop test lint unit integration conformance bench openapi clean
+.PHONY: help run stop test lint unit integration crashes conformance bench openapi clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -35,6 +35,9 @@ unit: ready ## the tests that need no root
 
 integration: ready ## the tests with real containers
 	$(BIN)/pytest tests/integration $(PYTEST_OPTIONS)
+
+crashes: ready ## pulls that are killed at 50 moments
+	SKIFF_CRASHES=50 $(BIN)/pytest tests/integration/registry/test_crashes.py $(PYTEST_OPTIONS)
 
 conformance: ready ## the tests against what dockerd answers
 	$(BIN)/pytest tests/conformance $(PYTEST_OPTIONS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +17,8 @@ from tests.harness.registry_images import fill
 class Puller:
     """An engine, and what its pulls and pushes told."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.engine = Engine(Settings(root=home / "root", run_root=home / "run"))
+    def __init__(self, home: Path, graph_root: Path | None = None) -> None:
+        self.engine = Engine(Settings(root=home / "root", run_root=home / "run", graph_root=graph_root))
 
     async def told(self, events: AsyncGenerator[TransferEvent]) -> list[TransferEvent]:
         """Run a transfer to its end; returns what it told."""
@@ -40,17 +39,6 @@ def registry() -> Iterator[Registry]:
 
 @pytest.fixture
 def puller(tmp_path: Path) -> Puller:
-    return make_puller(tmp_path)
-
-
-@pytest.fixture
-def another(tmp_path: Path) -> Callable[[], Puller]:
-    """Makes more engines."""
-    numbers = iter(range(100))
-    return lambda: make_puller(tmp_path / f"another-{next(numbers)}")
-
-
-def make_puller(home: Path) -> Puller:
     if os.geteuid() != 0:
         raise RuntimeError("the integration tests need root")
-    return Puller(home)
+    return Puller(tmp_path)

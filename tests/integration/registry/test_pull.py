@@ -141,7 +141,10 @@ async def test_giving_up_leaves_nothing(puller: Puller, registry: Registry) -> N
 
 
 @pytest.mark.parametrize("no_ranges", [False, True])
-async def test_a_dropped_connection_is_resumed(puller: Puller, registry: Registry, no_ranges: bool) -> None:
+async def test_a_dropped_connection_is_resumed(
+    puller: Puller, registry: Registry, no_ranges: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download.pieces, "__defaults__", (0.05,))
     big = files({"big": hashlib.sha256(b"x").digest() * 40_000})
     form = packed(big) if no_ranges else big
     add_image(registry, "big", "1", [(big, form, LAYER if no_ranges else OCI_LAYER)])
