@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from compat_api.answers import Answer, Empty, Json
+from compat_api.answers import Answer, Json, Plain
 from compat_api.body_reader import BodyReader
 from compat_api.errors import status_and_words
 from compat_api.log import logger
@@ -103,4 +103,4 @@ async def cancel(request: Request) -> Answer:
     """
     if not request.query.get("id"):
         raise BadRequest("build ID not provided")
-    return Empty(200)
+    return Plain([("Content-Type", "application/json")])

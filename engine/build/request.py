@@ -45,7 +45,8 @@ class BuildRequest:
     archive: the context as a tar stream, packed or not; remote: a URL or git repository in its place. host: what
     the containers of RUN get. A build argument without a value is None. remove, always_remove: what becomes of these
     containers when a step was done, and in any case. contexts: more contexts by their names in --from, each a function
-    that gives an archive. epoch: no file in a layer, and no image, is younger than this, in seconds since 1970.
+    that gives an archive. entitlements: what RUN may ask for beyond a sandbox, such as security.insecure. epoch: no
+    file in a layer, and no image, is younger than this, in seconds since 1970.
     """
 
     archive: Readable | None = None
@@ -65,4 +66,5 @@ class BuildRequest:
     credentials: Callable[[Reference], Credentials | None] | None = None
     secrets: Secrets = field(default_factory=NoSecrets)
     contexts: Mapping[str, Callable[[], Readable]] = field(default_factory=dict)
+    entitlements: frozenset[str] = frozenset()
     epoch: int | None = None

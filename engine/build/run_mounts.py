@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from engine.build.sources import Source
     from engine.build.stage import StageRun
 
+INSECURE = "security.insecure"
 SECRETS = "/run/secrets/"
 AGENT = "/run/buildkit/ssh_agent.{}"
 _ID = "default"
@@ -53,6 +54,8 @@ def prepared(stage: StageRun, instruction: Run, words: Words, script: tuple[str,
         if instruction.network != "default":
             found.notes.append(f"--network={instruction.network}")
         if instruction.security != "sandbox":
+            if INSECURE not in stage.builder.request.entitlements:
+                raise BuildInvalid(f"{INSECURE} is not allowed")
             found.notes.append(f"--security={instruction.security}")
         if instruction.devices:
             raise BuildInvalid("the --device option is not supported: no device driver is configured")

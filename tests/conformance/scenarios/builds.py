@@ -16,6 +16,22 @@ SOME = {"a": "one\n", "d/b": "two\n", "d/e/c": "three\n"}
 
 
 @scenario
+def build_cache(s: Session) -> None:
+    """POST /build/prune and /build/cancel without anything to prune or to cancel."""
+    s.quietly("POST", "/build/prune?all=1")
+    for query in (
+        "", "?all=1", "?keep-storage=x", "?keep-storage=5", "?reserved-space=x", "?max-used-space=x",
+        "?min-free-space=x", "?filters=x", "?filters=" + json.dumps({"nosuch": ["x"]}).replace(" ", ""),
+        "?filters=" + json.dumps({"until": ["x"]}).replace(" ", ""),
+    ):  # fmt: skip
+        s.call("POST", f"/build/prune{query}")
+    s.call("POST", "/build/prune?keep-storage=x", version="v1.40")
+    s.call("POST", "/build/cancel")
+    s.call("POST", "/build/cancel?id=nosuch")
+    s.call("GET", "/system/df?type=build-cache")
+
+
+@scenario
 def builds_that_configure(s: Session) -> None:
     """Every instruction that runs nothing, in every form."""
     build(s, "FROM IMAGE\nENV A=1 B=\"two words\" C='x y' D=a\\ b\nENV E three four\nENV A=$B F=${A}x\n")
@@ -238,18 +254,3 @@ def builds_from_contexts(s: Session) -> None:
              "FROM IMAGE\nCOPY --from=a /root-link/etc/group /g\nCOPY --from=a /up/etc/group /h\nCOPY --from=a /q /q\n"
              "COPY --from=a ../etc/passwd /p\n")  # fmt: skip
     clear(s)
-
-
-@scenario
-def build_cache(s: Session) -> None:
-    """POST /build/prune and /build/cancel without anything to prune or to cancel."""
-    for query in (
-        "", "?all=1", "?keep-storage=x", "?keep-storage=5", "?reserved-space=x", "?max-used-space=x",
-        "?min-free-space=x", "?filters=x", "?filters=" + json.dumps({"nosuch": ["x"]}).replace(" ", ""),
-        "?filters=" + json.dumps({"until": ["x"]}).replace(" ", ""),
-    ):  # fmt: skip
-        s.call("POST", f"/build/prune{query}")
-    s.call("POST", "/build/prune?keep-storage=x", version="v1.40")
-    s.call("POST", "/build/cancel")
-    s.call("POST", "/build/cancel?id=nosuch")
-    s.call("GET", "/system/df?type=build-cache")
