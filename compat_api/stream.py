@@ -46,9 +46,9 @@ class Stream:
         """Send a value as one line of JSON, as Go's encoder writes it by default."""
         await self.write((dumps_escaped(value) + "\n").encode(errors="replace"))
 
-    async def progress(self, value: Any) -> None:
-        """Send a value as dockerd sends a message about progress: JSON, ended by CR LF."""
-        await self.write((dumps_escaped(value) + "\r\n").encode(errors="replace"))
+    async def progress(self, *values: Any) -> None:
+        """Send values as dockerd sends messages about progress: JSON, each ended by CR LF."""
+        await self.write("".join(dumps_escaped(value) + "\r\n" for value in values).encode(errors="replace"))
 
     async def error(self, message: str) -> None:
         """Send an error as dockerd does when the head is out already."""

@@ -29,23 +29,21 @@ async def build(request: Request) -> Answer:
     building = request.engine.builds.build(wanted)
     made = ""
     try:
-        async for event in building:
-            if isinstance(event, Built):
-                made = event.image_id
-            for each in line(event, aux=aux):
-                if quiet:
-                    held.append(each)
-                else:
-                    stream = stream or await request.stream()
-                    await stream.progress(each)
+        async for events in building:
+            made = next((each.image_id for each in events if isinstance(each, Built)), made)
+            lines = [each for event in events for each in line(event, aux=aux)]
+            if quiet:
+                held += lines
+            elif lines:
+                stream = stream or await request.stream()
+                await stream.progress(*lines)
     except ConnectionError:
         raise
     except Exception as error:
         if stream is None and not held:
             raise
         stream = stream or await request.stream()
-        for each in held:
-            await stream.progress(each)
+        await stream.progress(*held)
         await _tell(stream, error)
         return None
     finally:

@@ -24,8 +24,11 @@ class Builds:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def build(self, request: BuildRequest) -> AsyncGenerator[BuildEvent]:
-        """Build an image, telling what happens; closing the generator ends the build. See engine.build.builder."""
+    def build(self, request: BuildRequest) -> AsyncGenerator[list[BuildEvent]]:
+        """Build an image, telling what happens in batches; closing the generator ends the build.
+
+        See engine.build.builder.
+        """
         from engine.build.stream import stream
 
         return stream(self._engine, request)

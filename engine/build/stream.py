@@ -1,10 +1,16 @@
-"""A build as a stream of events for the event loop: it runs in its own thread, a bounded number of events ahead."""
+"""A build as a stream of events for the event loop: it runs in a thread of its own, a bounded number of events ahead.
+
+Events come in batches: what is told while the loop is busy is handed over at once, so that a build that has little to
+do is not slowed down by the telling.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from engine.build.builder import Builder
@@ -14,54 +20,69 @@ if TYPE_CHECKING:
     from engine.build.events import BuildEvent
     from engine.build.request import BuildRequest
 
-AHEAD = 256  # events that wait for a slow client; then the build waits, too
+AHEAD = 1024  # events that wait for a slow client; then the build waits, too
+BUILDS = 64  # at the same time in one process; more queue up
 
 
-class _End:
-    """The last thing in the queue: what the build raised, None for nothing."""
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    """Return the threads that builds run in; they live on, each with its connection to the database."""
+    return ThreadPoolExecutor(BUILDS, thread_name_prefix="build")
 
-    def __init__(self, error: BaseException | None) -> None:
-        self.error = error
 
+class _Handover:
+    """Events on their way from a thread to the loop."""
 
-async def stream(engine: Engine, request: BuildRequest) -> AsyncGenerator[BuildEvent]:
-    """Run a build and yield its events; raises what it raises. Closed early, it cancels the build and waits for it."""
-    loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[BuildEvent | _End] = asyncio.Queue()
-    room = threading.Semaphore(AHEAD)
-    ended: asyncio.Future[None] = loop.create_future()
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._condition = threading.Condition()
+        self._events: list[BuildEvent] = []
+        self._waking = False
+        self.stopped = False
+        self.wake = asyncio.Event()
 
-    def tell(event: BuildEvent) -> None:
-        room.acquire()
-        if builder.cancellation.cancelled:
-            room.release()  # nobody makes room any more
-        loop.call_soon_threadsafe(queue.put_nowait, event)
-
-    def work() -> None:
-        error: BaseException | None = None
-        try:
-            builder.run()
-        except BaseException as raised:
-            error = raised
-        finally:
-            engine.database.close()
-        loop.call_soon_threadsafe(queue.put_nowait, _End(error))
-        loop.call_soon_threadsafe(ended.set_result, None)
-
-    builder = Builder(engine, request, tell)
-    thread = threading.Thread(target=work, name=f"build {builder.identity[:12]}")
-    thread.start()
-    try:
-        while True:
-            item = await queue.get()
-            if isinstance(item, _End):
-                if item.error is not None:
-                    raise item.error
+    def put(self, event: BuildEvent) -> None:
+        """Take an event, waiting while there are too many; not to be called on the loop."""
+        with self._condition:
+            while len(self._events) >= AHEAD and not self.stopped:
+                self._condition.wait()
+            self._events.append(event)
+            if self._waking:
                 return
-            room.release()
-            yield item
+            self._waking = True
+        self._loop.call_soon_threadsafe(self.wake.set)
+
+    def take(self) -> list[BuildEvent]:
+        """Return what has come."""
+        self.wake.clear()
+        with self._condition:
+            events, self._events, self._waking = self._events, [], False
+            self._condition.notify()
+        return events
+
+    def stop(self) -> None:
+        """Let nobody wait any more."""
+        with self._condition:
+            self.stopped = True
+            self._condition.notify()
+
+
+async def stream(engine: Engine, request: BuildRequest) -> AsyncGenerator[list[BuildEvent]]:
+    """Run a build and yield its events; raises what it raises. Closed early, it cancels the build and waits for it."""
+    handover = _Handover()
+    builder = Builder(engine, request, handover.put)
+    running = asyncio.get_running_loop().run_in_executor(_threads(), builder.run)
+    running.add_done_callback(lambda _: handover.wake.set())
+    try:
+        while not running.done():
+            await handover.wake.wait()
+            if events := handover.take():
+                yield events
+        if events := handover.take():
+            yield events
+        await running
     finally:
         builder.cancel()
-        room.release()
-        await asyncio.shield(ended)
+        handover.stop()
+        await asyncio.wait([running])
         builder.cancellation.close()
