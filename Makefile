@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help run stop test lint unit integration crashes conformance bench openapi clean
+.PHONY: help run stop test lint unit integration crashes conformance bench kills openapi clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -44,6 +44,9 @@ conformance: ready ## the tests against what dockerd answers
 
 bench: ready ## figures, beside dockerd and podman where they are there
 	$(BIN)/python -m tests.bench
+
+kills: ready ## kill fifty loads and fifty removals of images, and look at what is left
+	SKIFF_KILLS=50 $(BIN)/pytest tests/integration/images/test_faults.py $(PYTEST_OPTIONS)
 
 openapi: ready ## write the API's document
 	$(BIN)/python -m compat_api.openapi

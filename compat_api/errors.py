@@ -7,6 +7,8 @@ test_errors.py beside it asks for every leaf of the tree to be in one of the lis
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +16,7 @@ from compat_api.problems import Problem
 from engine.errors import EngineError
 
 Words = Callable[[Any], str]
+_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # no fault of ours, and no cause for a traceback in the log
 
 FAMILIES = {
     "NotFound": 404,
@@ -133,11 +136,19 @@ def status_and_words(error: Exception) -> tuple[int, str, bool]:
     if isinstance(error, Problem):
         return error.status, error.message, True
     if not isinstance(error, EngineError):
-        return 500, str(error) or type(error).__name__, False
+        return 500, _words_of_other(error), isinstance(error, OSError) and error.errno in _MACHINE
     names = [cls.__name__ for cls in type(error).__mro__]
     status = next(table[name] for name in names for table in (STATUSES, FAMILIES) if name in table)
     words = next((WORDS[name] for name in names if name in WORDS), str)
     return status, words(error), True
+
+
+def _words_of_other(error: Exception) -> str:
+    """Return what an exception that is none of the engine's says; the operating system's as Go words them."""
+    if isinstance(error, OSError) and error.errno and error.strerror:
+        cause = os.strerror(error.errno).lower()
+        return f"{os.fsdecode(error.filename)}: {cause}" if isinstance(error.filename, (str, bytes)) else cause
+    return str(error) or type(error).__name__
 
 
 def familiar(reference: str) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from engine import syscalls
-from engine.errors import BadArchive
+from engine.errors import BadArchive, EngineError
 from engine.storage import tarformat
 from engine.storage.crc64 import Crc64
 from engine.storage.folders import remove_tree_at
@@ -36,6 +36,14 @@ _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 _KEPT_FOLDERS = 32
 
 
+class LayerUnwritable(EngineError):
+    """The file system refuses a member of a layer's archive; reason is in dockerd's words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class Extracted:
     """What came out of an archive."""
@@ -48,7 +56,8 @@ class Extracted:
 def extract(stream: Readable, folder: Path, split: IO[bytes]) -> Extracted:
     """Put the archive in stream into folder, and what is needed to make it again into split.
 
-    Raises BadArchive for what is no whole tar archive, OSError for what the file system refuses.
+    Raises BadArchive for what is no whole tar archive, LayerUnwritable for what the file system refuses, and whatever
+    reading the stream raises.
     """
     log = TarSplitWriter(split)
     reader = TarReader(Source(stream), log.raw)
@@ -57,10 +66,10 @@ def extract(stream: Readable, folder: Path, split: IO[bytes]) -> Extracted:
             for entry in reader:
                 try:
                     _take(tree, entry, reader, log)
-                except (FileNotFoundError, PermissionError) as error:
-                    if entry.type != tarformat.HARD_LINK:
-                        raise
-                    raise BadArchive(f"linkat {entry.link} {entry.name}: {_cause(error)}") from error
+                except OSError as error:
+                    if not error.errno or isinstance(error, (ConnectionError, TimeoutError)):
+                        raise  # reading, not writing, failed
+                    raise LayerUnwritable(_words(entry, error)) from error
         except (OverflowError, ValueError):  # a number no file has, a NUL in a name
             raise BadArchive(tarformat.INVALID) from None
         tree.finish()
@@ -68,8 +77,14 @@ def extract(stream: Readable, folder: Path, split: IO[bytes]) -> Extracted:
     return Extracted(tree.content_size, sorted(tree.uids), sorted(tree.gids))
 
 
-def _cause(error: OSError) -> str:
-    return os.strerror(error.errno or 0).lower()
+def _words(entry: Entry, error: OSError) -> str:
+    """Return what dockerd says of a member that cannot be written."""
+    cause = os.strerror(error.errno or 0).lower()
+    if entry.type == tarformat.HARD_LINK:
+        return f"linkat {entry.link} {entry.name}: {cause}"
+    call = {tarformat.FOLDER: "mkdirat", tarformat.SYMBOLIC_LINK: "symlinkat", tarformat.REGULAR: "openat"}
+    verb = "write" if error.errno in (errno.ENOSPC, errno.EDQUOT) else call.get(entry.type, "mknodat")
+    return f"{verb} {entry.name}: {cause}"
 
 
 def _take(tree: Tree, entry: Entry, reader: TarReader, log: TarSplitWriter) -> None:

@@ -206,7 +206,8 @@ class Layers:
         """Extract a tar stream, packed or not, into a new folder, to be recorded on any parent later.
 
         The folder lies in a temporary folder of the store's staging area. Raises BadArchive, its kinds WrongDigest,
-        WrongSize, WrongDiffId and DecompressionBomb, NoZstd, OSError, and whatever reading the stream raises.
+        WrongSize, WrongDiffId and DecompressionBomb, NoZstd, LayerUnwritable, OSError, and whatever reading the
+        stream raises.
         """
         from engine.storage.extract import extract
         from engine.storage.incoming import Incoming

@@ -154,7 +154,7 @@ def _write(path: str, records: list[Record], *, sync: bool) -> _Stamp:
     As containers/storage does it: the data is synced, the folder is not, so a power cut may bring the old list
     back. engine.durable would cost twice the time for what the peers do not promise either.
     """
-    temporary = f"{path}.{os.getpid()}.{threading.get_native_id()}.tmp"
+    temporary = f"{path}.tmp"  # under the write lock there is one writer; what a killed one left is overwritten
     data = json.dumps(records, separators=(",", ":")).encode()
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:

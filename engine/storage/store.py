@@ -207,7 +207,7 @@ class Store:
         The stream is unpacked, hashed and compared with what is expected of it while it comes in, in bounded memory;
         several may be extracted at once, each in a thread of its own. The caller's thread extracts, another reads the
         stream. Raises BadArchive, its kinds WrongDigest, WrongSize, WrongDiffId and DecompressionBomb, NoZstd,
-        OSError, and whatever reading the stream raises.
+        LayerUnwritable, OSError, and whatever reading the stream raises.
         """
         return self.layers.extract(stream, folder, expected)
 
