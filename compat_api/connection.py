@@ -34,6 +34,7 @@ BODY_BUFFER_BYTES = 256 * 1024  # twice that much is read ahead of a slow handle
 HELD_BYTES = 256 * 1024  # of raw bytes that came before the handler decided; more wait in the kernel
 HEAD_BYTES = 64 * 1024  # of a request's head; longer ones are left to aiohttp to refuse
 TAKEN_OVER_BODY_BYTES = 1024 * 1024
+TAKEN_OVER_READ_BYTES = 128 * 1024
 KEEP_ALIVE_SECONDS = 10 * 365 * 86400.0  # an idle connection ends with the server, not before
 
 
@@ -190,6 +191,8 @@ class Connection(RequestHandler):
         self._held = None
         self._message_tail = b""
         self.hijacked = HijackedConnection(transport, self._loop, self._drained)
+        if hasattr(transport, "max_size"):
+            transport.max_size = TAKEN_OVER_READ_BYTES  # what asyncio would set aside for each read is twice that
         if self._paused:
             self.hijacked.pause_writing()
         transport.write(head)

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-READ_AHEAD_BYTES = 256 * 1024  # held for the handler; then the client waits
+READ_AHEAD_BYTES = 128 * 1024  # held for the handler; then the client waits
 
 
 class HijackedConnection:

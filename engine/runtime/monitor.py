@@ -24,7 +24,7 @@ from engine.runtime.oci import Runtime, RuntimeFailed, which
 
 RESIZE = 1
 STDOUT, STDERR = 2, 3  # how conmon marks the streams on its attach socket
-MAX_STDIN_MESSAGE = 16384  # conmon reads at most 32 KiB of a message and drops the rest
+MAX_STDIN_MESSAGE = 32768  # conmon reads so much of a message and drops the rest
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ class Exchange:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(PATIENCE)
         self._socket.connect(str(path))
-        self._buffer = b""
+        self._buffer = bytearray()
         self.head: Head | None = None
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         lines = {"Host": "docker", "Connection": "close"}
@@ -73,7 +73,14 @@ class Exchange:
         while not (length and len(self._buffer) >= int(length)) and self._more():
             pass
         self._socket.close()
-        return dechunked(self._buffer) if head.headers.get("transfer-encoding") == "chunked" else self._buffer
+        data = bytes(self._buffer)
+        return dechunked(data) if head.headers.get("transfer-encoding") == "chunked" else data
+
+    def wait_for_more(self, seconds: float) -> None:
+        """Wait for more of the body; raises TimeoutError when nothing comes in that time."""
+        self._socket.settimeout(seconds)
+        self._more()
+        self._socket.settimeout(PATIENCE)
 
     def close(self) -> None:
         """Leave without reading on."""
@@ -90,14 +97,16 @@ class Exchange:
 
 def dechunked(data: bytes) -> bytes:
     """Return what was sent in chunks; raises AssertionError when the last one never came."""
-    found = b""
+    found: list[bytes] = []
+    at = 0
     while True:
-        size, _, data = data.partition(b"\r\n")
-        length = int(size or b"-1", 16)
+        end = data.find(b"\r\n", at)
+        length = int(data[at:end] or b"-1", 16) if end >= 0 else -1
         assert length >= 0, "the body ended without its last chunk"
         if length == 0:
-            return found
-        found, data = found + data[:length], data[length + 2 :]
+            return b"".join(found)
+        at = end + 2 + length + 2
+        found.append(data[end + 2 : at - 2])
 
 
 def frames(data: bytes) -> dict[str, str]:

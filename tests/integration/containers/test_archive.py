@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 from urllib.parse import quote
@@ -184,3 +185,32 @@ def test_owners(docker: Docker, skiff: Skiff) -> None:
     assert (get(skiff, "copied", "/tmp/f")["f"].uid, get(skiff, "copied", "/tmp/f")["f"].gid) == (7, 8)
     assert put(skiff, "copied", "/tmp", body, "&copyUIDGID=1") == (200, "")
     assert get(skiff, "copied", "/tmp/f")["f"].uid not in (0, 7)
+
+
+def test_very_many_members(docker: Docker, skiff: Skiff, sleeper: str) -> None:
+    """Neither memory nor anything else is bound to the number of members; SKIFF_TEST_MEMBERS asks for more of them."""
+    count = int(os.environ.get("SKIFF_TEST_MEMBERS", "20000"))
+    target = f"/v1.51/containers/{sleeper}/archive?path=/tmp"
+    exchange = Exchange(skiff.server.socket, "PUT", target, None, {"Transfer-Encoding": "chunked"})
+
+    before = 0
+
+    def send(data: bytes) -> None:
+        exchange.send(b"%x\r\n" % len(data) + data + b"\r\n")
+
+    for first in range(0, count, 1000):
+        names = (f"many/{number // 5000}/{number}" for number in range(first, min(first + 1000, count)))
+        send(b"".join(member(name, b"")[0].tobuf() for name in names))
+        before = resident(skiff) if first == 10000 else before
+    send(bytes(1024))
+    exchange.send(b"0\r\n\r\n")
+    assert exchange.read_head().status == 200
+    exchange.finish()
+    assert docker.ok("exec", sleeper, "sh", "-c", "find /tmp/many -type f | wc -l", timeout=300).strip() == str(count)
+    assert resident(skiff) - before < 8 << 20
+
+
+def resident(skiff: Skiff) -> int:
+    """Return how many bytes the servers have in memory."""
+    pages = (Path(f"/proc/{each.pid}/statm").read_text().split()[1] for each in skiff.server.servers())
+    return 4096 * sum(map(int, pages))
