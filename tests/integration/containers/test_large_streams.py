@@ -19,9 +19,9 @@ from tests.conformance.wire import Exchange
 from tests.harness.docker_cli import Docker
 from tests.integration.conftest import Skiff
 
-MIB = int(os.environ.get("SKIFF_TEST_MIB", "24"))
-RUNS = int(os.environ.get("SKIFF_TEST_RUNS", "40"))
-MUCH = 12 << 20  # bytes more in memory than before, from which on something is not bounded
+MIB = int(os.environ.get("SKIFF_TEST_MIB", "12"))
+RUNS = int(os.environ.get("SKIFF_TEST_RUNS", "24"))
+MUCH = 8 << 20  # bytes more in memory than before, from which on something is not bounded
 
 
 def resident(skiff: Skiff) -> int:
