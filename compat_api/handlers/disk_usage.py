@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from compat_api.shapes import containers, images, volumes
 from compat_api.shapes.builds import cache_record
 from engine.containers.listing import ListQuery
 from engine.errors import NotFound
+from engine.volumes.size import folder_size
 
 if TYPE_CHECKING:
     from compat_api.request import Request
@@ -75,18 +75,3 @@ def _volumes(engine: Engine) -> list[dict[str, Any]]:
         | {"UsageData": {"RefCount": len(engine.volumes.users(each.name)), "Size": folder_size(each.path)}}
         for each in engine.volumes.list()
     ]
-
-
-def folder_size(path: os.PathLike[str] | str) -> int:
-    """Return the bytes of all files below a folder, those with several names once."""
-    total, seen = 0, set()
-    for folder, _, names in os.walk(path):
-        for name in names:
-            try:
-                found = os.lstat(os.path.join(folder, name))
-            except FileNotFoundError:
-                continue
-            if (found.st_dev, found.st_ino) not in seen:
-                seen.add((found.st_dev, found.st_ino))
-                total += found.st_size
-    return total

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from compat_api.answers import Answer, Empty, Json
+from compat_api.problems import Problem
 from compat_api.shapes import volumes as shapes
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ async def create(request: Request) -> Answer:
     from compat_api.models.volumes import VolumeCreateBody
 
     body = await request.body(VolumeCreateBody)
+    if body.cluster_volume_spec is not None:
+        from compat_api.handlers.swarm import NOT_MANAGER
+
+        raise Problem(NOT_MANAGER, status=503)
     made = await request.call(
         request.engine.volumes.create,
         body.name or None,
@@ -42,6 +47,13 @@ async def remove(request: Request) -> Answer:
     """Remove a volume that no container has."""
     await request.call(request.engine.volumes.remove, request.name, force=request.query.flag("force"))
     return Empty()
+
+
+async def prune(request: Request) -> Answer:
+    """Remove the volumes that no container has: the anonymous ones, before version 1.42 all."""
+    old = not request.since("1.42")
+    removed = await request.call(request.engine.volumes.prune, request.query.filters(), named=old)
+    return Json({"VolumesDeleted": removed.names, "SpaceReclaimed": removed.bytes})
 
 
 def _list(engine: Engine, filters: dict[str, list[str]]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from compat_api.models.go import DockerModel, TextMap
 
@@ -15,6 +15,7 @@ class VolumeCreateBody(DockerModel):
     driver: str = ""
     driver_opts: TextMap | None = None
     labels: TextMap | None = None
+    cluster_volume_spec: dict[str, Any] | None = None  # of swarms alone
 
 
 class UsageData(DockerModel):
@@ -35,6 +36,13 @@ class VolumeAnswer(DockerModel):
     options: dict[str, str] | None
     scope: str
     usage_data: UsageData | None = None
+
+
+class VolumesPruned(DockerModel):
+    """The names of the volumes that were removed, and the bytes that were in them."""
+
+    volumes_deleted: list[str]
+    space_reclaimed: int
 
 
 class VolumeListAnswer(DockerModel):

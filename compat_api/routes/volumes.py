@@ -22,6 +22,15 @@ ROUTES: tuple[Route, ...] = (
         answer="volumes:VolumeAnswer",
         statuses={201: "the volume is there"},
     ),
+    Route(
+        "POST",
+        "/volumes/prune",
+        "volumes:prune",
+        "Delete unused volumes",
+        answer="volumes:VolumesPruned",
+        query={"filters": "filters"},
+        since="1.25",
+    ),
     Route("GET", "/volumes/{name:.*}", "volumes:inspect", "Inspect a volume", answer="volumes:VolumeAnswer"),
     Route(
         "PUT",

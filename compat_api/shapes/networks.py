@@ -28,8 +28,8 @@ def network(found: Network, endpoints: list[tuple[str, Endpoint]]) -> Json:
         "ConfigFrom": {"Network": definition.config_from},
         "ConfigOnly": definition.config_only,
         "Containers": {endpoint.container_id: _endpoint(name, endpoint) for name, endpoint in _by_id(endpoints)},
-        "Options": definition.options,
-        "Labels": definition.labels,
+        "Options": dict(sorted(definition.options.items())),
+        "Labels": dict(sorted(definition.labels.items())),
     }
 
 

@@ -15,9 +15,9 @@ def volume(found: Volume) -> dict[str, Any]:
     return {
         "CreatedAt": rfc3339_nano(found.created // SECOND * SECOND),
         "Driver": found.driver,
-        "Labels": found.definition.labels or None,
+        "Labels": dict(sorted(found.definition.labels.items())) or None,
         "Mountpoint": str(found.path),
         "Name": found.name,
-        "Options": found.definition.options or None,
+        "Options": dict(sorted(found.definition.options.items())) or None,
         "Scope": "local",
     }

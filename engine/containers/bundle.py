@@ -27,7 +27,7 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
     config, host = container.config, container.host
     known = facts.gather()
     points = mounts.prepare_sources(container.definition.mounts)
-    engine.volumes.make_ready(points)
+    points = list(engine.volumes.make_ready(points))
     image_mounts.mount(engine, points)
     propagation.check_propagation(points)
     if any(point.subpath for point in points):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine import locks
 from engine.containers import folders, rows
 from engine.containers.record import PAUSED, REMOVING, RESTARTING, RUNNING, Container
-from engine.containers.settle import INTENT_REMOVE, demolish, settled
+from engine.containers.settle import INTENT_REMOVE, INTENT_REMOVE_WITH_VOLUMES, demolish, settled
 from engine.errors import Conflict, InvalidParameter, NameInUse, NoSuchContainer
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def remove(engine: Engine, name: str, *, force: bool = False, volumes: bool = Fa
         if container.state.alive:
             raise RemoveOfRunning(name, container.state.status)
         with engine.database.transaction() as tx:
-            rows.change(tx, container_id, intent=INTENT_REMOVE, status=REMOVING)
+            intent = INTENT_REMOVE_WITH_VOLUMES if volumes else INTENT_REMOVE
+            rows.change(tx, container_id, intent=intent, status=REMOVING)
         demolish(engine, container, volumes=volumes)
 
 

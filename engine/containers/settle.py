@@ -38,6 +38,7 @@ RUN_FILES = (
 INTENT_CREATE = "create"
 INTENT_START = "start"
 INTENT_REMOVE = "remove"
+INTENT_REMOVE_WITH_VOLUMES = "remove with volumes"  # the anonymous ones
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +64,8 @@ def settled(engine: Engine, container_id: str) -> Container:
     """
     container = rows.get(engine.database, container_id)
     state = container.state
-    if state.intent in (INTENT_CREATE, INTENT_REMOVE):
-        demolish(engine, container, volumes=state.intent == INTENT_CREATE)
+    if state.intent in (INTENT_CREATE, INTENT_REMOVE, INTENT_REMOVE_WITH_VOLUMES):
+        demolish(engine, container, volumes=state.intent != INTENT_REMOVE)
         raise NoSuchContainer(container_id)
     if state.intent == INTENT_START:
         log.info("Container %s: its start was cut off; undoing it", container_id)

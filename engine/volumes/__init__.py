@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from engine import Engine
     from engine.state.database import Transaction
+    from engine.volumes.prune import Pruned
 
 DATA = "_data"
 _REMOVED = ".removed-"  # begins the name of a folder whose volume is gone; no volume's name begins with a dot
@@ -143,6 +144,17 @@ class Volumes:
             self._delete(transaction, found)
         self.clear_removed()
 
+    def prune(self, filters: dict[str, list[str]], *, named: bool = False) -> Pruned:
+        """Remove the volumes that no container has; see engine.volumes.prune."""
+        from engine.volumes.prune import prune
+
+        return prune(self, filters, named=named)
+
+    def tell_pruned(self, size: int) -> None:
+        """Tell that volumes were pruned, and how many bytes there were in them."""
+        with self._database.transaction() as transaction:
+            transaction.event("volume", "prune", "", {"reclaimed": str(size)})
+
     def forget_anonymous(self, transaction: Transaction, points: Iterable[MountPoint]) -> None:
         """Remove the volumes that were made for one container alone, in the transaction that deletes its row.
 
@@ -185,21 +197,26 @@ class Volumes:
             if point.type == "volume":
                 self._make_folder(point.name)
 
-    def make_ready(self, points: Iterable[MountPoint]) -> None:
+    def make_ready(self, points: Iterable[MountPoint]) -> Sequence[MountPoint]:
         """See to it that each volume's folder is there, and mounted where its options say so, before a start.
 
-        Raises NoSuchVolume, VolumeNotMounted.
+        Returns the mounts with those of volumes that can only be read as such. Raises NoSuchVolume, VolumeNotMounted.
         """
+        ready = []
         for point in points:
             if point.type == "volume":
                 volume = self.get(point.name)
                 self._make_folder(volume.name)
                 if volume.definition.options:
                     from engine.locks import locked
-                    from engine.volumes.local_mount import mount
+                    from engine.volumes.local_mount import is_read_only, mount
 
                     with locked(self._locks, f"volume/{volume.name}"):
                         mount(volume.path, volume.definition.options)
+                    if is_read_only(volume.definition.options):
+                        point = replace(point, read_write=False)
+            ready.append(point)
+        return ready
 
     def settle(self, points: Iterable[MountPoint]) -> None:
         """Unmount the volumes with options that no living container uses, once a container's end is recorded."""

@@ -33,13 +33,22 @@ def mount(path: Path, options: Mapping[str, str]) -> None:
     flags, data = parse_mount_options(_with_address(kind, text))
     try:
         syscalls.mount(device, path, kind, flags & ~PROPAGATION, data)
+        # The kernel takes nothing else together with a bind.
+        if flags & syscalls.MS_BIND and (more := flags & ~(PROPAGATION | syscalls.MS_BIND | syscalls.MS_REC)):
+            syscalls.mount("", path, "", more | syscalls.MS_BIND | syscalls.MS_REMOUNT)
         if propagation := flags & PROPAGATION:
             syscalls.mount("", path, "", propagation | (flags & syscalls.MS_REC))
     except OSError as error:
         cause = (error.strerror or "").removeprefix("mount: ").lower()
-        raise VolumeNotMounted(
-            path, f"mount {device}:{path}, flags: 0x{flags:x}, data: {_hide(data)}: {cause}"
-        ) from error
+        if is_mounted(path):
+            syscalls.umount2(path)
+        shown = f", data: {_hide(data)}" if data else ""
+        raise VolumeNotMounted(path, f"mount {device}:{path}, flags: 0x{flags:x}{shown}: {cause}") from error
+
+
+def is_read_only(options: Mapping[str, str]) -> bool:
+    """Whether what the options name can only be read; runtimes make a mount of their own that could be written to."""
+    return bool(parse_mount_options(options.get("o", ""))[0] & syscalls.MS_RDONLY)
 
 
 def unmount(path: Path) -> None:

@@ -12,6 +12,7 @@ _HEX = re.compile(r"\b[0-9a-f]{64}\b")
 _VOLUMES = re.compile(r"/[^ ]*/volumes/(?=[^ /]+/_data)")
 _MERGED = re.compile(r"/[^ ]*/merged\b")
 _ENDPOINT = re.compile(r'\bid:"[0-9a-f]{12}"')
+_VOLUMES = re.compile(r"(/[\w.-]+){2,}/volumes/")  # the folder that an engine keeps them in
 _MAC = re.compile(r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b")
 
 _NUMBER = re.compile(r"^(\d+|\d+\.\d|\d\d:\d\d)$")
@@ -73,7 +74,7 @@ def value(found: Any, ids: dict[str, str], key: str = "") -> Any:
         return "<path>" if found else ""
     if key == "Runtime":
         return "<runtime>"
-    if key == "Source" and "/volumes/" in found:
+    if key in ("Source", "Mountpoint") and "/volumes/" in found:
         return "<volume>"
     return text(found, ids)
 
@@ -93,5 +94,5 @@ def text(found: str, ids: dict[str, str]) -> str:
     found = _ENDPOINT.sub('id:"<hex>"', _HEX.sub("<hex>", found))
     found = _MERGED.sub("<root>", _VOLUMES.sub("<volumes>/", found))
     found = _TIME.sub(lambda match: match[0] if match[0] == _NEVER else "<time>", found)
-    found = _MAC.sub("<mac>", found)
+    found = _VOLUMES.sub("<volumes>/", _MAC.sub("<mac>", found))
     return _DURATION.sub(lambda match: f"{match[1]} <duration>".replace(") ", ") "), found)
