@@ -21,6 +21,7 @@ ready:
 	@.ci/environment dev
 	@.ci/cgroups
 	@.ci/docker_cli >/dev/null
+	@.ci/docker_cli compose >/dev/null
 
 test: ready lint ## install what the tests need, and pass all of them
 	$(BIN)/pytest $(PYTEST_OPTIONS)
