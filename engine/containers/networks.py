@@ -85,6 +85,29 @@ def disconnect(engine: Engine, network_name: str, name: str) -> None:
             _remember(engine, container, asked)
 
 
+def undo_unfinished(engine: Engine) -> None:
+    """Take away places in networks that running containers were about to be given when a process was killed.
+
+    A container that somebody is at work on is left to that. Raises as disconnect does.
+    """
+    from engine.network import join
+
+    rows_of = engine.database.rows(
+        "SELECT containers.id AS id, network, endpoints.id AS endpoint FROM endpoints "
+        "JOIN containers ON containers.id = container_id WHERE status IN ('running', 'paused') AND intent = ''"
+    )
+    for container_id in {row["id"] for row in rows_of if row["endpoint"] not in row["network"]}:
+        with locks.try_locked(engine.settings.locks, folders.lock_name(container_id)) as free:
+            if not free:
+                continue
+            container = settled(engine, container_id)
+            shown = {end.endpoint_id for end in container.network.endpoints.values()}
+            priorities = {name: wants.gw_priority for name, wants in _asked(container).items()}
+            for _, endpoint in join.places(engine.networks, container_id) if container.state.alive else ():
+                if endpoint.id not in shown:
+                    _undo(engine, endpoint, priorities)
+
+
 def _check(container: Container, network: Network, wants: EndpointRequest) -> None:
     from engine.network.endpoint_settings import InvalidEndpoint, check
 

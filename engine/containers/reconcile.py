@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.containers import folders, health, log_rotation, restarting, rows
+from engine.containers.networks import undo_unfinished
 from engine.containers.record import Container
 from engine.containers.settle import settled
 from engine.errors import EngineError, NoSuchContainer
@@ -46,6 +47,7 @@ def reconcile(engine: Engine) -> None:
         engine.builds.recover()
     _sweep_orphans(engine)
     try:
+        undo_unfinished(engine)
         engine.networks.reconcile()
     except (EngineError, OSError):
         log.exception("Networks: cannot mend them")

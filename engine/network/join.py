@@ -93,7 +93,10 @@ def lead_ports(networks: Networks, tx: Transaction, container_id: str, request: 
     """Lead a container's ports, in the database, to the networks that it is in now; lead_there is due afterwards."""
     now = places(networks, container_id)
     ways = connect.ways_out(now, {name: wants.gw_priority for name, wants in request.endpoints.items()})
-    return Moved(*publish.move_ports(tx, container_id, request.exposed, publish.targets(now, ways)))
+    moved = Moved(*publish.move_ports(tx, container_id, request.exposed, publish.targets(now, ways)))
+    if moved.before != moved.after:
+        machine.distrust(networks)  # whoever comes after a kill makes the table anew
+    return moved
 
 
 def lead_there(networks: Networks, moved: Moved) -> None:
@@ -101,20 +104,17 @@ def lead_there(networks: Networks, moved: Moved) -> None:
 
     Raises FirewallFailed, FirewallMissing, AttendantFailed and OSError.
     """
-    gone = [port for port in moved.before if port not in moved.after]
-    new = [port for port in moved.after if port not in moved.before]
-    if not gone and not new:
+    changed = {*moved.before} ^ {*moved.after}
+    if not changed:
         return
     with locks.locked(networks.settings.locks, LOCK):
-        if gone:
-            machine.withdraw(networks, gone)
-        if new:
-            machine.publish(networks, new)
+        machine.rebuild(networks)
         attend.update(networks)
-    if any(port.protocol == "udp" for port in (*gone, *new)):
+    udp = [port.host_port for port in changed if port.protocol == "udp"]
+    if udp:
         from engine.network.conntrack import forget_udp
 
-        forget_udp(host_ports=[port.host_port for port in (*gone, *new) if port.protocol == "udp"])
+        forget_udp(host_ports=udp)
 
 
 def take_out(networks: Networks, tx: Transaction, endpoint: Endpoint) -> None:
@@ -128,32 +128,45 @@ def undo(networks: Networks, endpoint: Endpoint, priorities: Mapping[str, int]) 
 
     Raises NetlinkFailed, FirewallFailed, FirewallMissing, AttendantFailed and OSError.
     """
-    from engine.network import resolver
-
-    path = namespace_path(networks.settings, endpoint.container_id)
-    now = places(networks, endpoint.container_id)
-    ways = connect.ways_out(now, priorities)
     with locks.locked(networks.settings.locks, LOCK):
         if endpoint.outer:
             with nl.Netlink() as host:
                 host.run(nl.delete_link(endpoint.outer))
-        named = any(end.names for _, end in now)
-
-        def inside() -> None:
-            with nl.Netlink() as link:
-                if not endpoint.outer and endpoint.interface:
-                    link.run(nl.delete_link(endpoint.interface))
-                requests = [nl.delete_default_route(), nl.delete_default_route(ipv6=True)] if now else []
-                for _, end in now:
-                    index = nl.index_of(end.interface) if end.id in ways.ids else None
-                    if index is not None:
-                        requests += default_routes(end, index, ways)
-                if requests:
-                    link.run(*requests)
-            if endpoint.names and not named:
-                resolver.end()
-
-        with suppress(FileNotFoundError):  # it has ended
-            sandbox.inside(path, inside)
+        _lead_out(networks, endpoint.container_id, priorities, gone="" if endpoint.outer else endpoint.interface)
         if endpoint.names:
             attend.update(networks)
+
+
+def lead_out(networks: Networks, container_id: str) -> None:
+    """Give a container the default routes that it should have, after somebody took an interface of its away."""
+    from engine.containers import rows  # the priorities are part of what was asked of the container
+
+    asked = rows.get(networks.database, container_id).definition.endpoints
+    with locks.locked(networks.settings.locks, LOCK):
+        _lead_out(networks, container_id, {name: wants.gw_priority for name, wants in asked.items()})
+
+
+def _lead_out(networks: Networks, container_id: str, priorities: Mapping[str, int], *, gone: str = "") -> None:
+    """Make the default routes anew, and lead questions nowhere when no network is asked; gone is removed before."""
+    from engine.network import resolver
+
+    path = namespace_path(networks.settings, container_id)
+    now = places(networks, container_id)
+    ways = connect.ways_out(now, priorities)
+
+    def inside() -> None:
+        with nl.Netlink() as link:
+            if gone:
+                link.run(nl.delete_link(gone))
+            requests = [nl.delete_default_route(), nl.delete_default_route(ipv6=True)] if now else []
+            for _, end in now:
+                index = nl.index_of(end.interface) if end.id in ways.ids else None
+                if index is not None:
+                    requests += default_routes(end, index, ways)
+            if requests:
+                link.run(*requests)
+        if not any(end.names for _, end in now):
+            resolver.end()
+
+    with suppress(FileNotFoundError):  # it has ended
+        sandbox.inside(path, inside)

@@ -164,6 +164,11 @@ def _change(networks: Networks, command: str) -> None:
         rebuild(networks)
 
 
+def distrust(networks: Networks) -> None:
+    """Have the table made anew by whoever needs it next."""
+    generation.Kept(networks.settings.run_root).drop()
+
+
 def rebuild(networks: Networks) -> None:
     """Make the firewall's table anew from the database and the namespaces, in one step.
 

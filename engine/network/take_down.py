@@ -86,28 +86,46 @@ def sweep(networks: Networks) -> None:
             if kind == "interface":
                 # In a thread, because the kernel takes tens of milliseconds. Most often it is at it already.
                 threading.Thread(target=_delete_link, args=(name,), name=f"delete {name}").start()
-        if namespaces:
+            elif kind == "left":
+                _delete_link(name)
+        if namespaces or any(kind == "left" for kind, _ in unknown):
             from engine.network import machine
 
             machine.rebuild(networks)
+    for owner in {_owner(name) for kind, name in unknown if kind == "left"}:
+        from engine.network.join import lead_out
+
+        for row in networks.database.rows("SELECT id FROM containers WHERE id GLOB ?", (f"{owner}*",)):
+            lead_out(networks, row["id"])
     with networks.database.transaction() as tx:
         tx.execute("DELETE FROM leases WHERE endpoint_id NOT IN (SELECT id FROM endpoints)")
 
 
 def _unknown(networks: Networks) -> list[tuple[str, str]]:
-    """Return ("namespace" or "interface", name) of what belongs to no container that has or may have a network."""
-    from engine.network.wire import owner
+    """Return (kind, name) of what nobody has or may have.
 
+    Kinds are "namespace" and "interface" of a container that does not run, and "left": an interface to a network that
+    a container has left, or has not come to be in, which a killed process did not take away.
+    """
     found = [("namespace", name, name[:8]) for name in _names(networks.settings.network_namespaces)]
     for row in networks.database.rows("SELECT definition FROM networks"):
         bridge = decode(NetworkDefinition, row["definition"]).bridge
         if bridge:
-            found += [("interface", name, owner(name)) for name in _names(Path("/sys/class/net") / bridge / "brif")]
+            found += [("interface", name, _owner(name)) for name in _names(Path("/sys/class/net") / bridge / "brif")]
     if not found:
         return []
+    outers = {row["outer"] for row in networks.database.rows("SELECT definition ->> 'outer' AS outer FROM endpoints")}
     rows = networks.database.rows("SELECT id FROM containers WHERE status IN ('running', 'paused') OR intent != ''")
     known = {row["id"][:8] for row in rows}
-    return [(kind, name) for kind, name, prefix in found if prefix and prefix not in known]
+    nobodys = [(kind, name) for kind, name, prefix in found if prefix and prefix not in known]
+    left = [name for kind, name, prefix in found if kind == "interface" and prefix in known and name not in outers]
+    return nobodys + [("left", name) for name in left]
+
+
+def _owner(interface: str) -> str:
+    from engine.network.wire import owner
+
+    return owner(interface)
 
 
 def _names(folder: Path) -> list[str]:

@@ -144,11 +144,7 @@ def take_away(root: Path, run_root: Path) -> None:
 
 def take_network_away(root: Path, run_root: Path) -> None:
     """Remove an engine's bridges and firewall table, which it keeps for as long as it exists, and its name server."""
-    pid_file = run_root / "attendant.pid"
-    if pid_file.exists():
-        pid = int(pid_file.read_text())
-        _ignoring_errors(os.kill, pid, signal.SIGKILL)
-        processes.wait_for_end(pid, 5)
+    end_attendant(run_root)
     if not (root / "state.db").exists():
         return
     networks = networks_of(root, run_root)
@@ -157,6 +153,15 @@ def take_network_away(root: Path, run_root: Path) -> None:
     for command in [*commands, ["nft", "delete", "table", "inet", networks.table]]:
         subprocess.run(command, check=False, capture_output=True)
     networks.database.close()
+
+
+def end_attendant(run_root: Path) -> None:
+    """Kill the process that answers for names and relays ports, if there is one."""
+    pid_file = run_root / "attendant.pid"
+    if pid_file.exists():
+        pid = int(pid_file.read_text())
+        _ignoring_errors(os.kill, pid, signal.SIGKILL)
+        processes.wait_for_end(pid, 5)
 
 
 def _members(group: Path) -> list[int]:

@@ -37,6 +37,7 @@ def on_its_own(home: Path, program: str) -> Any:
             check=True,
         )
     finally:
+        leftovers.end_attendant(home / "run")
         for path in leftovers.namespaces(home / "run"):
             sandbox.remove(Path(path))
     return json.loads(done.stdout)
