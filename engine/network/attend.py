@@ -275,10 +275,14 @@ def _held_by_monitor(networks: Networks, container_id: str, key: str) -> int | N
         return None
     protocol, host_ip, port = key.split("/")
     kind = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}.get(protocol)
-    with suppress(OSError):
+    try:
         process = os.pidfd_open(row["monitor_pid"])
-        try:
-            for name in os.listdir(f"/proc/{row['monitor_pid']}/fd"):
+        descriptors = os.listdir(f"/proc/{row['monitor_pid']}/fd")
+    except OSError:  # it has ended
+        return None
+    try:
+        for name in descriptors:
+            with suppress(OSError):  # it has closed that one
                 if not os.readlink(f"/proc/{row['monitor_pid']}/fd/{name}").startswith("socket:"):
                     continue
                 found = socket.socket(fileno=syscalls.pidfd_getfd(process, int(name)))
@@ -286,8 +290,8 @@ def _held_by_monitor(networks: Networks, container_id: str, key: str) -> int | N
                     inet = found.family in (socket.AF_INET, socket.AF_INET6) and found.type == kind
                     if inet and found.getsockname()[:2] == (host_ip, int(port)):
                         return found.detach()
-        finally:
-            os.close(process)
+    finally:
+        os.close(process)
     return None
 
 

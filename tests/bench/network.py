@@ -35,6 +35,7 @@ PREFIX = "skiff-bench-net"
 IPERF = "skiff-bench-iperf:latest"
 PORT, CONTAINER_PORT = 47100, 5201
 SECONDS = 3
+TRIES, PAUSE = 20, 0.5
 
 
 class Api:
@@ -155,6 +156,7 @@ class NetworkBench:
             print(f"Measuring {title}", file=sys.stderr)
             interleaved(self.engines, measure, 2)
             rows.append((title, interleaved(self.engines, measure, rounds), "ms"))
+            print(rows[-1], file=sys.stderr)
         return rows
 
     def many(self, count: int) -> list[Row]:
@@ -203,20 +205,23 @@ class NetworkBench:
         enter = [] if isinstance(engine, Skiff) else ["nsenter", f"--net=/proc/{engine.processes()[0].pid}/ns/net"]
         if isinstance(engine, Podman) and ":" in address:
             return None  # it publishes on IPv4 alone
-        done = subprocess.run(
-            [*enter, "iperf3", "-c", address, "-p", str(PORT + 5), "-t", str(SECONDS), "-J"],
-            capture_output=True,
-            check=True,
-        )
-        return _gigabits(done.stdout)
+        command = [*enter, "iperf3", "-c", address, "-p", str(PORT + 5), "-t", str(SECONDS), "-J"]
+        return _gigabits(lambda: subprocess.run(command, capture_output=True, check=False).stdout)
 
     def _between(self, engine: Engine) -> float:
         command = ["/usr/bin/iperf3", "-c", f"{PREFIX}-server", "-t", str(SECONDS), "-J"]
-        return _gigabits(self.docker[engine.name].ok("exec", f"{PREFIX}-client", *command).encode())
+        docker = self.docker[engine.name]
+        return _gigabits(lambda: docker("exec", f"{PREFIX}-client", *command).stdout.encode())
 
 
-def _gigabits(report: bytes) -> float:
-    return float(json.loads(report)["end"]["sum_received"]["bits_per_second"]) / 1e9
+def _gigabits(measure: Callable[[], bytes]) -> float:
+    """Return what a run of iperf3 reports; it is tried again while its server begins or ends the run before."""
+    for _ in range(TRIES):
+        report = json.loads(measure())
+        if "error" not in report:
+            return float(report["end"]["sum_received"]["bits_per_second"]) / 1e9
+        time.sleep(PAUSE)
+    raise RuntimeError(f"iperf3: {report['error']}")
 
 
 def iperf_root() -> bytes:

@@ -99,6 +99,13 @@ class Box:
         self._sockets.append(made)
         return made
 
+    def open6(self, kind: int = socket.SOCK_STREAM) -> socket.socket:
+        """Open an IPv6 socket inside."""
+        made = in_namespace(self.namespace, lambda: socket.socket(socket.AF_INET6, kind))
+        made.settimeout(PATIENCE)
+        self._sockets.append(made)
+        return made
+
     def serve(self, port: int, kind: int = socket.SOCK_STREAM, protocol: int = 0) -> socket.socket:
         """Return a socket inside that is bound to a port of every address, and listens if it can."""
         made = self.open(kind, protocol)
