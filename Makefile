@@ -46,8 +46,8 @@ conformance: ready ## the tests against what dockerd answers
 bench: ready ## figures, beside dockerd and podman where they are there
 	$(BIN)/python -m tests.bench
 
-kills: ready ## kill fifty loads and fifty removals of images, and look at what is left
-	SKIFF_KILLS=50 $(BIN)/pytest tests/integration/images/test_faults.py $(PYTEST_OPTIONS)
+kills: ready ## kill servers at fifty moments of loads, removals, starts and connects, and look at what is left
+	SKIFF_KILLS=50 $(BIN)/pytest tests/integration/images/test_faults.py tests/integration/network/test_kills.py $(PYTEST_OPTIONS)
 
 openapi: ready ## write the API's document
 	$(BIN)/python -m compat_api.openapi

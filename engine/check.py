@@ -66,7 +66,7 @@ def _state(engine: Engine, repair: bool) -> list[Finding]:
     from engine.containers.reconcile import doubtful, reconcile
 
     try:
-        found = [Finding(text) for text in doubtful(engine)]
+        found = [Finding(text) for text in (*doubtful(engine), *engine.networks.doubtful())]
         if repair:
             reconcile(engine)
     except (EngineError, OSError) as error:

@@ -144,6 +144,12 @@ class Networks:
 
             attend(self)
 
+    def doubtful(self) -> list[str]:
+        """Return, in words, what reconcile would mend: bridges, firewall table and attendant that are gone."""
+        from engine.network.take_down import missing
+
+        return missing(self)
+
     def check(self, endpoints: Mapping[str, EndpointRequest]) -> None:
         """Refuse settings that a container's endpoints, by network name or id, cannot have.
 

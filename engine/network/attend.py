@@ -78,6 +78,12 @@ def update(networks: Networks, fresh: Sockets | None = None) -> None:
     raise AttendantFailed("it ended twice")
 
 
+def is_missing(networks: Networks) -> bool:
+    """Tell whether containers need an attendant and there is none."""
+    with _reached(networks, wanted=False) as (attendant, _):
+        return attendant is None and bool(text(_facts(networks)))
+
+
 def _tell(
     networks: Networks, facts: Facts, attendant: socket.socket, state: str, fresh: Sockets, *, is_new: bool
 ) -> None:

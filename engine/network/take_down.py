@@ -101,6 +101,28 @@ def sweep(networks: Networks) -> None:
         tx.execute("DELETE FROM leases WHERE endpoint_id NOT IN (SELECT id FROM endpoints)")
 
 
+def missing(networks: Networks) -> list[str]:
+    """Return, in words, what containers in networks stand on and is not there."""
+    from engine.network import attend, nftables
+    from engine.network.netlink import index_of
+
+    found = []
+    rows = networks.database.rows(
+        "SELECT name, definition ->> 'bridge' AS bridge FROM networks WHERE id IN (SELECT network_id FROM leases)"
+    )
+    for row in rows:
+        if row["bridge"] and index_of(row["bridge"]) is None:
+            found.append(f"network {row['name']}: its bridge {row['bridge']} is gone")
+    if rows:
+        try:
+            nftables.run(f"list table inet {networks.table}")
+        except nftables.FirewallFailed:
+            found.append(f"the firewall's table {networks.table} is gone: published ports lead nowhere")
+        if attend.is_missing(networks):
+            found.append("nothing answers containers' questions for names and relays their IPv6 ports")
+    return found
+
+
 def _unknown(networks: Networks) -> list[tuple[str, str]]:
     """Return (kind, name) of what nobody has or may have.
 

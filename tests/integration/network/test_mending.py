@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import Engine
+from engine import Engine, Settings
 from engine.network import nftables, sandbox
 from engine.network.port_errors import PortAllocated, PortInUse
 from engine.network.sandbox import namespace_path
@@ -232,7 +232,8 @@ def test_two_engines_live_side_by_side(engine: Engine, box: MakeBox, tmp_path: P
         server = mine.serve(80)
         assert answers(mine, server)
         assert answers(theirs, theirs.serve(80))
-        assert mine.address.split(".")[:2] != theirs.address.split(".")[:2]
+        subnets = [each.networks.resolve("bridge").definition.subnets[0].subnet for each in (engine, other)]
+        assert subnets[0] != subnets[1]
         theirs.disconnect()
         assert answers(mine, server)
     finally:
@@ -273,3 +274,56 @@ def test_many_at_once_get_addresses_and_ports_of_their_own(engine: Engine, box: 
     assert not failures
     assert len({made.address for made in boxes}) == len({made.host_port("80/tcp") for made in boxes}) == len(boxes)
     assert all(answers(made, made.serve(80)) for made in boxes)
+
+
+def test_what_is_missing_is_told_and_mended(engine: Engine, box: MakeBox) -> None:
+    made = box().publish(":80/tcp")
+    with engine.database.transaction() as tx:
+        tx.execute("UPDATE containers SET status = 'running' WHERE id = ?", (made.id,))
+    assert engine.networks.doubtful() == []
+    bridge = engine.networks.resolve("bridge").definition.bridge
+    nftables.run(f"delete table inet {engine.networks.table}")
+    subprocess.run(["ip", "link", "delete", bridge], check=True)
+    leftovers.end_attendant(engine.settings.run_root)
+    assert engine.networks.doubtful() == [
+        f"network bridge: its bridge {bridge} is gone",
+        f"the firewall's table {engine.networks.table} is gone: published ports lead nowhere",
+        "nothing answers containers' questions for names and relays their IPv6 ports",
+    ]
+    engine.networks.reconcile()
+    assert engine.networks.doubtful() == []
+    assert answers(made, made.serve(80))
+
+
+def test_two_engines_that_make_networks_at_once_choose_other_subnets(engine: Engine, tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from engine import Engine, Settings
+from engine.network.create import NewNetwork
+engine = Engine(Settings(root=Path(sys.argv[1]) / "root", run_root=Path(sys.argv[1]) / "run"))
+sys.stdin.readline()
+for number in range(3):
+    print(engine.networks.create(NewNetwork(f"n{number}", enable_ipv6=True)).definition.subnets[0].subnet, flush=True)
+"""
+    homes = [tmp_path / str(number) for number in range(3)]
+    makers = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(home)],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for home in homes
+    ]
+    try:
+        for maker in makers:
+            assert maker.stdin is not None
+            maker.stdin.write("go\n")
+            maker.stdin.flush()
+        chosen = [line for maker in makers for line in maker.communicate()[0].split()]
+        assert len(chosen) == len(set(chosen)) == 9
+    finally:
+        for home in homes:
+            end_engine(Engine(Settings(root=home / "root", run_root=home / "run")))
