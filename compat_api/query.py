@@ -157,7 +157,7 @@ def parse_filters(text: str) -> dict[str, list[str]]:
 def _chosen(values: dict[str, object]) -> list[str]:
     if not all(value is None or isinstance(value, bool) for value in values.values()):
         raise MalformedFilters("invalid filter")
-    return [name for name, value in values.items() if value]
+    return list(values)  # dockerd minds the names alone
 
 
 def _listed(values: list[object]) -> list[str]:

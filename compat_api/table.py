@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A path with one variable: what stands before and after it; greedy: it takes slashes."""
+    """A path with one variable: what stands before and after it; greedy: it takes slashes.
+
+    The suffix may end in a second variable, which takes none.
+    """
 
     prefix: str
     suffix: str
@@ -26,7 +29,12 @@ class Pattern:
     route: Route
 
     def match(self, path: str) -> dict[str, str] | None:
-        """Return the variable's value if the path has this form."""
+        """Return the variables' values if the path has this form."""
+        middle, second, last = self.suffix.partition("{")
+        if second:
+            value, found, end = path.removeprefix(self.prefix).rpartition(middle)
+            fits = path.startswith(self.prefix) and found and value and end and "/" not in end
+            return {self.variable: value, last.rstrip("}"): end} if fits and (self.greedy or "/" not in value) else None
         length = len(path) - len(self.prefix) - len(self.suffix)
         if length < 0 or (length == 0 and not (self.greedy and not self.suffix)):
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compat_api.answers import Answer, Empty, Json
-from compat_api.problems import BadRequest
+from compat_api.problems import BadRequest, Problem
 from compat_api.saying import atoi, saying, uint32
 from engine.errors import NoSuchContainer
 
@@ -25,8 +25,19 @@ async def start(request: Request) -> Answer:
         )
     if request.query.get("checkpoint"):
         raise BadRequest("checkpoint is only supported in experimental mode")
+    if request.query.get("checkpoint-dir"):
+        raise Problem("custom checkpointdir is not supported", status=403)
     await request.call(request.engine.containers.start, request.name)
     return Empty()
+
+
+async def checkpoint(request: Request) -> Answer:
+    """Refuse checkpoints, as a dockerd does that was not started with its experiments."""
+    raise Problem(
+        "This experimental feature is disabled by default. Start the Docker daemon in experimental mode in order to "
+        "enable it.",
+        status=501,
+    )
 
 
 async def stop(request: Request) -> Answer:

@@ -239,6 +239,27 @@ ROUTES: tuple[Route, ...] = (
         statuses={204: "the container has the name"},
     ),
     Route(
+        "GET",
+        "/containers/{name:.*}/checkpoints",
+        "container_runs:checkpoint",
+        "List checkpoints: an experiment of dockerd's, refused",
+        statuses={501: "not supported"},
+    ),
+    Route(
+        "POST",
+        "/containers/{name:.*}/checkpoints",
+        "container_runs:checkpoint",
+        "Create a checkpoint: an experiment of dockerd's, refused",
+        statuses={501: "not supported"},
+    ),
+    Route(
+        "DELETE",
+        "/containers/{name}/checkpoints/{checkpoint}",
+        "container_runs:checkpoint",
+        "Delete a checkpoint: an experiment of dockerd's, refused",
+        statuses={501: "not supported"},
+    ),
+    Route(
         "DELETE",
         "/containers/{name:.*}",
         "containers:remove",

@@ -59,7 +59,11 @@ class Containers:
 
     def sizes(self, container: Container) -> tuple[int, int]:
         """Return the bytes that a container wrote itself and those of its whole root."""
-        return self._engine.store.sizes(container.id)
+        from engine.containers import skeleton
+
+        store = self._engine.store
+        written, whole = store.sizes(container.id)
+        return written - skeleton.size(store.folders(container.id)[0]), whole
 
     def graph(self, container: Container) -> dict[str, str]:
         """Return where a container's layers lie."""
@@ -306,9 +310,9 @@ class Containers:
         reconcile(self._engine)
 
     def _image_ids(self, reference: str) -> Sequence[str]:
-        from engine.errors import NotFound
+        from engine.errors import InvalidReference, NotFound
 
         try:
             return [self._engine.images.resolve(reference).id]
-        except NotFound:
+        except (InvalidReference, NotFound):
             return []

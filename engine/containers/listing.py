@@ -159,7 +159,7 @@ def _is_mounted(container: Container, value: str) -> bool:
 
 
 def _is_connected(container: Container, value: str) -> bool:
-    if value in network_names(container):
+    if value in network_names(container) or (not value and network_names(container)):
         return True
     return any(end.network_id.startswith(value) for end in container.network.endpoints.values())
 

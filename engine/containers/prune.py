@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 FILTERS = frozenset(("label", "label!", "until"))
 
 
+class SeveralUntils(InvalidFilter):
+    """The filter until is given more than once; in dockerd's words."""
+
+    def __init__(self) -> None:
+        super().__init__("until", cause="more than one until filter specified")
+
+    def __str__(self) -> str:
+        return self.cause
+
+
 @dataclass(frozen=True, slots=True)
 class Pruned:
     """What a prune removed, and how many bytes the containers had written."""
@@ -67,5 +77,5 @@ def _until(values: list[str] | None) -> int | None:
     if not values:
         return None
     if len(values) > 1:
-        raise InvalidFilter("until", f"[{' '.join(values)}]")
+        raise SeveralUntils
     return until(values[0])

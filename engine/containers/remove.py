@@ -93,7 +93,7 @@ def rename(engine: Engine, name: str, new_name: str) -> None:
 
 def check_name(name: str) -> None:
     """Refuse a name that no container can have. Raises InvalidName."""
-    if not NAME.match(name) or len(name) > 255:
+    if not NAME.match(name):
         raise InvalidName(name)
 
 

@@ -42,6 +42,15 @@ def is_made(rootfs: Path) -> bool:
     return os.path.lexists(rootfs / MARK)
 
 
+def size(layer: Path) -> int:
+    """Return the bytes that it has in a container's own layer; dockerd counts none of them for the container's."""
+    total = 0
+    for path, target in LINKS.items():
+        with suppress(OSError):
+            total += len(target) if os.readlink(layer / path) == target else 0
+    return total
+
+
 def _make(root: int, path: str, *, folder: bool = False, target: str = "") -> None:
     above, _, name = path.rpartition("/")
     parent = syscalls.openat2(root, above or ".", _OPEN_FOLDER)

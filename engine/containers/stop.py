@@ -5,6 +5,7 @@ The container's lock is not held while its process is asked to end, so that othe
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import select
@@ -64,6 +65,16 @@ class InvalidSignal(InvalidParameter):
         self.signal = signal
 
 
+class UnsupportedSignal(InvalidSignal):
+    """A number that is no signal of this kernel; in dockerd's words."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(str(number))
+
+    def __str__(self) -> str:
+        return f"the linux daemon does not support signal {self.signal}"
+
+
 class AlreadyPaused(Conflict):
     """The container is paused."""
 
@@ -107,6 +118,8 @@ def kill(engine: Engine, name: str, signal: str = "") -> None:
     Raises NoSuchContainer, KillOfStopped, InvalidSignal.
     """
     number = parse_signal(signal or "SIGKILL")
+    if not 0 < number < signals.NSIG:
+        raise UnsupportedSignal(number)
     container_id = rows.find_id(engine.database, name)
     container = rows.get(engine.database, container_id)
     if container.state.status == RESTARTING:
@@ -136,13 +149,13 @@ def stop(engine: Engine, name: str, *, signal: str = "", timeout: int | None = N
     """
     container_id = rows.find_id(engine.database, name)
     container = rows.get(engine.database, container_id)
-    number = parse_signal(signal or container.config.stop_signal or DEFAULT_SIGNAL)
     if container.state.status == RESTARTING and _give_up_restart(engine, container_id):
         with engine.database.transaction() as tx:
             rows.event(tx, container, "stop")
         return
     if not container.state.alive:
         raise AlreadyStopped(container_id)
+    number = parse_signal(signal or container.config.stop_signal or DEFAULT_SIGNAL)
     end(engine, container, number, timeout)
     try:
         container = rows.get(engine.database, container_id)
@@ -288,6 +301,10 @@ def _signal(engine: Engine, container: Container, number: int, *, by_user: bool 
         signals.pidfd_send_signal(process, number)
     except ProcessLookupError:
         return False
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # A stop by a signal that does not exist waits all the same, and kills.
     finally:
         os.close(process)
     return True

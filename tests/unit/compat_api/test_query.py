@@ -63,7 +63,7 @@ def test_numbers() -> None:
         ("null", {}),
         ("{}", {}),
         ('{"label":["a","b","a"]}', {"label": ["a", "b"]}),
-        ('{"label":{"a":true,"b":false}}', {"label": ["a"]}),
+        ('{"label":{"a":true,"b":false}}', {"label": ["a", "b"]}),
         ('{"label":null}', {"label": []}),
         ('{"label":[null]}', {"label": [""]}),
     ],

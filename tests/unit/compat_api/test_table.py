@@ -106,3 +106,11 @@ def test_which_versions_are_served() -> None:
 )
 def test_paths_are_cleaned(path: str, clean: str) -> None:
     assert clean_path(path) == clean
+
+
+def test_a_path_with_two_variables() -> None:
+    found = Table().find("DELETE", "/containers/a/checkpoints/b")
+    assert found is not None
+    assert (found[0].handler, found[1]) == ("container_runs:checkpoint", {"name": "a", "checkpoint": "b"})
+    others = ("/containers/a/checkpoints/b/c", "/containers/a/checkpoints/", "/containers/a/b/checkpoints/c")
+    assert {route[0].handler for each in others if (route := Table().find("DELETE", each))} == {"containers:remove"}
