@@ -6,6 +6,7 @@ can be taken is a leftover of a crash, and any process that loads the store, our
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -81,6 +82,40 @@ def _new(root: Path) -> tuple[int, Path]:
             os.close(fd)
             raise
         os.close(fd)
+
+
+def move_file(source: Path, target: Path) -> None:
+    """Move a file; between two mounts it is copied and put on disk first.
+
+    podman mounts the folder overlay/ on itself, and the kernel renames nothing from one mount to another.
+    """
+    try:
+        os.rename(source, target)
+        return
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    temporary = target.with_name(f"{target.name}.tmp")
+    with open(source, "rb") as old, open(temporary, "wb") as new:
+        os.fchmod(new.fileno(), 0o600)
+        while piece := old.read(1 << 20):
+            new.write(piece)
+        new.flush()
+        os.fdatasync(new.fileno())
+    os.rename(temporary, target)
+    os.unlink(source)
+
+
+def discard(path: Path, grave: Path) -> None:
+    """Let a file or folder vanish in one step into a temporary folder; one on another mount is removed on the spot."""
+    try:
+        os.rename(path, grave / f"{os.urandom(4).hex()}-{path.name}")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        remove_tree(path)
 
 
 def remove_tree(path: str | os.PathLike[str]) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from engine import syscalls
 from engine.errors import NoSuchLayer
-from engine.storage.folders import content_size, in_use, recover, remove_tree, temporary_folder
+from engine.storage.folders import content_size, discard, in_use, move_file, recover, remove_tree, temporary_folder
 from engine.storage.overlay import MAX_DEPTH, ROOT_MODE, Overlay
 from engine.storage.records import Draft, Record, RecordFiles, Snapshot
 from engine.storage.source import Readable
@@ -261,7 +261,7 @@ class Layers:
             if present is not None:
                 return to_layer(present)
             self.overlay.make(record["id"], parent, diff=staged.diff)
-            os.rename(staged.split, self.folder / (record["id"] + TAR_SPLIT))
+            move_file(staged.split, self.folder / (record["id"] + TAR_SPLIT))
             draft.put(record)
             draft.save()
         return to_layer(record)
@@ -278,10 +278,7 @@ class Layers:
             self.overlay.unmount(wanted)
             self.overlay.unlink(wanted)
             for path in (self.overlay.folder(wanted), self.folder / (wanted + TAR_SPLIT), self.folder / wanted):
-                try:
-                    os.rename(path, stage / f"{len(os.listdir(stage))}-{path.name}")
-                except FileNotFoundError:
-                    continue
+                discard(path, stage)
 
     def _clean(self, draft: Draft) -> None:
         """Remove layers that were not finished and, once per process, folders that no record names."""

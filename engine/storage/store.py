@@ -29,7 +29,7 @@ from engine.storage.containers import (
     to_container,
     with_free_name,
 )
-from engine.storage.folders import content_size, temporary_folder
+from engine.storage.folders import content_size, discard, temporary_folder
 from engine.storage.images import ImageRecords, NewImage, StoredImage, to_image
 from engine.storage.layers import Layer, Layers, StagedLayer, children, put_on_disk, to_layer
 from engine.storage.overlay import Graph
@@ -176,7 +176,7 @@ class Store:
             gone = unused_chain(record, layers, used)
             removed = [to_layer(layer) for wanted in gone if (layer := layers.get(wanted))]
             self.layers.drop(layers, gone, stage)
-            os.rename(self.image_records.folder / image_id, stage / "image")
+            discard(self.image_records.folder / image_id, stage)
         return removed
 
     # Layers

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -333,3 +334,19 @@ def test_processes_work_side_by_side(store: Store) -> None:
     assert [child.exitcode for child in children] == [0, 0, 0, 0]
     assert len(store.containers()) == 4 * 5
     assert len([layer for layer in store.all_layers() if layer.diff_id]) == 1 + 4
+
+
+def test_a_folder_that_podman_mounted_on_itself_is_another_mount(store: Store) -> None:
+    image = add(store, {"a": b"1"})
+    overlay = store.graph_root / "overlay"
+    before = inventory(store)
+    subprocess.run(["mount", "--bind", str(overlay), str(overlay)], check=True)
+    try:
+        other = add(store, {"b": b"2"}, name="docker.io/library/y:latest")
+        layer = store.layer_chain(store.image(other).layer)[0]
+        assert b"".join(store.archive(layer)) == files({"b": b"2"})
+        store.delete_image(other)
+        assert inventory(store) == before
+        assert store.images()[0].id == image
+    finally:
+        subprocess.run(["umount", str(overlay)], check=True)
