@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help run stop test lint unit integration crashes conformance bench kills openapi clean
+.PHONY: help run stop test lint unit integration crashes conformance bench kills openapi clean crash-test concurrency-test
 
 help: ## list the tasks
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 19
 
 run: ## install what is missing, start the socket, run a container through it
 	@.ci/packages run
@@ -42,6 +42,12 @@ crashes: ready ## pulls that are killed at 50 moments
 
 conformance: ready ## the tests against what dockerd answers
 	$(BIN)/pytest tests/conformance $(PYTEST_OPTIONS)
+
+crash-test: ready ## kill processes at every step, 500 times; nothing may be lost or left
+	$(BIN)/python -m tests.crash $(CRASH_OPTIONS)
+
+concurrency-test: ready ## 30 clients at random for three minutes, a server per connection
+	$(BIN)/python -m tests.concurrency $(CONCURRENCY_OPTIONS)
 
 bench: ready ## figures, beside dockerd and podman where they are there
 	$(BIN)/python -m tests.bench

@@ -309,6 +309,12 @@ class Containers:
 
         reconcile(self._engine)
 
+    def doubtful(self) -> Sequence[str]:
+        """Return, in words, what reconcile would mend."""
+        from engine.containers.reconcile import doubtful
+
+        return doubtful(self._engine)
+
     def _image_ids(self, reference: str) -> Sequence[str]:
         from engine.errors import InvalidReference, NotFound
 

@@ -6,9 +6,11 @@ mount and never makes a second one of the same folders.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from engine import locks
+from engine.errors import NoSuchContainer
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -22,12 +24,13 @@ def view_lock_name(container_id: str) -> str:
 def unmount(engine: Engine, container_id: str) -> None:
     """Unmount a container's root unless a view is open; the container's lock is held. Can be repeated."""
     name = view_lock_name(container_id)
-    if not (engine.settings.locks / name).exists():
-        engine.store.unmount(container_id)
-        return
-    with locks.try_locked(engine.settings.locks, name) as alone:
-        if alone:
+    with suppress(NoSuchContainer):  # its creation was cut off before it had a layer
+        if not (engine.settings.locks / name).exists():
             engine.store.unmount(container_id)
+            return
+        with locks.try_locked(engine.settings.locks, name) as alone:
+            if alone:
+                engine.store.unmount(container_id)
 
 
 def forget(engine: Engine, container_id: str) -> None:
