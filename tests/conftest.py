@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.harness.busybox_image import busybox_archive
+
+# How long an example takes is the machine's affair.
+settings.register_profile("skiff", deadline=None)
+settings.load_profile("skiff")
 
 
 @pytest.fixture(scope="session")
