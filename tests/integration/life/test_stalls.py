@@ -17,8 +17,8 @@ def test_reads_are_answered_while_a_stop_waits(skiff: Skiff) -> None:
     deadline = time.monotonic() + 5
     while b"kill" not in send(url, "GET", f"/events?since=0&until={time.time():.9f}").body.rpartition(b"start")[2]:
         assert time.monotonic() < deadline
-    for target in ("/containers/json", "/containers/deaf/json", "/containers/deaf/logs?stdout=1", "/containers/deaf/top"):
-        assert send(url, "GET", target).status == 200
+    for target in ("json", "deaf/json", "deaf/logs?stdout=1", "deaf/top"):
+        assert send(url, "GET", f"/containers/{target}").status == 200
     assert send(url, "POST", "/containers/deaf/rename?name=still-deaf").status == 204
     assert stop.poll() is None, "the stop was to take ten seconds, and what was asked meanwhile should not"
     docker.ok("kill", "still-deaf")
@@ -29,7 +29,8 @@ def test_reads_are_answered_while_an_image_comes_in(skiff: Skiff) -> None:
     """A load that never ends: its sender keeps the rest to itself."""
     docker, url = skiff.docker, skiff.server.url
     docker.ok("run", "-d", "--name", "runs", "busybox", "sleep", "1000")
-    load = subprocess.Popen([docker.program, "load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=docker.environment)
+    pipe = subprocess.PIPE
+    load = subprocess.Popen([docker.program, "load"], stdin=pipe, stdout=pipe, env=docker.environment)
     assert load.stdin is not None
     load.stdin.write(b"\0" * 512)
     load.stdin.flush()
