@@ -1,8 +1,9 @@
 """Which log drivers there are and what they can be told. Pure.
 
 conmon writes one file per container, whose format is engine.containers.log_format's. json-file and local stand for it;
-they differ in what they keep when nothing is said. A driver that this engine lacks is answered as dockerd answers one
-that it has no plugin for. As in dockerd, values are looked at when the container is started.
+they differ in what they keep when nothing is said. journald is answered as dockerd does on a machine without one,
+and a driver that this engine lacks as one that it has no plugin for. As in dockerd, values are looked at when the
+container is started.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from engine.errors import EngineError, InvalidParameter
 
 DEFAULT = "json-file"
 LOCAL = "local"
+JOURNALD = "journald"
 NONE = "none"
 _ROTATION = ("max-size", "max-file", "compress")
 _ATTRIBUTES = ("labels", "labels-regex", "env", "env-regex", "tag")
@@ -24,6 +26,7 @@ _DELIVERY = ("mode", "max-buffer-size")
 OPTIONS = {
     DEFAULT: frozenset((*_ROTATION, *_ATTRIBUTES, *_DELIVERY)),
     LOCAL: frozenset((*_ROTATION, *_DELIVERY)),
+    JOURNALD: frozenset((*_ATTRIBUTES, *_DELIVERY)),
 }
 T = TypeVar("T")
 _LOCAL_SIZE, _LOCAL_FILES = 20 * 1024 * 1024, 5
@@ -43,7 +46,7 @@ class UnknownLogOption(InvalidParameter):
     """An option that a log driver does not take."""
 
     def __init__(self, option: str, driver: str) -> None:
-        whose = "json-file log driver" if driver == DEFAULT else f"log driver {driver}"
+        whose = f"log driver {driver}" if driver == LOCAL else f"{driver} log driver"
         super().__init__(f"unknown log opt '{option}' for {whose}")
         self.option = option
         self.driver = driver
@@ -123,6 +126,8 @@ def check(log: LogConfig) -> None:
 
 def keeping(log: LogConfig) -> Keeping:
     """Return how much of a log is kept. Raises LogOptionUnusable, InvalidLogOption."""
+    if log.type == JOURNALD:
+        raise LogOptionUnusable("journald is not enabled on this host")
     return _local(log.config) if log.type == LOCAL else _json_file(log.config)
 
 

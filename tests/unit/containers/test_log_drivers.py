@@ -40,6 +40,7 @@ def test_what_a_driver_takes_is_no_error() -> None:
         (LogConfig("nope"), UnknownLogDriver, 'error looking up logging plugin nope: plugin "nope" not found'),
         (LogConfig("", {"nope": "x"}), UnknownLogOption, "unknown log opt 'nope' for json-file log driver"),
         (LogConfig("local", {"tag": "x"}), UnknownLogOption, "unknown log opt 'tag' for log driver local"),
+        (LogConfig("journald", {"nope": "x"}), UnknownLogOption, "unknown log opt 'nope' for journald log driver"),
         (LogConfig("local", {"mode": "x"}), InvalidLogMode, "logger: logging mode not supported: x"),
         (
             LogConfig("", {"max-buffer-size": "1m"}),
@@ -86,6 +87,7 @@ def test_how_much_is_kept(driver: str, options: dict[str, str], expected: Keepin
             {"compress": "true"},
             "compress cannot be true when max-file is less than 2 or max-size is not set",
         ),
+        ("journald", {}, "journald is not enabled on this host"),
         ("local", {"max-size": "x"}, "invalid value for max-size: x: invalid size: 'x'"),
         ("local", {"max-file": "1"}, "compression cannot be enabled when max file count is 1"),
     ],
