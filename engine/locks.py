@@ -3,6 +3,7 @@
 A lock is a flock on a file below Settings.locks, so the kernel frees it when its holder dies, and there
 are as many as objects. Order, outermost first; a process that holds one takes only those after it:
 
+    0. pull/<image id>   fetching an image from a registry
     1. container/<id>    a verb that changes the container (start, stop, exit, remove, rename)
     2. view/<id>         an open view of the container's files: held shared, alone by who unmounts its root
     3. volume/<name>     mounting and unmounting a volume that has mount options
@@ -11,8 +12,8 @@ are as many as objects. Order, outermost first; a process that holds one takes o
     6. the store's own   containers/storage's lock files: layers before images before containers
     7. the database      SQLite's write lock, held for one transaction
 
-State is read again after a lock is taken. None but a view's is held over a wait for a client, for the network,
-or for a container's process to end.
+State is read again after a lock is taken. None but a view's and a pull's is held over a wait for a client, for
+the network, or for a container's process to end.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class Images:
         loop = get_running_loop()
         known = self._transfers.get(id(loop))
         if known is None or known[0] is not loop:
-            known = self._transfers[id(loop)] = (loop, Transfers(self._engine.store))
+            known = self._transfers[id(loop)] = (loop, Transfers(self._engine.store, self._engine.settings.locks))
         return known[1]
 
     def resolve(self, reference: str) -> Image:

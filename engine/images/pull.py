@@ -138,12 +138,15 @@ async def _pull_one(
     new = not await off_loop(_named_already, engine.store, image)
     if new:
         repository = await remote.repository()
-        try:
-            async with aclosing(_Pull(engine, repository, image).run()) as pulling:
-                async for event in pulling:
-                    yield event
-        except RegistryRefused as error:
-            raise BadContent("unknown blob") if error.code == "BLOB_UNKNOWN" else of_pull(error, name) from error
+        async with engine.images.transfers().single_flight.of(image.image_id):
+            # Another process may have pulled it meanwhile.
+            new = not await off_loop(_named_already, engine.store, image)
+            try:
+                async with aclosing(_Pull(engine, repository, image, new=new).run()) as pulling:
+                    async for event in pulling:
+                        yield event
+            except RegistryRefused as error:
+                raise BadContent("unknown blob") if error.code == "BLOB_UNKNOWN" else of_pull(error, name) from error
     yield Said(f"Digest: {image.top.digest}")
     warning = await off_loop(_tell, engine, image, platform)
     yield ImagePulled(name.full, f"sha256:{image.image_id}", new, warning)
@@ -215,8 +218,9 @@ def _tell(engine: Engine, image: _Image, platform: Platform | None) -> str:
 class _Pull:
     """One image on its way into the store."""
 
-    def __init__(self, engine: Engine, repository: Repository, image: _Image) -> None:
+    def __init__(self, engine: Engine, repository: Repository, image: _Image, *, new: bool) -> None:
         self._engine = engine
+        self._new = new
         self._store = engine.store
         self._repository = repository
         self._image = image
@@ -238,6 +242,10 @@ class _Pull:
                 pass
 
     async def _work(self) -> None:
+        if not self._new:
+            for layer in self._image.manifest.layers:
+                self._events.put_nowait(LayerProgress(short_id(layer.digest), "Already exists"))
+            return
         data = await self._config()
         document = _checked(data, self._image)
         for attempt in range(ATTEMPTS):

@@ -21,6 +21,7 @@ from engine.off_loop import off_loop
 from engine.registry.download import pieces
 from engine.registry.feed import Feed
 from engine.registry.refusals import BadContent
+from engine.registry.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from engine.registry.manifests import Descriptor
@@ -65,8 +66,9 @@ class Transfer:
 class Transfers:
     """All the layers that one process fetches into one store, on one loop."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, locks: Path) -> None:
         self._store = store
+        self.single_flight = SingleFlight(locks)
         self._transfers: dict[str, Transfer] = {}
         self._stages: dict[Transfer, ExitStack] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)

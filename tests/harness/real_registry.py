@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,13 +26,19 @@ START_SECONDS = 30.0
 
 
 @contextmanager
-def real_registry(home: Path, *, tls: bool = False, password: bool = False) -> Iterator[str]:
-    """Run a registry that keeps its files below home; gives host:port. With TLS its certificate is home/ca.crt."""
+def real_registry(
+    home: Path, *, tls: bool = False, password: bool = False, inside: Sequence[str] = (), port: int = 0
+) -> Iterator[str]:
+    """Run a registry that keeps its files below home; gives host:port. With TLS its certificate is home/ca.crt.
+
+    inside: a command that runs it in another network namespace, where the port must be free.
+    """
     if shutil.which("docker-registry") is None:
         raise RuntimeError("no docker-registry on this machine: install the package docker-registry")
     home.mkdir(parents=True, exist_ok=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    if not port:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
     secure = asked = ""
     if tls:
         make_certificate(home)
@@ -42,9 +48,9 @@ def real_registry(home: Path, *, tls: bool = False, password: bool = False) -> I
         asked = f"auth: {{htpasswd: {{realm: here, path: {home}/htpasswd}}}}\n"
     (home / "config.yml").write_text(CONFIGURATION.format(home=home, port=port, tls=secure, auth=asked))
     with (home / "log").open("wb") as log:
-        process = subprocess.Popen(["docker-registry", "serve", home / "config.yml"], stdout=log, stderr=log)
+        process = subprocess.Popen([*inside, "docker-registry", "serve", home / "config.yml"], stdout=log, stderr=log)
     try:
-        _wait(port, process, home / "log")
+        _wait(port, process, home / "log", inside)
         yield f"127.0.0.1:{port}"
     finally:
         process.kill()
@@ -60,15 +66,14 @@ def make_certificate(home: Path) -> None:
     subprocess.run([*made, *named, *files], check=True, capture_output=True)
 
 
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(port: int, process: subprocess.Popen[bytes], log: Path, inside: Sequence[str]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+        asked = [*inside, "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"]
+        if subprocess.run(asked, stderr=subprocess.DEVNULL).returncode == 0:
             return
-        except OSError:
-            time.sleep(0.05)
+        time.sleep(0.05)
     raise AssertionError(f"docker-registry does not answer: {log.read_text()}")
 
 

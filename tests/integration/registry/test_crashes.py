@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,6 @@ import pytest
 from engine import Engine, Settings
 from engine.images.reference import parse
 from engine.registry.transfers import NotRegistered
-from tests.conformance.wire import Exchange
 from tests.harness.registry import Registry
 from tests.harness.registry_images import add_image, layer
 from tests.integration.conftest import Skiff
@@ -25,6 +25,7 @@ from tests.integration.registry.conftest import Puller
 
 CRASHES = int(os.environ.get("SKIFF_CRASHES", "3"))
 SEED = int(os.environ.get("SKIFF_SEED", "1"))
+PATIENCE = 120.0  # seconds without a word from a server
 PULL_SECONDS = 1.2  # about what a pull takes here
 
 
@@ -37,11 +38,13 @@ def test_killed_pulls_leave_nothing_half_there(own_skiff: Callable[..., Skiff]) 
         registry.faults.blob_seconds = 0.02
         name = f"{registry.host}/big:1"
         for round_ in range(CRASHES):
-            exchange = Exchange(skiff.server.socket, "POST", f"/v1.51/images/create?fromImage={name}", None, {})
-            exchange.read_head()
-            time.sleep(chance.uniform(0, PULL_SECONDS))
-            skiff.server.kill_servers()
-            exchange.close()
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(skiff.server.socket))
+                client.settimeout(PATIENCE)
+                client.sendall(f"POST /v1.51/images/create?fromImage={name} HTTP/1.1\r\nHost: d\r\n\r\n".encode())
+                assert client.recv(1), "the server hung up before it said anything"
+                time.sleep(chance.uniform(0, PULL_SECONDS))
+                skiff.server.kill_servers()
             images = skiff.docker.ok("images", "-q", name).split()
             if images:
                 assert skiff.docker.ok("inspect", "-f", "{{len .RootFS.Layers}}", name).strip() == "4", round_
@@ -81,3 +84,19 @@ async def test_a_full_disk_is_told_of_and_left_as_it_was(small_disk: Path, tmp_p
         block = os.statvfs(small_disk).f_frsize
         assert (free - os.statvfs(small_disk).f_bavail) * block < 4 << 20
         await puller.told(puller.engine.images.pull(parse(f"{registry.host}/small:1")))
+
+
+def test_processes_that_pull_the_same_image_fetch_it_once(own_skiff: Callable[..., Skiff]) -> None:
+    skiff = own_skiff("isolated")
+    with Registry() as registry:
+        add_image(registry, "big", "1", [layer(number, 300_000) for number in range(3)])
+        registry.faults.blob_seconds = 0.1
+        name = f"{registry.host}/big:1"
+        pulls = [skiff.docker.start("pull", name) for _ in range(3)]
+        said = [pull.communicate(timeout=PATIENCE) for pull in pulls]
+        assert [pull.returncode for pull in pulls] == [0, 0, 0], said
+        fetched = [each for each in registry.requests if each.startswith("GET") and "/blobs/" in each]
+        assert len(fetched) == len(set(fetched)) == 4, "three layers and the configuration"
+        skiff.docker.ok("rmi", name)
+    locks = skiff.server.run_root / "locks" / "pull"
+    assert not locks.exists() or os.listdir(locks) == []
