@@ -20,11 +20,11 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from compat_api.headers import SERVER
 from compat_api.hijack import HijackedConnection
-from compat_api.lean_aiohttp import BaseRequest, RequestHandler, Response, Server, StreamResponse
+from compat_api.lean_aiohttp import BaseRequest, RequestHandler, Server, StreamResponse
 from compat_api.log import logger
 from compat_api.problems import TruncatedBody
+from compat_api.stream import Finished
 
 if TYPE_CHECKING:
     from compat_api.access.tls import Decrypted
@@ -32,10 +32,16 @@ if TYPE_CHECKING:
 
 BODY_BUFFER_BYTES = 256 * 1024  # twice that much is read ahead of a slow handler
 HELD_BYTES = 256 * 1024  # of raw bytes that came before the handler decided; more wait in the kernel
+LINE_BYTES = 128 * 1024  # of a head; Go's limit is for the whole of it
+HEAD_SECONDS = 300.0  # until a head has come that has begun, as with dockerd
+WHOLE_HEAD_BYTES = 512 * 1024
 HEAD_BYTES = 64 * 1024  # of a request's head; longer ones are left to aiohttp to refuse
 TAKEN_OVER_BODY_BYTES = 1024 * 1024
 TAKEN_OVER_READ_BYTES = 128 * 1024
 KEEP_ALIVE_SECONDS = 10 * 365 * 86400.0  # an idle connection ends with the server, not before
+
+
+REFUSED = b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n%s"
 
 
 class Connection(RequestHandler):
@@ -56,8 +62,8 @@ class Connection(RequestHandler):
             auto_decompress=False,
             tcp_keepalive=False,
             read_bufsize=BODY_BUFFER_BYTES,
-            max_line_size=64 * 1024,
-            max_field_size=64 * 1024,
+            max_line_size=LINE_BYTES,
+            max_field_size=LINE_BYTES,
         )
         self.peer: str | None = None  # who is at the other end, once somebody asked
         self.decrypted = decrypted  # where the connection came by TLS
@@ -67,6 +73,8 @@ class Connection(RequestHandler):
         self._head = b""  # of a request that may take the connection over, while it is incomplete
         self._held: bytes | None = None  # raw bytes behind such a request, until its handler decides
         self._mid_request = False
+        self._head_size = 0  # bytes of a head that is not complete yet
+        self._head_timer: asyncio.TimerHandle | None = None
         self._half_closed = False
         self._hangup: Hangup | None = None
 
@@ -80,6 +88,7 @@ class Connection(RequestHandler):
         self._activity.disconnected(self)
         if self._hangup is not None:
             self._hangup.close()
+        self._head_has_come()
         if self.hijacked is not None:
             self.hijacked.connection_lost()
         super().connection_lost(exc)
@@ -110,6 +119,7 @@ class Connection(RequestHandler):
             else:
                 super().data_received(data)
         elif data and (self._head or self._takes_over(data)):
+            self._wait_for_head()
             self._head += data
             self._begin_taking_over()
         else:
@@ -123,7 +133,9 @@ class Connection(RequestHandler):
         sock = transport.get_extra_info("socket")
         if self.hijacked is None and (_hung_up(sock) or self._idle()):
             return False
-        self._half_closed = self.last_answer = True
+        self._half_closed = True
+        if not self._messages and not self._held:
+            self.last_answer = True
         if self._current_request is not None:
             self.check_body(self._current_request)
         self._hangup = Hangup(sock, self._loop, self._gone)
@@ -138,14 +150,32 @@ class Connection(RequestHandler):
         if status >= 500:
             logger.error("Unexpected failure of the connection", exc_info=exc)
         else:
-            logger.info("Refused what is no HTTP request: %s", exc)
+            logger.info("Refused what is no HTTP request: %.300s", " ".join(str(exc).split()))
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun already")
+        if type(exc).__name__ == "LineTooLong" or "Too many" in str(exc):
+            status = 431
+        self.refuse(status)
+        return Finished()
+
+    def refuse(self, status: int) -> None:
+        """Answer what is no request as Go's server does, and close."""
         reason = f"{status} {HTTPStatus(status).phrase}"
-        response = Response(status=status, body=reason.encode(), headers={"Server": SERVER})
-        response.headers["Content-Type"] = "text/plain; charset=utf-8"
-        response.force_close()
-        return response
+        if self.transport is not None:
+            self.transport.write(REFUSED % (reason.encode(), reason.encode()))
+            self.transport.close()
+
+    @property
+    def ends(self) -> bool:
+        """Whether nothing is answered after the answer in progress."""
+        return self.last_answer or (self._half_closed and not self._messages and not self._held)
+
+    def shed(self) -> bool:
+        """Close the connection if no request is in progress on it, to make room for others; tell whether it was."""
+        if self.hijacked is not None or not self._idle() or self.closing():
+            return False
+        self.end()
+        return True
 
     def quiesce(self) -> bool:
         """Take no more requests; False when one is there or in progress, which will be answered.
@@ -176,6 +206,7 @@ class Connection(RequestHandler):
         """Fail the reading of a body that will never be complete; to be called when a request begins, too."""
         if self._half_closed and not request.content.is_eof():
             request.content.set_exception(TruncatedBody())
+            self._lingering_time = 0.0  # aiohttp would wait for the rest
 
     def end(self) -> None:
         """Close the connection now; a handler in progress is cancelled."""
@@ -221,8 +252,26 @@ class Connection(RequestHandler):
         super().data_received(data)
         if self._request_count != before:
             self._mid_request = False
+            self._head_has_come()
         elif data and self._current_request is None and not self._messages:
             self._mid_request = True
+            if self._request_count and not self._idle():
+                return  # the rest of a body that nobody reads
+            self._wait_for_head()
+            self._head_size += len(data)
+            if self._head_size > WHOLE_HEAD_BYTES:
+                self.refuse(431)
+
+    def _wait_for_head(self) -> None:
+        """Give a head that has begun its time to come."""
+        if self._head_timer is None:
+            self._head_timer = self._loop.call_later(HEAD_SECONDS, self.end)
+
+    def _head_has_come(self) -> None:
+        self._head_size = 0
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def _takes_over(self, data: bytes) -> bool:
         """Tell whether data begins a request whose handler may want the raw connection."""
@@ -302,9 +351,9 @@ def _hung_up(sock: socket.socket) -> bool:
 
 def may_take_over(data: bytes) -> bool:
     """Tell whether data begins like `POST .../attach` or `.../exec/ID/start` or `GET .../attach/ws`; in doubt, yes."""
-    line = data[:1024].partition(b"\r\n")[0]
+    line, end, _ = data[:1024].partition(b"\r\n")
     if len(line) < 5:
-        return b"POST ".startswith(line) or b"GET ".startswith(line[:4])
+        return not end and (b"POST ".startswith(line) or b"GET ".startswith(line[:4]))
     if line.startswith(b"GET "):
         path, space, _ = line[4:].partition(b" ")
         return bool(space) and path.partition(b"?")[0].endswith(b"/attach/ws")

@@ -19,9 +19,9 @@ from compat_api.headers import (
     version_problem,
     version_text,
 )
-from compat_api.lean_aiohttp import BaseRequest, Response, StreamResponse
+from compat_api.lean_aiohttp import BaseRequest, HttpVersion10, Response, StreamResponse
 from compat_api.problems import PageNotFound
-from compat_api.query import unescape
+from compat_api.query import bad_escape, unescape
 from compat_api.rendering import JSON, completed, failed, message, rendered
 from compat_api.request import Request
 from compat_api.stream import Finished, fill_headers
@@ -69,11 +69,20 @@ class Dispatcher:
                 if self._audit is not None:
                     self._audit.write(connection, http, status)
                 log.logger.debug("%s %s took %.1f ms", http.method, http.path_qs, (time() - started) * 1000)
-        if connection.last_answer:
+        if connection.ends:
             response.force_close()
         return response
 
     async def _answer(self, http: BaseRequest, connection: Connection) -> StreamResponse:
+        if http.version < HttpVersion10 or bad_escape(http.path_qs.partition("?")[0]):
+            connection.refuse(400)
+            return Finished()
+        if (expects := http.headers.get("Expect", "").lower()) not in ("", "100-continue"):
+            connection.last_answer = True
+            return _response(417, [])
+        if http.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+            connection.refuse(501)
+            return Finished()
         path = unescape(http.path_qs.partition("?")[0], plus=False)
         if not path.startswith("/"):  # absolute form
             path = unescape(http.rel_url.raw_path, plus=False)
@@ -93,7 +102,7 @@ class Dispatcher:
             handler = cast(Handler, load(request.route.handler, "handlers"))
             if request.route.path != "/_ping":
                 await self._reconcile()
-            if http.headers.get("Expect", "").lower() == "100-continue" and connection.transport is not None:
+            if expects and connection.transport is not None:
                 connection.transport.write(CONTINUE)
             if self._guard is not None:
                 await self._guard.admit(request)

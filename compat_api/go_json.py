@@ -65,7 +65,10 @@ def loads(text: str) -> Any:
         raise SyntaxProblem("exceeded max depth") from None
     except ValueError:
         _Scanner(text).check()
-        raise SyntaxProblem("unexpected EOF", end=True) from None
+        try:
+            value, end = _long_numbers.raw_decode(text)
+        except ValueError:
+            raise SyntaxProblem("unexpected EOF", end=True) from None
     if text[end:].strip(_SPACE):
         if text[0] in "{[" or text[end] in _SPACE or text[0] == '"':
             raise TrailingContent
@@ -78,7 +81,14 @@ def _no_constant(_: str) -> Any:
     raise ValueError
 
 
+def _whole(text: str) -> int | Fraction:
+    """Read a whole number; one that is too long for any type is not worked out."""
+    return int(text) if len(text) < 40 else Fraction(text)
+
+
 _decoder = json.JSONDecoder(parse_float=Fraction, parse_constant=_no_constant)
+# For a document with a number of thousands of digits, which Python refuses to work out.
+_long_numbers = json.JSONDecoder(parse_float=Fraction, parse_int=_whole, parse_constant=_no_constant)
 
 
 def quote_char(char: str) -> str:

@@ -66,8 +66,8 @@ def version_text(path: str) -> tuple[str, str]:
 
 
 def version_of(text: str) -> tuple[int, ...]:
-    """Return a version's parts as numbers; a part that is empty counts as zero."""
-    return tuple(int(part or 0) for part in text.split("."))
+    """Return a version's parts as numbers; a part that is empty counts as zero, one that is endless as very large."""
+    return tuple(int(part.lstrip("0")[:20] or 0) for part in text.split("."))
 
 
 OLDEST_VERSION = (1, 24)

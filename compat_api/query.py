@@ -71,7 +71,8 @@ def go_integer(text: str, *, bits: int = 64, function: str = "ParseInt") -> int:
     digits = text[1:] if text[:1] in ("+", "-") else text
     if not (digits.isascii() and digits.isdigit()):
         raise BadRequest(f"strconv.{function}: parsing {go_quote(text)}: invalid syntax")
-    value = int(text)
+    # A number of thousands of digits is not worked out: Python refuses to, and before that it would take long.
+    value = int(text) if len(digits.lstrip("0")) < 40 else 1 << 100
     if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
         raise BadRequest(f"strconv.{function}: parsing {go_quote(text)}: value out of range")
     return value
@@ -105,7 +106,7 @@ def parse(text: str) -> dict[str, list[str]]:
             problem = problem or "invalid semicolon separator in query"
             continue
         name, _, value = pair.partition("=")
-        bad = _bad_escape(name) or _bad_escape(value)
+        bad = bad_escape(name) or bad_escape(value)
         if bad:
             problem = problem or f"invalid URL escape {go_quote(bad)}"
             continue
@@ -122,7 +123,8 @@ def unescape(text: str, *, plus: bool = True) -> str:
     return unquote_to_bytes(text).decode(errors="replace") if "%" in text else text
 
 
-def _bad_escape(text: str) -> str:
+def bad_escape(text: str) -> str:
+    """Return the first escape in a part of a URL that is none, "" when all are."""
     at = text.find("%")
     while at >= 0:
         if len(text) < at + 3 or not _HEX.issuperset(text[at + 1 : at + 3]):

@@ -11,8 +11,10 @@ The loop is asyncio's own: uvloop was measured at 6 ms more before the first ans
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from compat_api import log
@@ -36,6 +38,7 @@ FINISH_SECONDS = 5.0  # what requests in progress get after SIGTERM
 ACCEPT_AT_ONCE = 64
 KEPT_SECONDS = 1.3  # more idle time for a client that keeps its connection, so that one which asks again after
 # just the idle time, or a multiple, does not meet the moment in which its connection is closed
+SHED_AT_ONCE = 256  # idle connections that are closed where no descriptor is left for another
 ACCEPT_PAUSE_SECONDS = 0.5  # when no descriptor is left for another connection
 
 
@@ -191,11 +194,22 @@ class Front:
             except (BlockingIOError, ConnectionAbortedError, InterruptedError):
                 return
             except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE) and self._shed():
+                    self._loop.call_soon(self._accept, listener)
+                    return
                 log.logger.error("Cannot accept a connection: %s", error.strerror)
                 self._accept_no_more()
                 self._loop.call_later(ACCEPT_PAUSE_SECONDS, self._accept_from_now_on)
                 return
             self._take(connection)
+
+    def _shed(self) -> int:
+        """Close connections on which nothing is in progress, when no descriptor is left; returns how many."""
+        idle = (connection for connection in list(self._activity.connections) if connection.shed())
+        closed = sum(1 for _ in islice(idle, SHED_AT_ONCE))
+        if closed:
+            log.logger.warning("No descriptor was left: closed %s idle connections", closed)
+        return closed
 
     def _take(self, connection: socket.socket) -> None:
         connection.setblocking(False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any
@@ -57,10 +58,12 @@ def send_bytes(url: str, data: bytes, *, timeout: float = 30.0, half_close: bool
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         connection.connect(url.removeprefix("unix://"))
-        connection.sendall(data)
-        if half_close:
-            connection.shutdown(socket.SHUT_WR)
+        with suppress(BrokenPipeError, ConnectionResetError):  # it was answered before it was read to its end
+            connection.sendall(data)
+            if half_close:
+                connection.shutdown(socket.SHUT_WR)
         received = b""
-        while piece := connection.recv(65536):
-            received += piece
+        with suppress(ConnectionResetError):
+            while piece := connection.recv(65536):
+                received += piece
         return received

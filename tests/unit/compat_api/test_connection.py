@@ -253,7 +253,7 @@ async def test_what_is_no_http_gets_400() -> None:
     async with Peer(handler) as peer:
         await peer.send(b"junk\r\n\r\n")
         answer = await peer.rest()
-    assert answer.startswith(b"HTTP/1.0 400 Bad Request\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert answer.endswith(b"\r\n\r\n400 Bad Request")
 
 
