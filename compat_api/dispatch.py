@@ -19,7 +19,7 @@ from compat_api.headers import (
     version_problem,
     version_text,
 )
-from compat_api.lean_aiohttp import BaseRequest, HttpVersion10, Response, StreamResponse
+from compat_api.lean_aiohttp import BaseRequest, HttpVersion10, HttpVersion11, Response, StreamResponse
 from compat_api.problems import PageNotFound
 from compat_api.query import bad_escape, unescape
 from compat_api.rendering import JSON, completed, failed, message, rendered
@@ -74,7 +74,10 @@ class Dispatcher:
         return response
 
     async def _answer(self, http: BaseRequest, connection: Connection) -> StreamResponse:
-        if http.version < HttpVersion10 or bad_escape(http.path_qs.partition("?")[0]):
+        if http.version not in (HttpVersion10, HttpVersion11):
+            connection.refuse(505 if http.version > HttpVersion10 else 400)
+            return Finished()
+        if bad_escape(http.path_qs.partition("?")[0]):
             connection.refuse(400)
             return Finished()
         if (expects := http.headers.get("Expect", "").lower()) not in ("", "100-continue"):

@@ -1,0 +1,108 @@
+"""Sends cases to a server and looks at what becomes of it: it lives, answers cleanly, and serves others throughout."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import socket
+import struct
+from collections.abc import Iterable
+from contextlib import suppress
+
+from tests.fuzz.requests import Case, case
+from tests.harness.raw_http import send
+from tests.harness.server import Server
+
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
+OTHERS_EVERY = 25  # cases between two looks at whether another client is served
+QUIET_SECONDS = 0.02  # after which a client that waits for nothing in particular leaves
+
+# Failures that are dockerd's own, in its words: it calls these 500.
+_DOCKERD_SAYS = re.compile(
+    rb"strconv\.|invalid reference format|Bad parameters: you must choose|unexpected EOF|invalid character"
+    rb"|unexpected content|json: cannot|EOF|context canceled|no upgrade proto|dial tcp|invalid time|parsing time"
+    rb"|exceeded max depth|config not found|failed to parse|Unable to|archive|tar|reading body|gzip|unknown|lookup"
+)
+
+
+class Broken(AssertionError):
+    """The server did what it must not; says which case, so that it can be run again."""
+
+
+class Campaign:
+    """A series of cases against one server that is there already."""
+
+    def __init__(self, server: Server, seed: int) -> None:
+        self._server, self._seed = server, seed
+        self._pid = server.servers()[0].pid
+        self.sent = 0
+
+    def run(self, numbers: Iterable[int]) -> None:
+        """Send cases, with a client beside them whose stream must not end. Raises Broken."""
+        with connected(self._server) as beside:
+            beside.sendall(b"GET /events HTTP/1.1\r\nHost: d\r\n\r\n")
+            if not beside.recv(4096).startswith(b"HTTP/1.1 200 "):
+                raise Broken("the client beside was not served at all")
+            for number in numbers:
+                answer = exchange(self._server, case(self._seed, number))
+                self._judge(number, answer)
+                self.sent += 1
+                if self.sent % OTHERS_EVERY == 0:
+                    self._look(number, beside)
+            self._look(-1, beside)
+
+    def descriptors(self) -> int:
+        """Return how many descriptors the server has."""
+        return len(os.listdir(f"/proc/{self._pid}/fd"))
+
+    def _judge(self, number: int, answer: bytes) -> None:
+        if b"Traceback" in answer:
+            raise Broken(f"case {self._seed}/{number}: a traceback went out: {answer!r}")
+        if answer and not answer.startswith(b"HTTP/1."):
+            raise Broken(f"case {self._seed}/{number}: no HTTP came back: {answer[:300]!r}")
+        if any(status == b"500" for status in _STATUS.findall(answer)) and not _DOCKERD_SAYS.search(answer):
+            raise Broken(f"case {self._seed}/{number}: {answer[:1000]!r}")
+
+    def _look(self, number: int, beside: socket.socket) -> None:
+        """Raise Broken unless the server is the same process, serves others, and has logged nothing unexpected."""
+        where = f"before case {self._seed}/{number}"
+        if [each.pid for each in self._server.servers()] != [self._pid]:
+            raise Broken(f"the server has gone {where}: {self._server.words()}")
+        if send(self._server.url, "GET", "/containers/json").status != 200:
+            raise Broken(f"another client was not served {where}")
+        if select.select([beside], [], [], 0)[0] and not beside.recv(1 << 20):
+            raise Broken(f"another client's stream ended {where}")
+        words = self._server.words()
+        if "Traceback" in words or "Unexpected failure" in words:
+            raise Broken(f"the server failed {where}: {words}")
+
+
+def connected(server: Server) -> socket.socket:
+    """Return a new connection to a server."""
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(30)
+    client.connect(str(server.socket))
+    return client
+
+
+def exchange(server: Server, what: Case) -> bytes:
+    """Send one case and return what comes back before the client ends."""
+    answer = b""
+    with connected(server) as client:
+        try:
+            for piece in what.pieces:
+                client.sendall(piece)
+            if what.end == "half-close":
+                client.shutdown(socket.SHUT_WR)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it was refused before it was read to its end
+        if what.end == "reset":
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if what.end in ("close", "reset"):
+            return b""
+        with suppress(ConnectionResetError):
+            patience = QUIET_SECONDS * (10 if what.end == "half-close" else 1)
+            while select.select([client], [], [], patience)[0] and (piece := client.recv(1 << 20)):
+                answer += piece
+    return answer
