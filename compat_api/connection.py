@@ -147,6 +147,8 @@ class Connection(RequestHandler):
         self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> StreamResponse:
         """Answer what could not be read as HTTP, or a failure of aiohttp's own; aiohttp calls this."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # the client has gone
         if status >= 500:
             logger.error("Unexpected failure of the connection", exc_info=exc)
         else:

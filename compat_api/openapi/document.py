@@ -65,6 +65,14 @@ _HEADERS = {
     "/distribution/{name:.*}/json": ("X-Registry-Auth",),
     "/build": ("X-Registry-Config",),
 }
+# What an answer names, and the paths under which that can be asked for again.
+_MADE = {
+    "/containers/create": ("Id", "/containers/{"),
+    "/containers/{name:.*}/exec": ("Id", "/exec/{"),
+    "/networks/create": ("Id", "/networks/{"),
+    "/volumes/create": ("Name", "/volumes/{"),
+    "/commit": ("Id", "/images/{"),
+}
 _INTRODUCTION = f"""\
 The part of the Docker Engine API that Skiff serves, as dockerd 28.5 does. It is served on a Unix socket, with and
 without a version in the path; versions {MIN_API_VERSION} to {API_VERSION} are understood, each in its own form."""
@@ -193,6 +201,8 @@ def _operation(route: Route, schemas: Schemas) -> Json:
         answer: Json = {"description": meaning}
         if content := _content(route, status, schemas):
             answer["content"] = content
+        if status == 201 and (links := _links(route)):
+            answer["links"] = links
         responses[str(status)] = answer
     responses = {status: answer for status, answer in responses.items() if int(status) < 400} | {
         status: {**answer, "content": error} for status, answer in responses.items() if int(status) >= 400
@@ -212,6 +222,18 @@ def _operation_id(route: Route) -> str:
     return "_".join([name, route.method.lower(), *words, *(["slash"] if route.path.endswith("/") else [])])
 
 
+def _links(route: Route) -> Json:
+    """Return what can be done with what a route has made: the answer's member goes into the other's path."""
+    member, path = _MADE.get(route.path, ("", ""))
+    found: Json = {}
+    for other in all_routes() if member else ():
+        variables = _variables(other.path)
+        if len(variables) == 1 and other.path.startswith(path) and other.path != route.path:
+            name = _operation_id(other)
+            found[name] = {"operationId": name, "parameters": {variables[0]: f"$response.body#/{member}"}}
+    return found
+
+
 def _body(route: Route, schemas: Schemas) -> Json:
     if route.body:
         return {"application/json": {"schema": schemas.of(load(route.body, "models"))}}
@@ -229,7 +251,11 @@ def _content(route: Route, status: int, schemas: Schemas) -> Json:
         schema = schemas.of(load(route.answer.removesuffix("[]"), "models"))
         if route.answer.endswith("[]"):
             schema = {"type": "array", "items": schema}
+        if route.stream == "application/json" and not route.path.endswith("/wait"):
+            return {route.stream: {"x-line-schema": schema}}  # several lines of JSON are no JSON
         return {"application/json": {"schema": schema}}
+    if route.path == "/openapi.json":
+        return {"application/json": {"schema": {"type": "object"}}}
     if route.stream == "text/plain":
         return {"text/plain": {"schema": {"type": "string"}}}
     if route.stream:

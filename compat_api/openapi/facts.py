@@ -45,7 +45,7 @@ def _operation(found: Json) -> Json:
 
 def _content(found: Json) -> Json | None:
     for kind in found.get("content", {}).values():
-        schema: Json | None = kind.get("schema")
+        schema: Json | None = kind.get("schema") or kind.get("x-line-schema")
         return schema
     return None
 
