@@ -65,7 +65,7 @@ class Options:
         self.listen, self.root, self.run_root = listen, root, run_root
         self.idle_timeout, self.runtime, self.log_level, self.help = idle_timeout, runtime, log_level, help
         self.policies, self.deny, self.tls, self.insecure = policies, deny, tls, insecure
-        self.audit = audit or bool(policies or deny)
+        self.audit = audit or bool(policies or deny or tls or insecure)
 
 
 def parse(arguments: list[str]) -> Options:

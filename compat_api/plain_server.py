@@ -15,7 +15,7 @@ from time import monotonic
 
 from compat_api.front_door import HEAD_LIMIT, answer_ping, plain_get
 from compat_api.headers import COMMON, NEWEST_VERSION, response, version_of, version_problem, version_text
-from compat_api.query import Query, unescape
+from compat_api.query import Query, bad_escape, unescape
 from compat_api.rendering import JSON, completed, failed, message, rendered
 from compat_api.table import Table, clean_path, load
 
@@ -125,6 +125,8 @@ class PlainServer:
     def _answer(self, target: str) -> bytes | None:
         """Return the whole answer to GET target; None when it is not a plain one."""
         path, _, query = target.partition("?")
+        if bad_escape(path):
+            return None
         path = unescape(path, plus=False)
         if clean_path(path) != path:
             return None

@@ -8,7 +8,7 @@ from tests.fuzz.requests import Case, case
 from tests.fuzz.wire import Campaign, exchange
 from tests.harness.server import Server
 
-SEED, CASES = 8, 700
+SEED, CASES = 8, 450
 
 
 def test_no_broken_request_breaks_the_server(tmp_path: Path) -> None:
