@@ -55,6 +55,13 @@ bench: ready ## figures, beside dockerd and podman where they are there
 kills: ready ## kill servers at fifty moments of loads, removals, starts and connects, and look at what is left
 	SKIFF_KILLS=50 $(BIN)/pytest tests/integration/images/test_faults.py tests/integration/network/test_kills.py $(PYTEST_OPTIONS)
 
+.PHONY: fuzz schemathesis
+fuzz: ready ## break requests on the wire for an hour; FUZZ_OPTIONS="--seconds 60 --seed 1"
+	$(BIN)/python -m tests.fuzz $(FUZZ_OPTIONS)
+
+schemathesis: ready ## ask for what the API's document allows, in 20,000 cases
+	$(BIN)/python -m tests.schemathesis $(SCHEMATHESIS_OPTIONS)
+
 openapi: ready ## write the API's document
 	$(BIN)/python -m compat_api.openapi
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from compat_api.models.go import Go
+from compat_api.openapi import words
 from compat_api.routes import Route, all_routes
 from compat_api.table import load
 from engine.version import API_VERSION, MIN_API_VERSION, VERSION
@@ -118,7 +119,7 @@ class Schemas:
         properties, required = {}, []
         for name, field in model.model_fields.items():
             alias = field.alias or name
-            properties[alias] = self.of(hints[name])
+            properties[alias] = self.of(hints[name]) | {"description": words.of_field(self._names[model], alias)}
             if field.is_required():
                 required.append(alias)
         found: Json = {"type": "object", "description": _first_line(model), "properties": properties}
@@ -151,7 +152,7 @@ def document() -> Json:
     schemas.found["ErrorResponse"] = {
         "type": "object",
         "description": "What every error answers.",
-        "properties": {"message": {"type": "string"}},
+        "properties": {"message": {"type": "string", "description": words.of_field("ErrorResponse", "message")}},
         "required": ["message"],
     }
     paths: dict[str, Json] = {}
@@ -184,13 +185,15 @@ def _operation(route: Route, schemas: Schemas) -> Json:
         found["description"] = text
     if route.since != MIN_API_VERSION:
         found["x-since"] = route.since
-    parameters = [
+    parameters: list[Json] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in _variables(route.path)
     ]
     parameters += [{"name": name, "in": "query", **_PARAMETERS[kind]} for name, kind in route.query.items()]
     parameters += [
         {"name": name, "in": "header", "schema": {"type": "string"}} for name in _HEADERS.get(route.path, ())
     ]
+    for each in parameters:
+        each["description"] = words.of_parameter(f"{route.method} {route.path}", each["name"])
     if parameters:
         found["parameters"] = parameters
     if body := _body(route, schemas):

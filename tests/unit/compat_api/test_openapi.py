@@ -13,6 +13,7 @@ from compat_api.openapi.__main__ import FACTS, files
 from compat_api.openapi.coverage import ABSENT, DIFFERS, MORE, OPEN, SAME, Finding, compare
 from compat_api.openapi.document import document
 from compat_api.openapi.facts import compact, facts_of, flat
+from compat_api.openapi.words import in_words, meanings
 from compat_api.openapi.yaml import to_yaml
 from compat_api.routes import all_routes
 
@@ -103,3 +104,29 @@ def test_every_route_and_nothing_else_is_in_it() -> None:
     assert len(names) == len(set(names))
     schemas = found["components"]["schemas"]
     assert references(found) == {f"#/components/schemas/{name}" for name in schemas}
+
+
+def test_every_operation_parameter_and_field_is_described() -> None:
+    found = document()
+    for path, methods in found["paths"].items():
+        for method, operation in methods.items():
+            assert operation["description"], (method, path)
+            assert all(each["description"] for each in operation.get("parameters", ())), (method, path)
+    for name, schema in found["components"]["schemas"].items():
+        assert all(each["description"] for each in schema["properties"].values()), name
+
+
+def test_what_is_described_is_there() -> None:
+    found = document()
+    schemas = found["components"]["schemas"].items()
+    fields = {name for _, schema in schemas for name in schema["properties"]}
+    fields |= {f"{schema}.{name}" for schema, each in schemas for name in each["properties"]}
+    written = {name for name in meanings() if "?" not in name}
+    assert not written - fields, "take these out of compat_api/openapi/words.txt"
+
+
+def test_a_name_without_a_description_is_read_out() -> None:
+    assert in_words("LastTagTime") == "last tag time"
+    assert in_words("NCPU") == "NCPU"
+    assert in_words("IPv6Gateway") == "ipv6 gateway"
+    assert in_words("shared-size") == "shared size"
