@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine import locks
@@ -32,11 +32,15 @@ Places = list[tuple[Network, Endpoint]]
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Ports whose container has changed networks: what the firewall led and is to lead, what inspect is to show."""
+    """Ports whose container has changed networks: what the firewall led and is to lead, what inspect is to show.
+
+    count: that of the firewall's transactions at which the table was right (engine.network.generation).
+    """
 
     before: list[PublishedPort]
     after: list[PublishedPort]
     shown: Bindings
+    count: int | None = None
 
 
 def places(networks: Networks, container_id: str) -> Places:
@@ -94,9 +98,9 @@ def lead_ports(networks: Networks, tx: Transaction, container_id: str, request: 
     now = places(networks, container_id)
     ways = connect.ways_out(now, {name: wants.gw_priority for name, wants in request.endpoints.items()})
     moved = Moved(*publish.move_ports(tx, container_id, request.exposed, publish.targets(now, ways)))
-    if moved.before != moved.after:
-        machine.distrust(networks)  # whoever comes after a kill makes the table anew
-    return moved
+    if moved.before == moved.after:
+        return moved
+    return replace(moved, count=machine.distrust(networks))  # whoever comes after a kill makes the table anew
 
 
 def lead_there(networks: Networks, moved: Moved) -> None:
@@ -104,13 +108,14 @@ def lead_there(networks: Networks, moved: Moved) -> None:
 
     Raises FirewallFailed, FirewallMissing, AttendantFailed and OSError.
     """
-    changed = {*moved.before} ^ {*moved.after}
-    if not changed:
+    gone = [port for port in moved.before if port not in moved.after]
+    new = [port for port in moved.after if port not in moved.before]
+    if not gone and not new:
         return
     with locks.locked(networks.settings.locks, LOCK):
-        machine.rebuild(networks)
+        machine.lead(networks, gone, new, moved.count)
         attend.update(networks)
-    udp = [port.host_port for port in changed if port.protocol == "udp"]
+    udp = [port.host_port for port in (*gone, *new) if port.protocol == "udp"]
     if udp:
         from engine.network.conntrack import forget_udp
 

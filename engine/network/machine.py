@@ -164,9 +164,27 @@ def _change(networks: Networks, command: str) -> None:
         rebuild(networks)
 
 
-def distrust(networks: Networks) -> None:
-    """Have the table made anew by whoever needs it next."""
-    generation.Kept(networks.settings.run_root).drop()
+def distrust(networks: Networks) -> int | None:
+    """Have the table made anew by whoever needs it next; returns the count at which it is right, None if it is not."""
+    kept, count = generation.Kept(networks.settings.run_root), generation.current()
+    as_left = kept.matches(count)
+    kept.drop()
+    return count if as_left else None
+
+
+def lead(networks: Networks, gone: Sequence[PublishedPort], new: Sequence[PublishedPort], count: int | None) -> None:
+    """Lead some ports nowhere any more and others to their containers, after distrust, which gave count.
+
+    Raises FirewallFailed and FirewallMissing.
+    """
+    if count is not None and count == generation.current():
+        commands = [ruleset.delete_port(networks.table, port) for port in gone]
+        commands += [ruleset.add_port(networks.table, port) for port in new]
+        with suppress(nftables.FirewallFailed):  # it is not as it was thought to be
+            nftables.run("\n".join(commands))
+            _keep(generation.Kept(networks.settings.run_root), count)
+            return
+    rebuild(networks)
 
 
 def rebuild(networks: Networks) -> None:
