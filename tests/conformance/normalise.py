@@ -23,6 +23,10 @@ OPAQUE = {
     "EndpointID", "Gateway", "GlobalIPv6Address", "IPAddress", "IPv6Gateway", "NetworkID", "SandboxID", "SandboxKey",
 }  # fmt: skip
 ASKED = ("198.", "2001:db8:", "2001:DB8:")  # begin the addresses that scenarios ask for
+FIRST_PREFIX, LATER_PREFIX = (
+    16,
+    20,
+)  # of the subnets that engines choose: smaller ones where a machine has many networks
 UNORDERED = {"ContainersDeleted", "ExecIDs", "Mounts", "NetworksDeleted", "Ports"}
 FILES = {"ResolvConfPath", "HostnamePath", "HostsPath", "LogPath"}
 HEADERS = ("content-type", "content-length", "transfer-encoding", "connection", "upgrade", "api-version", "ostype")
@@ -64,6 +68,8 @@ def value(found: Any, ids: dict[str, str], key: str = "") -> Any:
         return "<number>" if found else 0
     if key in ("SizeRw", "SpaceReclaimed"):  # what the engine itself put into the layer counts with some
         return "<number>"
+    if key == "IPPrefixLen" and found == LATER_PREFIX:
+        return FIRST_PREFIX
     if not isinstance(found, str):
         return found
     if key in ("Subnet", "Gateway") and not found.startswith(ASKED):  # chosen by the engine
