@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help run stop test lint unit integration crashes conformance bench kills openapi clean crash-test concurrency-test
+.PHONY: help run stop test lint unit integration crashes conformance bench dockerpy kills openapi clean crash-test concurrency-test
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 19
@@ -51,6 +51,9 @@ concurrency-test: ready ## 30 clients at random for three minutes, a server per 
 
 bench: ready ## figures, beside dockerd and podman where they are there
 	$(BIN)/python -m tests.bench
+
+dockerpy: ready ## docker-py's own tests of containers and exec, against a server of their own
+	@.ci/docker_py
 
 kills: ready ## kill servers at fifty moments of loads, removals, starts and connects, and look at what is left
 	SKIFF_KILLS=50 $(BIN)/pytest tests/integration/images/test_faults.py tests/integration/network/test_kills.py $(PYTEST_OPTIONS)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from compat_api import go_json
+from compat_api import go_json, versions
 from compat_api.problems import BadRequest, Problem
 from compat_api.query import go_integer, go_quote
 from engine.build.request import BuildRequest
@@ -40,7 +40,7 @@ def build_request(request: Request, archive: Readable) -> BuildRequest:
     if "securityopt" in query:
         raise BadRequest("security options are not supported on linux")
     force = query.flag("forcerm")
-    if request.since("1.40"):
+    if request.since(versions.BUILD_HAS_OUTPUTS):
         _outputs(query)
     shm = _shm(query.get("shmsize"))
     isolation = query.get("isolation")
@@ -72,7 +72,7 @@ def build_request(request: Request, archive: Readable) -> BuildRequest:
         build_args=build_args if epoch is None else {**build_arguments, "SOURCE_DATE_EPOCH": epoch},
         labels={name: value or "" for name, value in labels.items()},
         target=query.get("target"),
-        platform=query.get("platform") if request.since("1.32") else "",
+        platform=query.get("platform") if request.since(versions.IMPORT_TAKES_PLATFORM) else "",
         no_cache=query.flag("nocache"),
         cache_from=cache_from,
         pull=query.flag("pull"),

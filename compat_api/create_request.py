@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from compat_api import versions
 from compat_api.problems import Problem
 from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig
 from engine.containers.mount_syntax import check_options_fit
@@ -44,11 +45,11 @@ def adapt(body: CreateBody, version: Version) -> list[str]:
     for below, change in VERSIONS:
         if version < below:
             change(body, host, networking)
-    if version >= (1, 42):
+    if version >= versions.NO_KERNEL_MEMORY:
         for mount in host.mounts or ():
             check_options_fit(mount)
         host.kernel_memory = 0  # no longer a field of the API
-    warnings = [_volume_driver(host)] if version >= (1, 48) else []
+    warnings = [_volume_driver(host)] if version >= versions.IMAGE_MOUNTS else []
     warnings.append(_mac_address(body, host, networking, version))
     warnings.append(_interface_sysctls(host, networking, version))
     if host.pids_limit is not None and host.pids_limit <= 0:
@@ -158,13 +159,13 @@ def _no_priorities_and_image_mounts(body: CreateBody, host: HostBody, networking
 
 # Below a version, what the change that came with it has to be undone by.
 VERSIONS: tuple[tuple[Version, Callable[[CreateBody, HostBody, NetworkingConfig], None]], ...] = (
-    ((1, 25), _client_removes),
-    ((1, 40), _recursive_binds_and_shareable_ipc),
-    ((1, 42), _mounts_of_old),
-    ((1, 43), _no_annotations),
-    ((1, 44), _one_network),
-    ((1, 45), _no_subpath),
-    ((1, 48), _no_priorities_and_image_mounts),
+    (versions.ENGINE_REMOVES, _client_removes),
+    (versions.PRIVATE_IPC, _recursive_binds_and_shareable_ipc),
+    (versions.MISPLACED_OPTIONS_REFUSED, _mounts_of_old),
+    (versions.ANNOTATIONS, _no_annotations),
+    (versions.SEVERAL_NETWORKS, _one_network),
+    (versions.SUBPATHS_OF_VOLUMES, _no_subpath),
+    (versions.IMAGE_MOUNTS, _no_priorities_and_image_mounts),
 )
 
 
@@ -184,7 +185,7 @@ def _mac_address(body: CreateBody, host: HostBody, networking: NetworkingConfig,
     """Move the container's own MAC address to its main network, where it belongs since 1.44."""
     asked, body.mac_address = body.mac_address, ""
     connected = host.network_mode not in ("host", "none") and not host.network_mode.startswith("container:")
-    if version < (1, 44):
+    if version < versions.SEVERAL_NETWORKS:
         if not asked:
             for endpoint in (networking.endpoints_config or {}).values():
                 if endpoint is not None:
@@ -222,7 +223,7 @@ def _interface_sysctls(host: HostBody, networking: NetworkingConfig, version: Ve
         parts = key.split(".", 4)
         if len(parts) < 5 or parts[0] != "net" or not parts[3].startswith("eth"):
             continue
-        if version > (1, 47):
+        if version >= versions.SYSCTLS_BY_INTERFACE:
             raise Problem(
                 f"interface specific sysctl setting \"{key}\" must be supplied using driver option '{SYSCTLS}'"
             )
@@ -252,7 +253,7 @@ def _main_endpoint(host: HostBody, networking: NetworkingConfig, version: Versio
         made = Endpoint()
         networking.endpoints_config = {host.network_mode: made}
         return made
-    if version < (1, 44):
+    if version < versions.SEVERAL_NETWORKS:
         found = next(iter(endpoints.values()))
     else:
         found = endpoints.get(host.network_mode)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from struct import Struct
 
+from compat_api import versions
+
 STDOUT, STDERR = 1, 2
 RAW_STREAM = "application/vnd.docker.raw-stream"
 MULTIPLEXED_STREAM = "application/vnd.docker.multiplexed-stream"
@@ -27,4 +29,4 @@ def frame(stream: int, data: bytes) -> bytes:
 
 def content_type(*, tty: bool, version: tuple[int, ...]) -> str:
     """Return the media type of an output stream; before API 1.42 it was the same for both forms."""
-    return RAW_STREAM if tty or version < (1, 42) else MULTIPLEXED_STREAM
+    return RAW_STREAM if tty or version < versions.STREAMS_NAME_THEIR_FORM else MULTIPLEXED_STREAM

@@ -51,10 +51,12 @@ class PlainRequest:
         self.query = Query(query)
         self.name = variables.get("name", "") or variables.get("id", "")
 
-    def since(self, version: str) -> bool:
-        """Tell whether the client speaks at least this API version."""
-        major, _, minor = version.partition(".")
-        return self.version >= (int(major), int(minor))
+    def since(self, version: str | tuple[int, int]) -> bool:
+        """Tell whether the client speaks at least this API version, one of compat_api.versions."""
+        if isinstance(version, str):
+            major, _, minor = version.partition(".")
+            version = int(major), int(minor)
+        return self.version >= version
 
     async def call(self, verb: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Run one of the engine's verbs."""

@@ -10,10 +10,11 @@ from compat_api.problems import BadRequest
 
 if TYPE_CHECKING:
     from compat_api.request import Request
+    from compat_api.versions import Version
     from engine.images.platform import Platform
 
 
-def wanted(request: Request, since: str) -> Platform | None:
+def wanted(request: Request, since: Version) -> Platform | None:
     """Return the platform that a request names, None when it names none or speaks an older API version.
 
     Raises BadRequest.
@@ -22,7 +23,7 @@ def wanted(request: Request, since: str) -> Platform | None:
     return parse(text) if text and request.since(since) else None
 
 
-def wanted_once(request: Request, since: str) -> Platform | None:
+def wanted_once(request: Request, since: Version) -> Platform | None:
     """Do the same where dockerd minds a parameter that is given twice."""
     if request.since(since) and len(request.query.all("platform")) > 1:
         raise BadRequest("multiple platform parameters not supported")

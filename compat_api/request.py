@@ -74,10 +74,12 @@ class Request:
         value: str = self.http.headers.get(name, "")
         return value
 
-    def since(self, version: str) -> bool:
-        """Tell whether the client speaks at least this API version, such as "1.44"."""
-        major, _, minor = version.partition(".")
-        return self.version >= (int(major), int(minor))
+    def since(self, version: str | tuple[int, int]) -> bool:
+        """Tell whether the client speaks at least this API version, one of compat_api.versions."""
+        if isinstance(version, str):
+            major, _, minor = version.partition(".")
+            version = int(major), int(minor)
+        return self.version >= version
 
     async def call(self, verb: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run one of the engine's sync verbs off the loop."""

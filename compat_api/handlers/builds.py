@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from compat_api import versions
 from compat_api.answers import Answer, Json, Plain
 from compat_api.body_reader import BodyReader
 from compat_api.errors import status_and_words
@@ -23,7 +24,7 @@ async def build(request: Request) -> Answer:
 
     wanted = build_request(request, BodyReader(request.http))
     quiet = request.query.flag("q")
-    aux = request.since("1.30")
+    aux = request.since(versions.BUILD_TELLS_ID)
     held: list[dict[str, Any]] = []
     stream: Stream | None = None
     building = request.engine.builds.build(wanted)
@@ -72,7 +73,7 @@ async def prune(request: Request) -> Answer:
     from engine.build.records import PruneRequest
 
     query = request.query
-    new = request.since("1.48")
+    new = request.since(versions.BUILD_PRUNE_KEEPS_SPACE_BY_NAME)
     wanted = PruneRequest(
         all=query.flag("all"),
         filters=query.filters(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compat_api import versions
 from compat_api.answers import Answer, Empty, Json
 from compat_api.problems import BadRequest, Problem
 from compat_api.saying import atoi, saying, uint32
@@ -90,13 +91,13 @@ async def resize(request: Request) -> Answer:
 
 async def wait(request: Request) -> Answer:
     """Wait for a container's end; the head of the answer goes out as soon as the end cannot be missed."""
-    condition = request.query.get("condition") if request.since("1.30") else ""
+    condition = request.query.get("condition") if request.since(versions.WAIT_TAKES_CONDITION) else ""
     async with await request.engine.containers.wait(request.name, condition or "not-running") as waiter:
-        if not request.since("1.30"):
+        if not request.since(versions.WAIT_TAKES_CONDITION):
             return Json(_exit_answer(await waiter.result()))
         stream = await request.stream()
         result = await waiter.result()
-    if result.error and condition == "removed" and not request.since("1.34"):
+    if result.error and condition == "removed" and not request.since(versions.WAIT_TELLS_ERROR):
         return None  # such a client takes an empty answer for the error that it cannot read
     await stream.line(_exit_answer(result))
     return None
@@ -104,7 +105,7 @@ async def wait(request: Request) -> Answer:
 
 def _gently(request: Request) -> tuple[str, int | None]:
     """Return the signal and the seconds that stop and restart were given."""
-    return request.query.get("signal") if request.since("1.42") else "", atoi(request.query, "t")
+    return request.query.get("signal") if request.since(versions.STOP_TAKES_SIGNAL) else "", atoi(request.query, "t")
 
 
 def _exit_answer(result: ExitResult) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compat_api import versions
 from compat_api.answers import Answer, Json, Plain
 from compat_api.problems import BadRequest
 from compat_api.shapes.stats import stats as shape
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 async def stats(request: Request) -> Answer:
     """Tell what a container uses; without stream after a second, in which it looks twice, or with one-shot at once."""
     stream = request.query.flag("stream", default=True)
-    one_shot = request.since("1.41") and request.query.flag("one-shot")
+    one_shot = request.since(versions.ONE_SHOT) and request.query.flag("one-shot")
     container = await request.call(request.engine.containers.get, request.name)
     if stream and one_shot:
         raise BadRequest("cannot have stream=true and one-shot=true")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
+from compat_api import versions
 from compat_api.answers import Answer
 from compat_api.framing import RAW_STREAM, STDERR, STDOUT, content_type, header
 from compat_api.problems import BadRequest, Problem
@@ -53,14 +54,14 @@ async def attach(request: Request) -> Answer:
 
 async def attach_websocket(request: Request) -> Answer:
     """Connect the client to a container's stdio by WebSocket messages, which do not tell stdout from stderr."""
-    options = _attach_options(request, every=not request.since("1.42"))
+    options = _attach_options(request, every=not request.since(versions.STREAMS_ARE_CHOSEN))
     parse(options.detach_keys)
     attachment = await request.engine.containers.attach(request.name, options)
     try:
         head, agreed = handshake(request.http.headers)
         raw = await request.hijack(None, head=head)
         if agreed:
-            client = WebSocket(raw, binary=request.since("1.28"))
+            client = WebSocket(raw, binary=request.since(versions.WEBSOCKETS_ARE_BINARY))
             await pump(
                 attachment,
                 client,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compat_api import versions
 from compat_api.answers import Answer, Json
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ async def update(request: Request) -> Answer:
     from engine.state.codec import from_plain
 
     body = await request.body(UpdateBody)
-    if not request.since("1.40"):
+    if not request.since(versions.PIDS_LIMIT_CHANGES):
         body.pids_limit = None
-    if request.since("1.42"):
+    if request.since(versions.NO_KERNEL_MEMORY):
         body.kernel_memory = 0
     body.kernel_memory_tcp = 0
     # No version of the API so far changes these.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from compat_api import versions
 from compat_api.answers import Answer, Empty, Json
 from compat_api.problems import BadRequest
 from compat_api.saying import answering, atoi, saying
@@ -24,7 +25,7 @@ async def list_(request: Request) -> Answer:
     filters = query.filters()
     wanted = ListQuery(all=query.flag("all"), limit=atoi(query, "limit") or 0, filters=filters)
     found = await request.call(_summaries, request.engine, wanted, query.flag("size"))
-    if not request.since("1.46"):
+    if not request.since(versions.ANNOTATIONS_IN_LIST):
         for each in found:
             each["HostConfig"].pop("Annotations", None)
     return Json(found)
@@ -41,8 +42,8 @@ async def create(request: Request) -> Answer:
         raise BadRequest("config cannot be empty in order to create a container")
     warnings = adapt(body, request.version)
     config, host, endpoints = records(body)
-    platform = request.query.get("platform") if request.since("1.41") else ""
-    once = not request.since("1.44")
+    platform = request.query.get("platform") if request.since(versions.CREATE_TAKES_PLATFORM) else ""
+    once = not request.since(versions.READ_ONLY_RECURSIVE)
     wanted = CreateRequest(request.query.get("name"), config, host, endpoints, platform, read_only_once=once)
     made = await request.call(request.engine.containers.create, wanted)
     return Json({"Id": made.id, "Warnings": [*made.warnings, *warnings]}, status=201)
@@ -114,7 +115,7 @@ def _inspect(request: Request, with_sizes: bool) -> shapes.Json:
     folder = engine.settings.containers / container.id
     links = engine.containers.links(container) if container.host.links else ()
     found = shapes.inspect(container, folder, engine.containers.graph(container), sizes, links)
-    if not request.since("1.45"):
+    if not request.since(versions.ALIASES_AS_ASKED):
         _add_old_aliases(container, found["NetworkSettings"]["Networks"])
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from compat_api import versions
 from compat_api.answers import Answer, Json
 from compat_api.problems import BadRequest
 from compat_api.shapes import containers, images, volumes
@@ -22,7 +23,7 @@ KINDS = ("container", "image", "volume", "build-cache")
 
 async def usage(request: Request) -> Answer:
     """Sum up what takes room, or only the kinds that are asked for."""
-    kinds = request.query.all("type") if request.since("1.42") else []
+    kinds = request.query.all("type") if request.since(versions.USAGE_BY_TYPE) else []
     for kind in kinds:
         if kind not in KINDS:
             raise BadRequest(f"unknown object type: {kind}")
@@ -40,7 +41,7 @@ def _usage(engine: Engine, kinds: set[str], api: tuple[int, ...]) -> dict[str, A
         found["Volumes"] = _volumes(engine)
     if "build-cache" in kinds:
         found["BuildCache"] = [cache_record(each) for each in engine.builds.records()]
-    if api < (1, 42):
+    if api < versions.USAGE_BY_TYPE:
         found["BuilderSize"] = sum(each["Size"] for each in found["BuildCache"] or ())
     return found
 
@@ -52,7 +53,7 @@ def _images(engine: Engine, api: tuple[int, ...]) -> list[dict[str, Any]]:
     for each in engine.images.list(ImageQuery(shared_size=True)):
         summary = images.summary(each, (1, 51))
         summary |= {"RepoTags": each.repo_tags or None, "RepoDigests": each.repo_digests or None}
-        shown.append({**summary, "VirtualSize": each.size} if api < (1, 44) else summary)
+        shown.append({**summary, "VirtualSize": each.size} if api < versions.NO_VIRTUAL_SIZE else summary)
     return shown
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from compat_api import versions
 from compat_api.answers import Answer
 from compat_api.problems import BadRequest, Problem
 from compat_api.shapes.events import Filter, message, timestamp
@@ -20,7 +21,7 @@ async def events(request: Request) -> Answer:
     if until is not None and since is not None and until < since:
         words = f"`since` time ({query.get('since')}) cannot be after `until` time ({query.get('until')})"
         raise BadRequest(words)
-    wanted = Filter(query.filters(), images_are_created=request.since("1.46"))
+    wanted = Filter(query.filters(), images_are_created=request.since(versions.IMAGE_CREATE_EVENTS))
     # The place in the journal is fixed before the head goes out: what happens after the client has seen it is sent.
     if since is not None:
         place = await request.call(journal.before_time, since)

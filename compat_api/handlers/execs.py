@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compat_api import versions
 from compat_api.answers import Answer, Empty, Json
 from compat_api.framing import RAW_STREAM, content_type
 from compat_api.headers import COMMON
@@ -28,7 +29,7 @@ async def create(request: Request) -> Answer:
     if not body.cmd:
         raise NoExecCommand
     plain = body.model_dump()
-    if not request.since("1.42"):
+    if not request.since(versions.CONSOLE_SIZE):
         plain["console_size"] = None
     try:
         exec_id = await request.call(request.engine.containers.exec_create, request.name, ExecConfig(**plain))
@@ -110,6 +111,6 @@ def _head(request: Request, body: ExecStartBody) -> bytes:
 
 
 def _size(request: Request, body: ExecStartBody) -> list[int] | None:
-    if not (body.tty and request.since("1.42")) or body.console_size is None:
+    if not (body.tty and request.since(versions.CONSOLE_SIZE)) or body.console_size is None:
         return None
     return [*body.console_size, 0, 0][:2]

@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+from compat_api import versions
 from compat_api.answers import Answer
 from compat_api.body_reader import BodyReader
 from compat_api.handlers.image_streams import tell
@@ -24,7 +25,7 @@ PROGRESS_SECONDS = 0.1  # between two lines that tell how far a download is
 async def create(request: Request) -> Answer:
     """Pull an image, or make one from a tar archive."""
     query = request.query
-    platform = query.get("platform") if request.since("1.32") else ""
+    platform = query.get("platform") if request.since(versions.IMPORT_TAKES_PLATFORM) else ""
     if query.get("fromImage"):
         from compat_api.handlers.image_transfers import pull
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from compat_api import platforms
+from compat_api import platforms, versions
 from compat_api.answers import Answer
 from compat_api.body_reader import BodyReader, iterate_off_loop
 from compat_api.errors import status_and_words
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 async def load(request: Request) -> Answer:
     """Load the images of an archive; like dockerd, tell of everything that goes wrong in the stream."""
-    platform = platforms.wanted_once(request, "1.48")
+    platform = platforms.wanted_once(request, versions.IMAGES_BY_PLATFORM)
     quiet = request.query.flag("quiet", default=True)
     body = BodyReader(request.http)
     loaded = iterate_off_loop(partial(request.engine.images.load, body, platform))
@@ -47,7 +47,7 @@ async def load(request: Request) -> Answer:
 async def save(request: Request) -> Answer:
     """Send an archive of one image or of several."""
     names = [request.name] if request.name else request.query.all("names")
-    platform = platforms.wanted_once(request, "1.48")
+    platform = platforms.wanted_once(request, versions.IMAGES_BY_PLATFORM)
     pieces = iterate_off_loop(partial(request.engine.images.save, names, platform))
     try:
         with answering(500, InvalidReference):

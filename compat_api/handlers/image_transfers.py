@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from compat_api import platforms, registry_auth
+from compat_api import platforms, registry_auth, versions
 from compat_api.answers import Answer, Json
 from compat_api.handlers.image_streams import tell
 from compat_api.problems import BadRequest, Problem
@@ -30,7 +30,7 @@ async def pull(request: Request, platform: str) -> Answer:
 
 async def push(request: Request) -> Answer:
     """Push an image's tag, or all tags of its repository where none is given."""
-    platform = platforms.wanted_once(request, "1.46")
+    platform = platforms.wanted_once(request, versions.PUSH_BY_PLATFORM)
     reference, tag = parse(request.name), request.query.get("tag")
     if tag:
         target = parse_target(reference.name, tag)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compat_api import platforms
+from compat_api import platforms, versions
 from compat_api.answers import Answer, Empty, Json
 from compat_api.problems import BadRequest
 from compat_api.saying import answering
@@ -20,16 +20,16 @@ async def list_(request: Request) -> Answer:
 
     query = request.query
     filters = query.filters()
-    if not request.since("1.41") and query.get("filter"):
+    if not request.since(versions.NO_FILTER_PARAMETER) and query.get("filter"):
         filters.setdefault("reference", []).append(query.get("filter"))
-    wanted = ImageQuery(query.flag("all"), filters, request.since("1.42") and query.flag("shared-size"))
+    wanted = ImageQuery(query.flag("all"), filters, request.since(versions.SHARED_SIZE) and query.flag("shared-size"))
     found = await request.call(request.engine.images.list, wanted)
     return Json([shapes.summary(each, request.version) for each in found])
 
 
 async def inspect(request: Request) -> Answer:
     """Show one image."""
-    platform = platforms.wanted(request, "1.49")
+    platform = platforms.wanted(request, versions.INSPECT_BY_PLATFORM)
     if platform and request.query.flag("manifests"):
         raise BadRequest("conflicting options: manifests and platform options cannot both be set")
     found = await request.call(request.engine.images.inspect, request.name, platform)
@@ -38,7 +38,7 @@ async def inspect(request: Request) -> Answer:
 
 async def history(request: Request) -> Answer:
     """Show how an image was made."""
-    platform = platforms.wanted(request, "1.48")
+    platform = platforms.wanted(request, versions.IMAGES_BY_PLATFORM)
     found = await request.call(request.engine.images.history, request.name, platform)
     return Json([shapes.history(each) for each in found])
 
@@ -64,7 +64,8 @@ async def remove(request: Request) -> Answer:
     if not request.name.strip():
         raise BadRequest("image name cannot be blank")
     query = request.query
-    wanted = [platforms.parse(text) for text in query.all("platforms")] if request.since("1.50") else []
+    named = query.all("platforms") if request.since(versions.REMOVE_BY_PLATFORM) else []
+    wanted = [platforms.parse(text) for text in named]
     if len(wanted) > 1:
         raise BadRequest("multiple platforms are not supported")
     removed = await request.call(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from compat_api import versions
 from compat_api.answers import Answer, Empty, Json
 from compat_api.problems import Problem
 from compat_api.shapes import volumes as shapes
@@ -51,7 +52,7 @@ async def remove(request: Request) -> Answer:
 
 async def prune(request: Request) -> Answer:
     """Remove the volumes that no container has: the anonymous ones, before version 1.42 all."""
-    old = not request.since("1.42")
+    old = not request.since(versions.PRUNE_KEEPS_NAMED_VOLUMES)
     removed = await request.call(request.engine.volumes.prune, request.query.filters(), named=old)
     return Json({"VolumesDeleted": removed.names, "SpaceReclaimed": removed.bytes})
 

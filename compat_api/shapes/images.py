@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from compat_api import versions
 from compat_api.shapes.host_config import container_config
 from compat_api.shapes.times import NEVER
 
@@ -49,12 +50,12 @@ def summary(image: ImageSummary, version: Version) -> Json:
     """Return an image as the list shows it to a client of this API version."""
     tags: list[str] | None = image.repo_tags
     digests: list[str] | None = image.repo_digests
-    if version < (1, 43):
+    if version < versions.NAMELESS_IS_EMPTY:
         nameless = not tags and not digests
         tags = ["<none>:<none>"] if nameless else tags or None
         digests = ["<none>@<none>"] if nameless else digests or None
     found = {
-        "Containers": -1 if version < (1, 51) else image.containers,
+        "Containers": -1 if version < versions.CONTAINERS_OF_IMAGES else image.containers,
         "Created": image.created,
         "Id": image.id,
         "Labels": _ordered(image.labels),
@@ -64,7 +65,7 @@ def summary(image: ImageSummary, version: Version) -> Json:
         "SharedSize": image.shared_size,
         "Size": image.size,
     }
-    if version < (1, 44) and image.size:
+    if version < versions.NO_VIRTUAL_SIZE and image.size:
         found["VirtualSize"] = image.size
     return found
 
@@ -78,9 +79,9 @@ def inspect(image: ImageDetails, version: Version) -> Json:
         "Parent": image.parent,
         "Comment": image.comment,
     }
-    if image.created or version < (1, 44):
+    if image.created or version < versions.UNKNOWN_TIME_IS_LEFT_OUT:
         found["Created"] = go_time(image.created) if image.created else NEVER
-    if version < (1, 45):
+    if version < versions.NO_CONTAINER_CONFIG:
         if image.container:
             found["Container"] = image.container
         found["ContainerConfig"] = container_config(image.container_config, "")
@@ -93,7 +94,7 @@ def inspect(image: ImageDetails, version: Version) -> Json:
     if image.os_version:
         found["OsVersion"] = image.os_version
     found["Size"] = image.size
-    if version < (1, 44) and image.size:
+    if version < versions.NO_VIRTUAL_SIZE and image.size:
         found["VirtualSize"] = image.size
     rootfs: Json = {"Type": image.rootfs_type} if image.rootfs_type else {}
     if image.diff_ids:
@@ -224,7 +225,7 @@ def go_time(text: str) -> str:
 def _config(image: ImageDetails, version: Version) -> Json:
     """Return Config: a map, so that its keys are in their own order, and so on further inside."""
     full = container_config(image.config, "")
-    found = dict(_ALWAYS) if version >= (1, 50) else _ALWAYS | _BEFORE_1_50
+    found = dict(_ALWAYS) if version >= versions.EMPTY_IMAGE_FIELDS_LEFT_OUT else _ALWAYS | _BEFORE_1_50
     found |= {key: full[key] for key in (*_ALWAYS, *_WHEN_SET) if full.get(key)}
     if image.config.args_escaped:
         found["ArgsEscaped"] = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from compat_api import versions
 from compat_api.shapes.times import rfc3339_nano
 from engine.version import API_VERSION, DOCKER_VERSION, MIN_API_VERSION, VERSION
 
@@ -70,7 +71,7 @@ def info(facts: Facts, now: int, api: tuple[int, ...]) -> Json:
         "MemoryLimit": support.memory,
         "SwapLimit": support.swap,
     }
-    if api < (1, 42) and facts.cgroup_version == "1":
+    if api < versions.NO_KERNEL_MEMORY and facts.cgroup_version == "1":
         found["KernelMemory"] = True
     if support.kernel_memory_tcp:
         found["KernelMemoryTCP"] = True
@@ -126,9 +127,9 @@ def info(facts: Facts, now: int, api: tuple[int, ...]) -> Json:
         "InitCommit": _commit(api),
         "SecurityOptions": _security(facts, api),
     }
-    if api >= (1, 49):
+    if api >= versions.FIREWALL_IN_INFO:
         found["FirewallBackend"] = {"Driver": "nftables"}
-    if api < (1, 50):
+    if api < versions.NO_BRIDGE_FILTERS:
         found |= {"BridgeNfIptables": False, "BridgeNfIp6tables": False}
     found |= {"CDISpecDirs": [], "Warnings": facts.warnings or None}
     return found
@@ -137,7 +138,7 @@ def info(facts: Facts, now: int, api: tuple[int, ...]) -> Json:
 def _registries(api: tuple[int, ...]) -> Json:
     old = {"AllowNondistributableArtifactsCIDRs": None, "AllowNondistributableArtifactsHostnames": None}
     return {
-        **(old if api < (1, 47) else {}),
+        **(old if api < versions.NO_NONDISTRIBUTABLE else {}),
         "IndexConfigs": {"docker.io": {"Mirrors": [], "Name": "docker.io", "Official": True, "Secure": True}},
         "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8"],
         "Mirrors": None,
@@ -145,7 +146,7 @@ def _registries(api: tuple[int, ...]) -> Json:
 
 
 def _commit(api: tuple[int, ...]) -> Json:
-    return {"ID": "", "Expected": ""} if api < (1, 49) else {"ID": ""}
+    return {"ID": "", "Expected": ""} if api < versions.FIREWALL_IN_INFO else {"ID": ""}
 
 
 def _security(facts: Facts, api: tuple[int, ...]) -> list[str]:
@@ -157,6 +158,6 @@ def _security(facts: Facts, api: tuple[int, ...]) -> list[str]:
         found.append("name=seccomp,profile=builtin")
     if facts.cgroup_version == "2":
         found.append("name=cgroupns")
-    if api < (1, 25):
+    if api < versions.SECURITY_OPTIONS_HAVE_NAMES:
         return [each.partition(",")[0].removeprefix("name=") for each in found]
     return found
