@@ -7,6 +7,8 @@ machine does strikes all of them alike. Times are medians in milliseconds, with 
 from __future__ import annotations
 
 import argparse
+import calendar
+import json
 import platform
 import socket
 import statistics
@@ -21,6 +23,7 @@ from tests.harness.busybox_image import busybox_archive
 from tests.harness.docker_cli import Docker
 from tests.harness.processes import proportional_bytes
 
+CHECKED_SECONDS = 6.0  # how long containers are checked every second
 PREFIX = "skiff-bench"  # of the containers' names
 
 Measurement = Callable[[Engine], float | None]
@@ -144,6 +147,49 @@ class Bench:
             ("resident per running container", each, "MiB"),
         ]
 
+    def checks(self, containers: int) -> list[Row]:
+        """Take what a health check costs: the time of a probe, and the memory of what waits for the next one.
+
+        podman runs its checks by systemd's timers; where there is no systemd, it has no figure.
+        """
+        print("Measuring health checks", file=sys.stderr)
+        times: list[float | None] = []
+        memory: list[float | None] = []
+        for engine in self.engines:
+            docker = self.warm[engine.name]
+            names = [f"{PREFIX}-{number}" for number in range(containers)]
+            before = {process.pid for process in engine.processes()}
+            for name in names:
+                docker.ok("run", "-d", "--name", name, TAG, "sleep", "10000")
+            plain = self._resident(engine, before)
+            docker.ok("rm", "-f", *names)
+            before = {process.pid for process in engine.processes()}
+            often = ("--health-cmd", "true", "--health-interval", "1s")
+            for name in names:
+                docker.ok("run", "-d", "--name", name, *often, TAG, "sleep", "10000")
+            time.sleep(CHECKED_SECONDS)
+            checked = self._resident(engine, before)
+            found = json.loads(docker.ok("inspect", *names))
+            logs = [probe for each in found for probe in each["State"].get("Health", {}).get("Log") or ()]
+            spans = [(moment(probe["End"]) - moment(probe["Start"])) * 1000 for probe in logs]
+            times.append(statistics.median(spans) if spans else None)
+            memory.append(max(0.0, checked - plain) / containers if spans else None)
+            docker.ok("rm", "-f", *names)
+        return [
+            ("a health probe, from its start to its end", times, "ms"),
+            ("resident more for a health check", memory, "MiB"),
+        ]
+
+    @staticmethod
+    def _resident(engine: Engine, without: set[int]) -> float:
+        return sum(proportional_bytes(each.pid) for each in engine.processes() if each.pid not in without) / 2**20
+
+
+def moment(text: str) -> float:
+    """Return a time as inspect writes it in seconds since 1970."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float(f"0.{fraction or 0}")
+
 
 def table(names: list[str], rows: list[Row]) -> str:
     """Lay the rows out; the ratio after a figure is to the first engine's."""
@@ -189,6 +235,7 @@ def main() -> None:
                 docker.ok("load", "-i", str(image))
             try:
                 rows = bench.times(options.rounds) + bench.memory(options.containers)
+                rows += bench.checks(options.containers)
             finally:
                 bench.clear()
             client = next(iter(bench.warm.values())).ok("version", "-f", "{{.Client.Version}}").strip()

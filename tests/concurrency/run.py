@@ -45,17 +45,22 @@ class Report:
 class Client(threading.Thread):
     """One client: random calls to the shared containers, and a container of its own whose state it knows."""
 
-    def __init__(self, url: str, number: int, image: str, until: float, report: Report, containers: int) -> None:
+    def __init__(
+        self, url: str, number: int, image: str, until: float, report: Report, containers: int, steps: int | None
+    ) -> None:
         super().__init__(name=f"client {number}")
         self._url, self._until, self._report, self._image = url, until, report, image
         self._random = random.Random(number)
         self._own = f"{OURS}-own-{number}"
         self._containers = containers
+        self._steps = steps
         self.own_state = ""  # exists with this status, "" for not there
 
     def run(self) -> None:
-        """Go on until the time is over."""
-        while time.monotonic() < self._until:
+        """Go on until the time is over, or so many things are done."""
+        done = 0
+        while time.monotonic() < self._until and done != self._steps:
+            done += 1
             try:
                 self._own_step() if self._random.random() < 0.3 else self._shared_step()
             except Exception as error:
@@ -109,11 +114,11 @@ class Client(threading.Thread):
         return found if isinstance(found, dict) else {}
 
 
-def run(url: str, image: str, *, clients: int, seconds: float, containers: int) -> Report:
-    """Let the clients loose; returns what came back, the containers removed again."""
+def run(url: str, image: str, *, clients: int, seconds: float, containers: int, steps: int | None = None) -> Report:
+    """Let the clients loose, each for so long or so many steps; what came back. The containers are removed again."""
     report = Report()
     until = time.monotonic() + seconds
-    threads = [Client(url, number, image, until, report, containers) for number in range(clients)]
+    threads = [Client(url, number, image, until, report, containers, steps) for number in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
