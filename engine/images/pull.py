@@ -135,14 +135,15 @@ async def _pull_one(
     wanted = await remote.ask(lambda repository: _look_up(repository, name), name)
     yield Said(f"Pulling from {name.path}", name.tag or name.familiar)
     image = await remote.ask(lambda repository: _choose(repository, name, wanted, platform), name)
-    new = not await off_loop(_named_already, engine.store, image)
-    if new:
+    had_names = await off_loop(_named_already, engine.store, image)
+    new = not had_names
+    if had_names is None:
         repository = await remote.repository()
         async with engine.images.transfers().single_flight.of(image.image_id):
             # Another process may have pulled it meanwhile.
-            new = not await off_loop(_named_already, engine.store, image)
+            absent = await off_loop(_named_already, engine.store, image) is None
             try:
-                async with aclosing(_Pull(engine, repository, image, new=new).run()) as pulling:
+                async with aclosing(_Pull(engine, repository, image, absent=absent).run()) as pulling:
                     async for event in pulling:
                         yield event
             except RegistryRefused as error:
@@ -186,8 +187,8 @@ def own() -> Platform:
     return Platform(*own_platform())
 
 
-def _named_already(store: Store, image: _Image) -> bool:
-    """Whether the store has the image whole; it then has all its names, too. Raises NoSuchImage."""
+def _named_already(store: Store, image: _Image) -> bool | None:
+    """Give an image that the store has whole its names; returns whether it had them, None where it is not there."""
     try:
         stored = store.image(image.image_id)
         store.layer_chain(stored.layer)
@@ -195,7 +196,7 @@ def _named_already(store: Store, image: _Image) -> bool:
         names = image.names(store)
         store.add_image(config, image.document.data, stored.layer, names, others=[image.top.data])
     except (NoSuchImage, NoSuchLayer):
-        return False
+        return None
     return set(names) <= set(stored.names)
 
 
@@ -218,9 +219,9 @@ def _tell(engine: Engine, image: _Image, platform: Platform | None) -> str:
 class _Pull:
     """One image on its way into the store."""
 
-    def __init__(self, engine: Engine, repository: Repository, image: _Image, *, new: bool) -> None:
+    def __init__(self, engine: Engine, repository: Repository, image: _Image, *, absent: bool) -> None:
         self._engine = engine
-        self._new = new
+        self._absent = absent
         self._store = engine.store
         self._repository = repository
         self._image = image
@@ -242,7 +243,7 @@ class _Pull:
                 pass
 
     async def _work(self) -> None:
-        if not self._new:
+        if not self._absent:
             for layer in self._image.manifest.layers:
                 self._events.put_nowait(LayerProgress(short_id(layer.digest), "Already exists"))
             return

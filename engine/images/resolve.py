@@ -62,7 +62,7 @@ def names_of(store: Store, image: StoredImage) -> list[str]:
 
     An image whose layers no registry had packed was made or loaded here and is known by no digest.
     """
-    if not image.names or any("@" in name for name in image.names):
+    if image.digests_are_names or not image.names or any("@" in name for name in image.names):
         return image.names
     from engine.images.known_blobs import registry_digests
 
@@ -73,7 +73,7 @@ def names_of(store: Store, image: StoredImage) -> list[str]:
 
 def _has_digest(image: StoredImage, wanted: reference.Reference) -> bool:
     """Whether an image is known by a digest that another engine did not keep as a name."""
-    if not wanted.digest or f"manifest-{wanted.digest}" not in image.big_data:
+    if image.digests_are_names or not wanted.digest or f"manifest-{wanted.digest}" not in image.big_data:
         return False
     return any(name.startswith(f"{wanted.name}:") for name in image.names) and "@" not in "".join(image.names)
 

@@ -29,6 +29,7 @@ from engine.storage.times import ZERO, now_text
 LAST_TAG_TIME = "skiff.last-tag-time"
 PARENT = "skiff.parent"
 BUILT = "skiff.built"  # made here, by a build or a commit
+NAMED = "skiff.named"  # recorded by us: among its names are the digests by which registries know it
 _PLAIN = re.compile(r"[0-9a-z.]+")
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -57,6 +58,7 @@ class StoredImage:
     last_tag_time: str
     parent: str = ""  # the id of the image that this one was made on here, which may have gone
     built: bool = False  # made here, by a build or a commit
+    digests_are_names: bool = False  # other engines keep no digests of what is pulled by a tag
 
 
 class ImageRecords:
@@ -179,8 +181,7 @@ class ImageRecords:
         }
         if layer is not None:
             record["layer"] = layer
-        if made_here:
-            record["flags"] = made_here
+        record["flags"] = {NAMED: True, **made_here}
         draft.put(record)
         return image_id
 
@@ -249,6 +250,7 @@ def to_image(record: Record) -> StoredImage:
         big_data=list(record.get("big-data-names") or []),
         last_tag_time=(record.get("flags") or {}).get(LAST_TAG_TIME, ZERO),
         parent=(record.get("flags") or {}).get(PARENT, ""),
+        digests_are_names=bool((record.get("flags") or {}).get(NAMED)),
         built=bool((record.get("flags") or {}).get(BUILT) or (record.get("flags") or {}).get(PARENT)),
     )
 

@@ -279,3 +279,20 @@ async def test_events_are_written(puller: Puller, registry: Registry) -> None:
     assert row["actor"] == f"{registry.host}/some/image:1"
     with pytest.raises(NoSuchImage):
         puller.engine.images.resolve("some/image:1")
+
+
+async def test_an_image_that_podman_pulled_is_known_by_its_digests(puller: Puller, registry: Registry) -> None:
+    """podman keeps the digest of what it pulls by a tag in the documents only."""
+    await puller.told(pulling(puller, registry, "some/image:1"))
+    name = f"{registry.host}/some/image"
+    records = puller.engine.store.image_records.records
+    with records.writing() as draft:
+        (record,) = draft
+        draft.put({**{key: value for key, value in record.items() if key != "flags"}, "names": [f"{name}:1"]})
+        draft.save()
+    (stored,) = puller.engine.store.images()
+    assert puller.engine.images.inspect(f"{name}:1").repo_digests == [f"{name}@{stored.digest}"]
+    assert puller.engine.images.resolve(f"{name}@{stored.digest}").id == stored.id
+    events = await puller.told(pulling(puller, registry, "some/image:1"))
+    assert events[-1] == Said(f"Status: Downloaded newer image for {name}:1")
+    assert not any(isinstance(each, LayerProgress) and each.action == "Pulling fs layer" for each in events)
