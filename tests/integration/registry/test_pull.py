@@ -282,7 +282,7 @@ async def test_events_are_written(puller: Puller, registry: Registry) -> None:
 
 
 async def test_an_image_that_podman_pulled_is_known_by_its_digests(puller: Puller, registry: Registry) -> None:
-    """podman keeps the digest of what it pulls by a tag in the documents only."""
+    """Podman keeps the digest of what it pulls by a tag in the documents only."""
     await puller.told(pulling(puller, registry, "some/image:1"))
     name = f"{registry.host}/some/image"
     records = puller.engine.store.image_records.records
