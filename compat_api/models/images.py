@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from compat_api.models.containers import Healthcheck
 from compat_api.models.go import DockerModel, Set, Texts
 
 
@@ -51,7 +52,7 @@ class ImageConfig(DockerModel):
     exposed_ports: Set | None = None
     env: list[str] | None
     cmd: list[str] | None
-    healthcheck: dict[str, Any] | None = None
+    healthcheck: Healthcheck | None = None
     args_escaped: bool | None = None
     volumes: Set | None
     working_dir: str
