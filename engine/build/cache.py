@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from engine.containers.config import ContainerConfig, Healthcheck
 from engine.errors import EngineError, NoSuchImage
+from engine.images import configuration
 from engine.images import platform as platforms
 from engine.images.configuration import container_config, diff_ids
-from engine.images.resolve import to_image
+from engine.images.record import Image
 from engine.times import nanoseconds_of
 
 if TYPE_CHECKING:
     from engine import Engine
     from engine.images.platform import Platform
-    from engine.images.record import Image
     from engine.storage.images import StoredImage
 
 
@@ -47,22 +47,30 @@ class Cache:
         return result
 
     def _local(self, parent: Image | None, config: ContainerConfig, platform: Platform) -> Image | None:
-        wanted = comparable(config)
+        wanted: ContainerConfig | None = None
         best: Image | None = None
         newest = -1
         for stored in self._made_on(parent):
             try:
-                image = to_image(self._engine, stored)
+                document = configuration.parse(self._engine.store.config(stored.id))
             except NoSuchImage:
                 continue
-            own = platforms.of_document(image.document)
+            made = document.get("container_config") or {}
+            if (made.get("Cmd") or []) != (config.cmd or []):  # what tells most of them apart, before all is compared
+                continue
+            own = platforms.of_document(document)
             if not platforms.runs_on(dataclasses.replace(own, os_version=""), platform):
                 continue
-            if comparable(container_config({"config": image.document.get("container_config")})) != wanted:
+            wanted = wanted or comparable(config)
+            if comparable(container_config({"config": made})) != wanted:
                 continue
-            created = nanoseconds_of(image.created)
+            created = nanoseconds_of(str(document.get("created") or ""))
             if created is not None and created > newest:
-                best, newest = image, created
+                own_config = container_config(document)
+                best = Image(
+                    stored.id, stored.names, stored.layer, own_config, document, stored.last_tag_time, stored.parent
+                )
+                newest = created
         return best
 
     def _made_on(self, parent: Image | None) -> list[StoredImage]:
