@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from engine.containers.log_files import rotated
 from tests.harness import processes
 from tests.harness.docker_cli import Docker
 from tests.integration.conftest import Skiff
 
 LINES = 4000
 MAX_BYTES, MAX_FILES = 20_000, 3
+# One batch of lines is a little more than MAX_BYTES with what stands before them: the end of it may be in the next file.
+BATCH, BATCHES, SPILL = 330, 6, 60
 RECORD = 46  # what stands before a line in the log
 # A pause after each tenth line, so that it takes as long as the keeper's rotations, and more than one file.
 SCRIPT = (
@@ -52,21 +56,44 @@ def wait_for_keepers(skiff: Skiff) -> None:
 
 @pytest.mark.parametrize("more", [{}, {"compress": "true"}])
 def test_follower_sees_all_and_disk_is_bounded(skiff: Skiff, docker: Docker, more: dict[str, str]) -> None:
-    docker.ok("run", "-d", "--name", "talks", *options(**more), "busybox", "sh", "-c", f"sleep 0.3; {SCRIPT}")
+    """Each batch fills a file, and the next one comes when the log has been rotated: so the sizes are known."""
+    batch = f"seq $i $((i + {BATCH - 1})) | sed 's/.*/line & of many/'"
+    script = f"i=1; while read x; do {batch}; i=$((i + {BATCH})); done"
+    docker.ok("create", "-i", "--name", "talks", *options(**more), "busybox", "sh", "-c", script)
+    docker.ok("start", "talks")
+    folder = log_folder(skiff, "talks")
     follower = docker.start("logs", "-f", "talks", stdin=subprocess.DEVNULL)
+    writer = docker.start("attach", "talks", stdout=subprocess.DEVNULL)
+    assert writer.stdin is not None
+    for number in range(1, BATCHES + 1):
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+        wait_for_rotation(folder, number)
+    docker.ok("kill", "talks")
     followed, _ = follower.communicate(timeout=60)
-    assert numbers(followed) == list(range(1, LINES + 1))
-    docker.ok("wait", "talks")
+    assert numbers(followed) == list(range(1, BATCH * BATCHES + 1))
+    writer.communicate(timeout=20)
     wait_for_keepers(skiff)
-    files = list(log_folder(skiff, "talks").glob("container.log*"))
-    assert len({path.stat().st_ino for path in files}) == MAX_FILES  # the last one may have had its second name already
-    assert sum(path.suffix == ".gz" for path in files) >= (MAX_FILES - 2 if more else 0)
-    sizes = [path.stat().st_size for path in log_folder(skiff, "talks").glob("container.log*")]
-    assert sum(sizes) < 2 * MAX_FILES * MAX_BYTES
+    files = list(folder.glob("container.log*"))
+    assert len({path.stat().st_ino for path in files}) == MAX_FILES
+    assert sum(path.suffix == ".gz" for path in files) == (MAX_FILES - 1 if more else 0)
     kept = numbers(docker.ok("logs", "talks"))
-    assert is_the_end_of_it(kept, (MAX_FILES - 1) * MAX_BYTES // (RECORD + 20))
-    assert len(kept) < LINES
-    assert numbers(docker.ok("logs", "--tail", "500", "talks")) == list(range(LINES - 499, LINES + 1))
+    assert kept == list(range(kept[0], BATCH * BATCHES + 1))
+    assert abs(kept[0] - BATCH * (BATCHES - MAX_FILES + 1)) <= SPILL
+    assert numbers(docker.ok("logs", "--tail", "500", "talks")) == kept[-500:]
+
+
+def wait_for_rotation(folder: Path, number: int) -> None:
+    """Wait until the log has been rotated so many times, and the new file is there."""
+    deadline = time.monotonic() + 60
+    while True:
+        found = rotated(folder / "container.log")
+        if found and max(found) >= number:
+            current, newest = (folder / "container.log").stat(), found[max(found)]
+            if not newest.exists() or newest.stat().st_ino != current.st_ino:
+                return
+        assert time.monotonic() < deadline, f"not rotated: {sorted(path.name for path in folder.iterdir())}"
+        time.sleep(0.01)
 
 
 def test_one_file_is_begun_anew(skiff: Skiff, docker: Docker) -> None:
