@@ -17,7 +17,7 @@ from tests.integration.conftest import Skiff
 
 LINES = 4000
 MAX_BYTES, MAX_FILES = 20_000, 3
-# One batch of lines is a little more than MAX_BYTES with what stands before them: the end of it may be in the next file.
+# A batch of lines is a little more than MAX_BYTES with what stands before them: its end may be in the next file.
 BATCH, BATCHES, SPILL = 330, 6, 60
 RECORD = 46  # what stands before a line in the log
 # A pause after each tenth line, so that it takes as long as the keeper's rotations, and more than one file.
