@@ -289,7 +289,8 @@ class Containers:
         from engine.containers.listing import select
         from engine.containers.rows import all_containers
 
-        return select(all_containers(self._engine.database), query, resolve_image or self._image_ids)
+        up = not query.all and query.limit <= 0 and not query.filters.keys() & {"status", "before", "since", "id"}
+        return select(all_containers(self._engine.database, up=up), query, resolve_image or self._image_ids)
 
     def restore(self) -> Sequence[str]:
         """Bring back what dockerd would after a boot; see engine.containers.restore."""

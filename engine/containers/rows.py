@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from engine.containers.record import Container, Definition, NetworkState, State
@@ -23,6 +23,12 @@ def boot_id() -> str:
     """Return the kernel's id of this boot: a pid means something only together with it."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         return file.read().strip()
+
+
+@lru_cache(maxsize=2048)
+def _definition(text: str) -> Definition:
+    """Decode a definition; frozen and seldom changed, so one that was seen is not decoded again for each list."""
+    return decode(Definition, text)
 
 
 def from_row(row: sqlite3.Row) -> Container:
@@ -52,7 +58,7 @@ def from_row(row: sqlite3.Row) -> Container:
         name=row["name"],
         created=row["created"],
         image_id=row["image_id"],
-        definition=decode(Definition, row["definition"]),
+        definition=_definition(row["definition"]),
         state=state,
         network=from_plain(NetworkState, json.loads(row["network"])),
     )
@@ -100,9 +106,10 @@ def get(database: Database, container_id: str) -> Container:
     return from_row(row)
 
 
-def all_containers(database: Database) -> list[Container]:
-    """Return every container, newest first."""
-    found = database.rows(f"SELECT * FROM containers WHERE {VISIBLE} ORDER BY created DESC, rowid DESC")
+def all_containers(database: Database, *, up: bool = False) -> list[Container]:
+    """Return every container, or only those that are up, newest first."""
+    wanted = f"{VISIBLE} AND status IN ('running', 'paused', 'restarting')" if up else VISIBLE
+    found = database.rows(f"SELECT * FROM containers WHERE {wanted} ORDER BY created DESC, rowid DESC")
     return [from_row(row) for row in found]
 
 
