@@ -17,7 +17,9 @@ from typing import IO, cast
 from engine.containers.log_format import Joiner, Message
 
 BLOCK = 98304
-_TAIL_FIRST = 65536  # how much of a file's end is looked at first for its last messages; then ever more
+# How much of a file's end is looked at first for its last messages; then ever more.
+_TAIL_PER_MESSAGE = 128
+_TAIL_LEAST, _TAIL_MOST = 4096, 65536
 
 
 class _Piece:
@@ -161,7 +163,7 @@ class LogFiles:
         """Go to where the last messages begin: look at ever more of the end, and count."""
         pieces = [piece for piece in (self._now, *self._waiting) if piece is not None]
         at = len(pieces) - 1
-        span = _TAIL_FIRST
+        first = span = min(max(messages * _TAIL_PER_MESSAGE, _TAIL_LEAST), _TAIL_MOST)
         while True:
             piece = pieces[at]
             start = 0 if piece.packed or span >= piece.size() else _record_start(piece.file, piece.size() - span)
@@ -170,7 +172,7 @@ class LogFiles:
             if found >= messages or whole:
                 break
             if start == 0:
-                at, span = at - 1, _TAIL_FIRST
+                at, span = at - 1, first
             else:
                 span *= 4
         for piece in pieces[:at]:

@@ -55,7 +55,7 @@ class Joiner:
         messages: list[Message] = []
         pending, skipping = self._pending, self._skipping
         for record in found:
-            if record[2] == b"F" and not pending and not skipping:
+            if record[2] == b"F" and record[1] not in pending and record[1] not in skipping:
                 messages.append(record)
             else:
                 self._take(record, messages)

@@ -71,7 +71,8 @@ def test_the_whole_log(log: Path) -> None:
 @pytest.mark.parametrize("tail", [0, 1, 3, 39, 40, 41, 99, 100, 1000])
 def test_tail_counts_lines(log: Path, tail: int, span: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_files, "BLOCK", block)
-    monkeypatch.setattr(log_files, "_TAIL_FIRST", span)
+    monkeypatch.setattr(log_files, "_TAIL_LEAST", span)
+    monkeypatch.setattr(log_files, "_TAIL_MOST", span)
     assert whole(log, tail) == expected(101 - min(tail, 100), 100)
 
 
