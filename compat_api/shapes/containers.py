@@ -35,6 +35,7 @@ def inspect(
     # A start makes a log before it connects the container.
     unconnected = state.error.startswith("failed to set up container networking")
     logged = bool(state.run or state.exit_code in (126, 127) or unconnected)
+    logged = logged and container.host.log_config.type != "journald"  # which has no file
     found: Json = {
         "Id": container.id,
         "Created": rfc3339_nano(container.created),

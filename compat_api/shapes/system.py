@@ -66,7 +66,7 @@ def info(facts: Facts, now: int, api: tuple[int, ...]) -> Json:
             "Volume": ["local"],
             "Network": ["bridge", "host", "null"],
             "Authorization": None,
-            "Log": ["json-file", "local"],
+            "Log": ["journald", "json-file", "local"],
         },
         "MemoryLimit": support.memory,
         "SwapLimit": support.swap,

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from engine.containers.log_drivers import LogOptionUnusable
+from engine.containers.journal import field_name
+from engine.containers.log_drivers import JOURNALD, LogOptionUnusable
 
 if TYPE_CHECKING:
     from engine.containers.record import Container
@@ -42,9 +43,15 @@ def attributes(container: Container) -> dict[str, str]:
         if pattern:
             compiled = _compiled(pattern)
             found |= {key: value for key, value in values.items() if compiled.search(key)}
-    if tag := _tag(options.get("tag", ""), container):
-        found["tag"] = tag
-    return found
+    tag = _tag(options.get("tag", ""), container)
+    if container.host.log_config.type == JOURNALD:  # there the tag is a field that dockerd does not count among them
+        return {field_name(key): value for key, value in found.items()}
+    return found | {"tag": tag} if tag else found
+
+
+def journal_tag(container: Container) -> str:
+    """Return what the journal calls the container's messages. Raises LogOptionUnusable."""
+    return _tag(container.host.log_config.config.get("tag", "") or "{{.ID}}", container)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

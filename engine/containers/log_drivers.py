@@ -1,9 +1,8 @@
-"""Which log drivers there are and what they can be told. Pure.
+"""Which log drivers there are and what they can be told. Pure, but for the question whether there is a journal.
 
 conmon writes one file per container, whose format is engine.containers.log_format's. json-file and local stand for it;
-they differ in what they keep when nothing is said. journald is answered as dockerd does on a machine without one,
-and a driver that this engine lacks as one that it has no plugin for. As in dockerd, values are looked at when the
-container is started.
+they differ in what they keep when nothing is said. journald is engine.containers.journal's; a driver that this engine
+lacks is answered as one that it has no plugin for. As in dockerd, values are looked at when the container is started.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from engine.containers import journal
 from engine.containers.config import LogConfig
 from engine.errors import EngineError, InvalidParameter
 
@@ -127,7 +127,9 @@ def check(log: LogConfig) -> None:
 def keeping(log: LogConfig) -> Keeping:
     """Return how much of a log is kept. Raises LogOptionUnusable, InvalidLogOption."""
     if log.type == JOURNALD:
-        raise LogOptionUnusable("journald is not enabled on this host")
+        if not journal.enabled():
+            raise LogOptionUnusable("journald is not enabled on this host")
+        return Keeping()
     return _local(log.config) if log.type == LOCAL else _json_file(log.config)
 
 

@@ -43,7 +43,7 @@ class Joiner:
             return self._one_by_one(block)
         if not (self._pending or self._skipping) and b" P " not in block and b" E " not in block:
             return found
-        return self._joined(found)
+        return self.join(found)
 
     def end(self) -> list[Message]:
         """Return what waits for a newline that will not come."""
@@ -51,7 +51,8 @@ class Joiner:
         self._pending.clear()
         return [(stamp, stream, b"P", bytes(text)) for stream, (stamp, text) in waiting if text]
 
-    def _joined(self, found: list[Message]) -> list[Message]:
+    def join(self, found: list[Message]) -> list[Message]:
+        """Return the messages that these records complete."""
         messages: list[Message] = []
         pending, skipping = self._pending, self._skipping
         for record in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -61,7 +62,7 @@ class Log:
 async def logs(engine: Engine, name: str, options: LogOptions) -> Log:
     """Return a container's log; with follow, until it ends.
 
-    Raises NoSuchContainer, LogsOfRemoved, LogsUnreadable, LogOptionUnusable, InvalidLogOption.
+    Raises NoSuchContainer, LogsOfRemoved, LogsUnreadable, LogOptionUnusable, InvalidLogOption, JournalctlMissing.
     """
     container = await off_loop(_look_up, engine, name)
     if container.state.status in (REMOVING, DEAD):
@@ -70,6 +71,10 @@ async def logs(engine: Engine, name: str, options: LogOptions) -> Log:
     if driver == log_drivers.NONE:
         raise LogsUnreadable(driver)
     log_drivers.keeping(container.host.log_config)
+    if driver == log_drivers.JOURNALD:
+        from engine.containers import journal_reader
+
+        journal_reader.program()
     return Log(container, _selected(_batches(engine, container, options), options), attributes(container))
 
 
@@ -113,7 +118,16 @@ async def _selected(batches: AsyncIterator[list[Message]], options: LogOptions) 
             return
 
 
-async def _batches(engine: Engine, container: Container, options: LogOptions) -> AsyncIterator[list[Message]]:
+def _batches(engine: Engine, container: Container, options: LogOptions) -> AsyncIterator[list[Message]]:
+    if container.host.log_config.type == log_drivers.JOURNALD:
+        from engine.containers import journal_reader
+
+        runs = functools.partial(_runs, engine, container.id, container.state.run)
+        return journal_reader.batches(engine, container, options, runs)
+    return _from_files(engine, container, options)
+
+
+async def _from_files(engine: Engine, container: Container, options: LogOptions) -> AsyncIterator[list[Message]]:
     path = folders.log_file(engine.settings, container.id)
     if not (options.follow and container.state.alive):
         # What waits for its newline in a container that runs is not in the log yet.

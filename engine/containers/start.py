@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from engine import locks
 from engine.containers import folders, health, links, log_rotation, rows
 from engine.containers.attach import await_attachers, strike_off_attachers
+from engine.containers.log_attributes import journal_tag
+from engine.containers.log_drivers import JOURNALD, NONE
 from engine.containers.record import DEAD, PAUSED, REMOVING, RESTARTING, Container
 from engine.containers.settle import (
     INTENT_START,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_LOGS_WITHOUT_FILES = {NONE: "null", JOURNALD: "journald"}  # drivers, and what conmon calls them
 _NOTHING_AT_EXIT = ("/bin/true",)  # conmon wants a command
 
 
@@ -195,14 +198,16 @@ def failure(container: Container, text: str) -> EngineError:
 
 def _monitor_plan(engine: Engine, container: Container, runtime: Runtime, kept: Keeping) -> MonitorPlan:
     settings, config = engine.settings, container.config
-    log_file = folders.log_file(settings, container.id)
+    log_file, driver = folders.log_file(settings, container.id), container.host.log_config.type
     log_file.parent.mkdir(parents=True, exist_ok=True, mode=0o710)
     return MonitorPlan(
         runtime=runtime,
         container_id=container.id,
         run_folder=folders.run(settings, container.id),
         exit_command=exit_command(engine, "container", container.id),
-        log_path="null" if container.host.log_config.type == "none" else f"k8s-file:{log_file}",
+        log_path=_LOGS_WITHOUT_FILES.get(driver) or f"k8s-file:{log_file}",
+        name=container.name.removeprefix("/"),
+        log_tag=journal_tag(container) if driver == JOURNALD else "",
         log_size=0 if kept.rotates else kept.size,
         terminal=config.tty,
         stdin=config.open_stdin,

@@ -44,7 +44,9 @@ class MonitorPlan:
     container_id: str
     run_folder: Path
     exit_command: Sequence[str]
-    log_path: str  # "k8s-file:/path" or "null"
+    log_path: str  # "k8s-file:/path", "journald" or "null"
+    name: str = ""  # the journal's CONTAINER_NAME
+    log_tag: str = ""  # the journal's CONTAINER_TAG; nothing but a journal has one
     log_size: int = 0  # bytes at which conmon begins the log file anew, without what was in it; 0 is never
     terminal: bool = False
     stdin: bool = False
@@ -57,12 +59,14 @@ def arguments(conmon: str, plan: MonitorPlan) -> list[str]:
     """Return conmon's command line."""
     run = plan.run_folder
     command = [conmon, "--api-version", "1", "--cid", plan.container_id, "--cuuid", plan.exec_id or plan.container_id]
-    command += ["--name", plan.container_id, "--runtime", plan.runtime.path]
+    command += ["--name", plan.name or plan.container_id, "--runtime", plan.runtime.path]
     for argument in plan.runtime.global_arguments:
         command += [f"--runtime-arg={argument}"]
     command += ["--bundle", str(run), "--full-attach", "--persist-dir", str(run), "--no-sync-log"]
     command += ["--container-pidfile", str(run / "pidfile"), "--conmon-pidfile", str(run / "conmon.pid")]
     command += ["--log-path", plan.log_path, "--log-level", "error"]
+    if plan.log_tag:
+        command.append(f"--log-tag={plan.log_tag}")
     if plan.log_size:
         command += ["--log-size-max", str(plan.log_size)]
     if plan.terminal:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from engine.containers import journal
 from engine.containers.config import ContainerConfig, HostConfig, LogConfig
 from engine.containers.log_attributes import attributes
 from engine.containers.log_drivers import (
@@ -92,7 +93,10 @@ def test_how_much_is_kept(driver: str, options: dict[str, str], expected: Keepin
         ("local", {"max-file": "1"}, "compression cannot be enabled when max file count is 1"),
     ],
 )
-def test_values_with_which_no_log_can_be_kept(driver: str, options: dict[str, str], words: str) -> None:
+def test_values_with_which_no_log_can_be_kept(
+    monkeypatch: pytest.MonkeyPatch, driver: str, options: dict[str, str], words: str
+) -> None:
+    monkeypatch.setattr(journal, "SOCKET", "/nonexistent")
     with pytest.raises(LogOptionUnusable) as caught:
         keeping(LogConfig(driver, options))
     assert str(caught.value) == words
