@@ -175,6 +175,9 @@ def inotify_rm_watch(fd: int, watch: int) -> None:
         _check(-1, "inotify_rm_watch")
 
 
+_UNSURE = 10_000  # tries of openat2, which a rename anywhere makes unsure of ".." for a moment (EAGAIN)
+
+
 def openat2(
     directory: int,
     path: str | bytes | os.PathLike[str],
@@ -189,17 +192,18 @@ def openat2(
     swaps parts of the path. Needs Linux 5.6.
     """
     how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve)
-    while True:
-        fd: int = _libc.syscall(
+    fd = -1
+    for _ in range(_UNSURE):
+        fd = _libc.syscall(
             ctypes.c_long(SYS_OPENAT2),
             ctypes.c_int(directory),
             os.fsencode(path),
             ctypes.byref(how),
             ctypes.c_size_t(ctypes.sizeof(how)),
         )
-        if fd < 0 and ctypes.get_errno() in (errno.EAGAIN, errno.EINTR):
-            continue  # EAGAIN: a rename somewhere made the kernel unsure of ".."
-        return _check(fd, "openat2", path)
+        if fd >= 0 or ctypes.get_errno() not in (errno.EAGAIN, errno.EINTR):
+            break
+    return _check(fd, "openat2", path)
 
 
 def syncfs(fd: int) -> None:
