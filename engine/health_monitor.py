@@ -30,6 +30,19 @@ SESSION_NANOSECONDS = 600 * SECOND  # how long the session of a probe that has e
 KILLED, TIMED_OUT, CANNOT_START = 137, 127, 126
 LOOK_AFTER = 25_000_000  # when a probe that says nothing has a process to tell of
 DRAIN_SECONDS = 2.0  # after a kill, for a process that cannot die at once
+LOOKS, LOOK_SECONDS = 5, 0.02  # how often and how long somebody may look whether the lock is held
+
+
+def take(lock: int) -> None:
+    """Take the flock; raises BlockingIOError when another process keeps it, not when one looks at it for a moment."""
+    for left in range(LOOKS, -1, -1):
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not left:
+                raise
+            time.sleep(LOOK_SECONDS)
+    return None
 
 
 class Monitor:
@@ -52,7 +65,7 @@ class Monitor:
         """Probe until the container ends or SIGTERM comes."""
         lock = os.open(f"{self._folder}/health", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            take(lock)
             self._ended = os.pidfd_open(self._pid)
         except (BlockingIOError, ProcessLookupError):
             return

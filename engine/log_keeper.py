@@ -25,6 +25,19 @@ FASTEST = 2_000_000_000  # bytes a second that no log grows faster than
 LONGEST_NAP = 0.05  # seconds
 DOUBT_SECONDS = 1.0  # after which a message of a keeper that was killed is taken for never sent
 IN_MODIFY, IN_MOVED_TO = 0x2, 0x80
+LOOKS, LOOK_SECONDS = 5, 0.02  # how often and how long somebody may look whether the lock is held
+
+
+def take(lock: int) -> None:
+    """Take the flock; raises BlockingIOError when another process keeps it, not when one looks at it for a moment."""
+    for left in range(LOOKS, -1, -1):
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not left:
+                raise
+            time.sleep(LOOK_SECONDS)
+    return None
 
 
 class Keeper:
@@ -44,7 +57,7 @@ class Keeper:
         """Keep the log until the monitor has ended."""
         lock = os.open(f"{self._run_folder}/log-keeper", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            take(lock)
             ended = os.pidfd_open(self._monitor)
         except (BlockingIOError, ProcessLookupError):
             return

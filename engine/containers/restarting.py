@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 from engine.containers import folders
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 FIRST_MILLISECONDS, MOST_MILLISECONDS = 100, 60_000
 LONG_ENOUGH = 10_000_000_000  # nanoseconds of running after which an end is no repetition
+LOOKS, LOOK_SECONDS = 5, 0.02  # how often and how long somebody may look whether the claim is held
 
 
 def wants_restart(policy: RestartPolicy, state: State, code: int) -> bool:
@@ -84,9 +86,12 @@ def claim(engine: Engine, container_id: str, run: int) -> int | None:
     folder = folders.run(engine.settings, container_id)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     fd = os.open(folder / f"restart.{run}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        return None
-    return fd
+    for left in range(LOOKS, -1, -1):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fd
+        except BlockingIOError:
+            if left:
+                time.sleep(LOOK_SECONDS)
+    os.close(fd)
+    return None
