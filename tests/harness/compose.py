@@ -22,7 +22,7 @@ def find_compose() -> str:
         found = folder.expanduser() / "docker-compose"
         if os.access(found, os.X_OK):
             return str(found)
-    raise RuntimeError("no docker compose on this machine: run .ci/docker_compose, or install the compose plugin")
+    raise RuntimeError("no docker compose on this machine: run .ci/docker_cli compose, or install the compose plugin")
 
 
 class Compose:
