@@ -86,7 +86,7 @@ def archive_path(engine: Engine, name: str, path: str) -> Iterator[PathStat | by
             named = start
         top = _lookup(view.root, folder or "/", os.O_PATH | os.O_DIRECTORY)
         try:
-            with engine.database.transaction() as tx:
+            with engine.database.telling() as tx:
                 rows.event(tx, view.container, "archive-path")
             yield found
             yield from pack(top, start, named)
@@ -118,7 +118,7 @@ def extract_to(
             unpack(unpacked(Source(stream)), fd, posixpath.normpath(whole), keep_kinds=keep_kinds, owner=owner)
         finally:
             os.close(fd)
-        with engine.database.transaction() as tx:
+        with engine.database.telling() as tx:
             rows.event(tx, view.container, "extract-to-dir")
 
 

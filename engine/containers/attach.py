@@ -361,7 +361,7 @@ def _refuse(container: Container, name: str) -> None:
 
 
 def _record(engine: Engine, container: Container, action: str) -> None:
-    with engine.database.transaction() as tx:
+    with engine.database.telling() as tx:
         rows.event(tx, container, action)
 
 

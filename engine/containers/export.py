@@ -61,7 +61,7 @@ def _whole(engine: Engine, container_id: str, view: Merged) -> Iterator[bytes]:
         container = rows.get(engine.database, container_id)
     except NoSuchContainer:
         return
-    with engine.database.transaction() as tx:
+    with engine.database.telling() as tx:
         rows.event(tx, container, "export")
 
 

@@ -61,7 +61,7 @@ def top(engine: Engine, name: str, arguments: str = "") -> ProcessTable:
         raise NotRunning(container.id)
     pids = groups.processes()
     table = parse(_ps(arguments.split(" "), pids), set(pids))
-    with engine.database.transaction() as tx:
+    with engine.database.telling() as tx:
         rows.event(tx, container, "top")
     return table
 

@@ -140,7 +140,7 @@ def _let_go(engine: Engine, container_id: str) -> None:
 def _tell(engine: Engine, container: Container, *, mounted: bool) -> None:
     points = container.definition.mounts
     if any(point.name for point in points):
-        with engine.database.transaction() as tx:
+        with engine.database.telling() as tx:
             tell = engine.volumes.mount_events if mounted else engine.volumes.unmount_events
             tell(tx, container.id, points)
 

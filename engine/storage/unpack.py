@@ -52,7 +52,7 @@ def unpack(
     with every member as the archive has it, and what it returns with the member's content. Raises
     BadArchive, UnpackFailed, and FileNotFoundError for a hard link to nothing.
     """
-    reader = TarReader(Source(stream), lambda _: None)
+    reader = TarReader(stream if isinstance(stream, Source) else Source(stream), lambda _: None)
     with _UsedFolder(folder, path, keep_kinds) as tree:
         for entry in reader:
             content = _content(reader, None if note is None else note(entry))

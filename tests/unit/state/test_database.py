@@ -56,3 +56,28 @@ def test_the_journal_is_bounded(tmp_path: Path) -> None:
     assert row["last"] == KEPT_EVENTS + 1000
     assert KEPT_EVENTS <= row["kept"] < KEPT_EVENTS + 256
     assert row["last"] - row["first"] + 1 == row["kept"], "the newest ones are kept"
+
+
+def test_events_that_are_only_told_are_there_for_others_at_once(database: Database) -> None:
+    other = Database(database.path, database.wake_file)
+    with pytest.raises(ZeroDivisionError), database.telling() as tx:
+        tx.event("container", "top", "abc", {})
+        raise ZeroDivisionError
+    with database.telling() as tx:
+        tx.event("container", "attach", "abc", {})
+    assert [row["action"] for row in other.rows("SELECT * FROM events")] == ["attach"]
+    assert database.wake_file.read_bytes() == b"."
+
+
+def test_only_what_is_told_does_not_wait_for_the_disk(database: Database) -> None:
+    def waits() -> int:
+        row = database.row("PRAGMA synchronous")
+        assert row is not None
+        return int(row[0])
+
+    with database.telling() as tx:
+        tx.event("container", "top", "abc", {})
+        assert waits() == 1
+    with database.transaction() as tx:
+        tx.event("container", "start", "abc", {})
+        assert waits() == 2
