@@ -14,6 +14,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -38,6 +39,8 @@ _OPEN_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_MODE = 0o755
 _AT_FDCWD = -100
+BUILDERS = 8  # views that are made at once; more wait for each other
+_builder = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +121,14 @@ def _open(engine: Engine, container: Container) -> tuple[int, int]:
     image_mounts.mount(engine, points)
     folder, writable = folders.persistent(engine.settings, container.id), not container.host.readonly_rootfs
     files = [(str(folder / name), f"/etc/{name}", writable) for name in _NETWORK_FILES if (folder / name).exists()]
-    binds = planned(points, list(container.host.tmpfs or ()), files)
-    empty = _empty_namespace()
-    return _in_own_thread(lambda: _build(empty, rootfs, binds))
+    return _build(rootfs, planned(points, list(container.host.tmpfs or ()), files))
 
 
 def _let_go(engine: Engine, container_id: str) -> None:
     """Unmount what only the view needed; the container's lock is held, the view's is not any more."""
     try:
+        if rows.get(engine.database, container_id).state.alive:
+            return  # or it has just ended: then whoever records that finds the view closed and unmounts
         container = settled(engine, container_id)
     except NoSuchContainer:
         root_mount.forget(engine, container_id)
@@ -169,33 +172,54 @@ def _empty_namespace() -> int:
     return namespace
 
 
-def _build(empty: int, rootfs: Path, binds: Sequence[Bind]) -> tuple[int, int]:
-    """Make the calling thread's own mount namespace into a view. Nothing may be imported in here, nor after it.
+def _build(rootfs: Path, binds: Sequence[Bind]) -> tuple[int, int]:
+    """Make a view of a root with these mounts; returns as _open.
 
-    What is to be mounted is opened before the thread leaves this machine's namespace, where alone it can be found.
+    What is to be mounted is opened here, in this machine's namespace, where alone it can be found.
     """
-    with ExitStack() as fds, ExitStack() as undo:
+    empty = _empty_namespace()
+    with ExitStack() as fds:
+        whole = _held(fds, syscalls.open_tree(_AT_FDCWD, str(rootfs), syscalls.OPEN_TREE_CLONE))
+        trees = [(_held(fds, _tree(bind)), bind.destination) for bind in binds]
+        return _builders().submit(_put_together, empty, whole, trees).result()
 
-        def held(fd: int) -> int:
-            fds.callback(os.close, fd)
-            return fd
 
-        whole = held(syscalls.open_tree(_AT_FDCWD, str(rootfs), syscalls.OPEN_TREE_CLONE))
-        trees = [held(_tree(bind)) for bind in binds]
-        own = held(os.open("/proc/thread-self", _OPEN_FOLDER))
-        syscalls.unshare(syscalls.CLONE_FS)
+@cache
+def _builders() -> ThreadPoolExecutor:
+    """Return the threads that make views; in the empty namespace while they wait, so that they keep no mount busy."""
+    return ThreadPoolExecutor(BUILDERS, "view of a container", _begin_building)
+
+
+def _begin_building() -> None:
+    """Give the calling thread a root of its own, and keep its folder of /proc, which it will not find any more."""
+    _builder.own = os.open("/proc/thread-self", _OPEN_FOLDER)
+    syscalls.unshare(syscalls.CLONE_FS)
+
+
+def _put_together(empty: int, whole: int, trees: Sequence[tuple[int, str]]) -> tuple[int, int]:
+    """Make a mount namespace with a root and what is mounted in it. Nothing may be imported in here."""
+    syscalls.setns(empty, syscalls.CLONE_NEWNS)
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    try:
+        with ExitStack() as fds, ExitStack() as undo:
+            namespace = os.open("ns/mnt", os.O_RDONLY | os.O_CLOEXEC, dir_fd=_builder.own)
+            undo.callback(os.close, namespace)
+            syscalls.move_mount(whole, _held(fds, os.open("/root", _OPEN_FOLDER)))
+            root = os.open("/root", _OPEN_FOLDER)
+            undo.callback(os.close, root)
+            for tree, destination in trees:
+                folder = stat.S_ISDIR(os.fstat(tree).st_mode)
+                syscalls.move_mount(tree, _held(fds, _mount_point(root, destination, folder=folder)))
+            undo.pop_all()
+        return namespace, root
+    finally:
         syscalls.setns(empty, syscalls.CLONE_NEWNS)
-        syscalls.unshare(syscalls.CLONE_NEWNS)
-        namespace = os.open("ns/mnt", os.O_RDONLY | os.O_CLOEXEC, dir_fd=own)
-        undo.callback(os.close, namespace)
-        syscalls.move_mount(whole, held(os.open("/root", _OPEN_FOLDER)))
-        root = os.open("/root", _OPEN_FOLDER)
-        undo.callback(os.close, root)
-        for tree, bind in zip(trees, binds, strict=True):
-            folder = stat.S_ISDIR(os.fstat(tree).st_mode)
-            syscalls.move_mount(tree, held(_mount_point(root, bind.destination, folder=folder)))
-        undo.pop_all()
-    return namespace, root
+
+
+def _held(fds: ExitStack, fd: int) -> int:
+    """Have a descriptor closed with the others."""
+    fds.callback(os.close, fd)
+    return fd
 
 
 def _tree(bind: Bind) -> int:
