@@ -12,7 +12,7 @@ import re
 import socket
 from typing import TYPE_CHECKING
 
-from engine.containers.log_format import ERR, OUT, Joiner, Message, stamp_of
+from engine.containers.log_format import END_OF_RUN, ERR, OUT, Joiner, Message, stamp_of
 
 if TYPE_CHECKING:
     from engine.containers.logs import LogOptions
@@ -42,12 +42,12 @@ def field_name(name: str) -> str:
 
 
 def arguments(
-    journalctl: str, container_id: str, options: LogOptions, *, after: bytes = b"", follow: bool = False
+    journalctl: str, container_id: str, options: LogOptions, *, last: int = 0, after: bytes = b"", follow: bool = False
 ) -> list[str]:
-    """Return journalctl's command line for a container's entries, or for those after a cursor.
+    """Return journalctl's command line for a container's entries, for so many last ones, or for those after a cursor.
 
-    tail counts entries here, of which a line may have several. The times are cut to microseconds, so that the one
-    who reads still has to look at the messages' times.
+    The times are cut to microseconds, so that the one who reads still has to look at the messages' times. So does
+    who wants a tail, since a line may have several entries.
     """
     command = [journalctl, "--quiet", "--no-pager", "--all", "--output=export", f"--output-fields={_FIELDS}"]
     if after:
@@ -55,8 +55,8 @@ def arguments(
     else:
         if options.since > 0:
             command.append(f"--since=@{_microseconds(options.since)}")
-        if options.tail is not None and not follow:
-            command.append(f"--lines={max(options.tail, 1)}")  # of 0 the last one's cursor is needed all the same
+        if last:
+            command.append(f"--lines={last}")
     if options.until > 0 and not follow:
         command.append(f"--until=@{_microseconds(options.until)}")
     if follow:
@@ -101,11 +101,13 @@ class Entries:
 
 
 class Messages:
-    """Turns entries into messages; cursor is the last entry's, b"" before there was one."""
+    """Turns entries into messages; cursor is the last entry's, b"" before there was one, and entries their number."""
 
-    def __init__(self, cursor: bytes = b"") -> None:
-        self.cursor = cursor
-        self._joiner = Joiner()
+    def __init__(self, *, from_middle: bool = False) -> None:
+        """Begin; from_middle: what comes before the end of the first line of each stream is passed over."""
+        self.cursor = b""
+        self.entries = 0
+        self._joiner = Joiner(from_middle=from_middle)
         self._monitor = b""
 
     def feed(self, entries: list[Entry]) -> list[Message]:
@@ -113,12 +115,15 @@ class Messages:
         messages: list[Message] = []
         for entry in entries:
             self.cursor = entry[b"__CURSOR"]
+            self.entries += 1
             if b"MESSAGE" not in entry:
                 continue
-            if self._monitor != entry.get(b"_PID", b""):
-                messages += self._joiner.end()  # another run, so what waits for its newline is complete
-                self._monitor = entry.get(b"_PID", b"")
-            messages += self._joiner.join([_record(entry)])
+            record = _record(entry)
+            monitor = entry.get(b"_PID", b"")
+            if self._monitor and self._monitor != monitor:  # another run, so what waits for its newline is complete
+                messages += self._joiner.join([(record[0], OUT, END_OF_RUN, b"")])
+            self._monitor = monitor
+            messages += self._joiner.join([record])
         return messages
 
     def end(self) -> list[Message]:

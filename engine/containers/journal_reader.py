@@ -7,10 +7,11 @@ import contextlib
 import logging
 import shlex
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
-from engine.containers.journal import Entries, Messages, arguments
+from engine.containers.journal import Entries, Entry, Messages, arguments
 from engine.errors import EngineError, Unavailable
 from engine.off_loop import off_loop
 from engine.runtime.oci import which
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from engine.containers.record import Container
 
 _BLOCK = 98304
+_TAIL_MORE = 8  # entries looked at first beyond those of a tail, for lines that the first ones are in the midst of
 _SETTLED_NANOSECONDS = 10_000_000_000  # so long after its end, all that a container wrote is in the journal
 
 log = logging.getLogger(__name__)
@@ -63,11 +65,12 @@ async def batches(
     alive = await off_loop(runs)
     if not alive:
         await _settle(journalctl, container)
-    async for batch in _read(arguments(journalctl, container.id, options), messages):
-        if options.tail != 0:
-            yield batch
-    if options.tail == 0:
-        messages = Messages(messages.cursor)
+    if options.tail is None:
+        async for entries in _read(arguments(journalctl, container.id, options)):
+            yield messages.feed(entries)
+    else:
+        messages, tail = await _tail(journalctl, container, options, options.tail, alive=alive)
+        yield tail
     if alive and options.follow:
         database = engine.database
         wal = database.path.with_name(database.path.name + "-wal")
@@ -76,8 +79,8 @@ async def batches(
                 yield batch
         await _sync(journalctl)
         # What the follower was in the midst of is read again: it goes by the last whole entry.
-        async for batch in _read(arguments(journalctl, container.id, options, after=messages.cursor), messages):
-            yield batch
+        async for entries in _read(arguments(journalctl, container.id, options, after=messages.cursor)):
+            yield messages.feed(entries)
         alive = False
     if not alive:  # what waits for its newline in a container that runs is not in the log yet
         yield messages.end()
@@ -114,13 +117,34 @@ async def _follow(
                 waiting.cancel()
 
 
-async def _read(command: list[str], messages: Messages) -> AsyncIterator[list[Message]]:
+async def _tail(
+    journalctl: str, container: Container, options: LogOptions, tail: int, *, alive: bool
+) -> tuple[Messages, list[Message]]:
+    """Return the last messages, and what goes on with those that follow: look at ever more of the end, and count."""
+    last = tail + _TAIL_MORE
+    while True:
+        # A window may begin within a line, of which then nothing can be told; that it does not is seen at its end.
+        ways = Messages(), Messages(from_middle=True)
+        kept: tuple[deque[Message], deque[Message]] = deque(maxlen=tail), deque(maxlen=tail)
+        async for entries in _read(arguments(journalctl, container.id, options, last=last)):
+            for messages, found in zip(ways, kept, strict=True):
+                found += messages.feed(entries)
+        whole = ways[0].entries < last
+        messages, found = (ways[0], kept[0]) if whole else (ways[1], kept[1])
+        if not alive:
+            found += messages.end()
+        if whole or len(found) == tail:
+            return messages, list(found)
+        last *= 4
+
+
+async def _read(command: list[str]) -> AsyncIterator[list[Entry]]:
     """Yield what journalctl prints until it ends."""
     entries = Entries()
     async with _journalctl(command) as process:
         assert process.stdout is not None
         while data := await process.stdout.read(_BLOCK):
-            yield messages.feed(entries.feed(data))
+            yield entries.feed(data)
         if await process.wait():
             raise JournalUnreadable(await _words(process))
 

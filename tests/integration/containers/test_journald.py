@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.harness import processes
 from tests.harness.journald import Journald, ServerWithJournal
 from tests.integration.conftest import Skiff, end_skiff
 
+PIECE = 16_384
 LONG = 40_000  # more than a piece of conmon's and more than one of dockerd's
 WRITES = f"echo one; echo two; echo; echo wrong >&2; head -c {LONG} /dev/zero | tr '\\0' x; echo; printf unfinished"
 OUT = "one\ntwo\n\n" + "x" * LONG + "\nunfinished"
@@ -41,6 +43,17 @@ def logged(busybox_tar: Path, journald: Journald) -> Iterator[Skiff]:
 
 def lines(skiff: Skiff, *options: str) -> list[str]:
     return skiff.docker.ok("logs", *options, "talks").splitlines()
+
+
+def wait_for_children(container_id: str, number: int) -> None:
+    """Wait until so many followers read the journal."""
+    deadline = time.monotonic() + 30
+    while True:
+        found = processes.mentioning(f"CONTAINER_ID_FULL={container_id}")
+        if len([each for each in found if "--follow" in each.arguments]) == number:
+            return
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
 
 
 def test_what_a_container_writes_is_in_the_journal_and_comes_back(logged: Skiff, journald: Journald) -> None:
@@ -74,19 +87,36 @@ def test_what_a_container_writes_is_in_the_journal_and_comes_back(logged: Skiff,
     assert docker("logs", "talks").stdout == OUT + OUT
 
 
+def test_a_tail_counts_messages_and_not_the_entries_that_they_are_in(logged: Skiff) -> None:
+    """A message is at most 16 KiB of a line, as dockerd's journal has it, however conmon divides it."""
+    long = f"head -c {LONG} /dev/zero | tr '\\0' x; echo"
+    logged.docker.ok(
+        "run", "--name", "talks", "--log-driver", "journald", "busybox", "sh", "-c", f"{long}; {long}; printf y"
+    )
+    last = LONG % PIECE
+    sizes = {1: 0, 2: last, 3: last + PIECE, 4: LONG, 5: LONG + last, 6: LONG + last + PIECE, 7: 2 * LONG, 8: 2 * LONG}
+    for tail, size in sizes.items():
+        output = logged.docker.ok("logs", "--tail", str(tail), "talks")
+        assert (output.count("x"), output[-1:]) == (size, "y")
+
+
 def test_follower_sees_all_until_the_end_and_leaves_no_child(logged: Skiff) -> None:
     docker = logged.docker
     script = f"echo before; read x; seq {BURST}; read x; echo last; printf unfinished"
     docker.ok("create", "-i", "--name", "talks", "--log-driver", "journald", "busybox", "sh", "-c", script)
     docker.ok("start", "talks")
+    container_id = docker.ok("inspect", "-f", "{{.Id}}", "talks").strip()
     all_of_it = docker.start("logs", "-f", "talks", stdin=subprocess.DEVNULL)
-    rest = docker.start("logs", "-f", "--tail", "0", "talks", stdin=subprocess.DEVNULL)
     gone = docker.start("logs", "-f", "talks", stdin=subprocess.DEVNULL)
     for follower in (all_of_it, gone):
         assert follower.stdout is not None
         assert follower.stdout.readline() == "before\n"
+    wait_for_children(container_id, 2)
     gone.kill()
     gone.communicate()
+    wait_for_children(container_id, 1)
+    rest = docker.start("logs", "-f", "--tail", "0", "talks", stdin=subprocess.DEVNULL)
+    wait_for_children(container_id, 2)
     writer = docker.start("attach", "talks", stdout=subprocess.DEVNULL)
     assert writer.stdin is not None
     writer.stdin.write("go\n")
@@ -96,9 +126,7 @@ def test_follower_sees_all_until_the_end_and_leaves_no_child(logged: Skiff) -> N
         assert all_of_it.stdout.readline() == f"{number}\n"
     writer.communicate("go\n", timeout=30)
     assert all_of_it.communicate(timeout=30)[0] == "last\nunfinished"
-    late = rest.communicate(timeout=30)[0]
-    assert late.endswith("\nlast\nunfinished")
+    numbers = "".join(f"{number}\n" for number in range(1, BURST + 1))
+    assert rest.communicate(timeout=30)[0] == f"{numbers}last\nunfinished"
     assert lines(logged, "--tail", "2") == ["last", "unfinished"]
-    container_id = docker.ok("inspect", "-f", "{{.Id}}", "talks").strip()
-    for child in processes.mentioning(f"CONTAINER_ID_FULL={container_id}"):
-        assert processes.wait_for_end(child.pid, 20)
+    wait_for_children(container_id, 0)

@@ -57,6 +57,17 @@ def test_an_unfinished_line_of_one_run_is_not_joined_with_the_next_run() -> None
     assert texts(exported(b"a", partial=True), exported(b"b\n", pid=8)) == [b"a", b"b\n"]
 
 
+def test_what_a_window_begins_in_the_midst_of_is_passed_over() -> None:
+    entries = Entries().feed(exported(b"rest\n") + exported(b"a", partial=True) + exported(b"b\n"))
+    messages = Messages(from_middle=True)
+    assert [message[3] for message in messages.feed(entries)] == [b"ab\n"]
+    assert messages.entries == 3
+    # A new run begins a line.
+    messages = Messages(from_middle=True)
+    entries = Entries().feed(exported(b"rest", partial=True) + exported(b"a\n", pid=8))
+    assert [message[3] for message in messages.feed(entries)] == [b"a\n"]
+
+
 def test_a_line_without_a_newline_of_its_own_gets_one() -> None:
     """Another writer of the same fields, such as dockerd, sends lines without."""
     assert texts(exported(b"a")) == [b"a\n"]
@@ -66,13 +77,12 @@ def test_a_line_without_a_newline_of_its_own_gets_one() -> None:
     ("options", "more", "expected"),
     [
         (LogOptions(), {}, []),
-        (LogOptions(tail=5, since=1_000_000_001, until=2_500_000_000), {}, ["--since=@1.000000", "--lines=5"]),
-        (LogOptions(tail=0), {}, ["--lines=1"]),
+        (LogOptions(since=1_000_000_001, until=2_500_000_000), {"last": 5}, ["--since=@1.000000", "--lines=5"]),
         (LogOptions(tail=5, since=1), {"after": b"s=1"}, ["--after-cursor=s=1"]),
         (LogOptions(since=1000, tail=5, until=9), {"follow": True}, ["--since=@0.000001", "--follow", "--no-tail"]),
     ],
 )
-def test_what_journalctl_is_asked_for(options: LogOptions, more: dict[str, bool], expected: list[str]) -> None:
+def test_what_journalctl_is_asked_for(options: LogOptions, more: dict[str, object], expected: list[str]) -> None:
     command = arguments("journalctl", "abc", options, **more)  # type: ignore[arg-type]
     wanted = [*expected, "--until=@2.500000"] if options.until > 9 else expected
     assert [word for word in command[6:] if word.startswith("--")] == wanted
