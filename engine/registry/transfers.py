@@ -118,6 +118,7 @@ class Transfers:
                 raise
 
     async def _unpack(self, transfer: Transfer, repository: Repository, diff_id: str, folder: Path) -> StagedLayer:
+        from engine.storage.extract import LayerUnwritable
         from engine.storage.incoming import Expected
 
         wanted = transfer.wanted
@@ -136,6 +137,8 @@ class Transfers:
             staged = await unpacking
         except BadArchive as error:
             raise await self._blame(error, transfer, repository) from error
+        except LayerUnwritable as error:
+            raise NotRegistered(f"failed to register layer: {error.reason}") from error
         except OSError as error:
             raise NotRegistered(f"failed to register layer: {_words(error)}") from error
         finally:
