@@ -17,12 +17,12 @@ CONFIG = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 
-def layer(number: int) -> bytes:
+def layer(number: int, files: int = FILES) -> bytes:
     """Return one layer's archive."""
     chance = random.Random(number)
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for file in range(FILES):
+        for file in range(files):
             info = tarfile.TarInfo(f"usr/share/layer-{number}/{file % 50}/file-{file}")
             info.size, info.mode, info.mtime = FILE_BYTES, 0o644, 1_700_000_000
             half = chance.randbytes(FILE_BYTES // 2)
@@ -30,18 +30,18 @@ def layer(number: int) -> bytes:
     return out.getvalue()
 
 
-def blobs() -> Iterator[tuple[str, bytes, bytes]]:
+def blobs(files: int = FILES) -> Iterator[tuple[str, bytes, bytes]]:
     """Give each layer as diff id, and as it is packed, one after the other."""
     for number in range(LAYERS):
-        plain = layer(number)
+        plain = layer(number, files)
         yield "sha256:" + hashlib.sha256(plain).hexdigest(), gzip.compress(plain, 6, mtime=0), plain
 
 
-def upload(registry: str, name: str, tag: str) -> None:
-    """Put the image into a registry at host:port, by plain HTTP."""
+def upload(registry: str, name: str, tag: str, files: int = FILES) -> None:
+    """Put the image, with so many files in each layer, into a registry at host:port, by plain HTTP."""
     base = f"http://{registry}/v2/{name}"
     layers, diff_ids = [], []
-    for diff_id, packed, _ in blobs():
+    for diff_id, packed, _ in blobs(files):
         layers.append({"mediaType": LAYER, "size": len(packed), "digest": _blob(base, packed)})
         diff_ids.append(diff_id)
     config = {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["sh"]}}

@@ -1,8 +1,11 @@
-"""Pull and push a big image, beside dockerd and podman: `python -m tests.bench.transfers [--rounds N] [--at-once N]`.
+"""Pull and push a big image, beside dockerd and podman: `python -m tests.bench.transfers [--rounds N] [--files N]`.
 
 All engines and two docker-registry processes are in the network namespace of the peers' dockerd (--network), so that
 the way is the same for all; podman is its command, the others are asked through docker's. A round takes every engine in
-turn. SKIFF_PEERS names the script that starts the peers. Times are medians in seconds, the memory is Skiff's peak.
+turn, with a store that has none of the image's layers; --files (in each of ten layers, 2,000 are 500 MB) makes it
+smaller for a machine that others use, too. On ext4 without a journal a new file costs up to ten times as much for
+minutes after others were removed, whoever makes it: TMPDIR and PEERS_HOME should name folders elsewhere. SKIFF_PEERS
+names the script that starts the peers. Times are medians in seconds, the memory is Skiff's peak.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.bench.big_image import FILES
 from tests.bench.engines import find_peers
 from tests.harness.docker_cli import Docker
 from tests.harness.real_registry import real_registry
@@ -96,17 +100,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.transfers")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--at-once", type=int, default=20)
+    parser.add_argument("--files", type=int, default=FILES)
     parser.add_argument("--network", default="peer-docker")
     options = parser.parse_args()
     peers = find_peers()
     inside = ["nsenter", f"--net=/var/run/netns/{options.network}"]
     with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="transfers-", dir="/tmp")))
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="transfers-")))
         assert peers is not None, "SKIFF_PEERS names no script"
         started = subprocess.run([peers, "start", "docker"], check=True, stdout=subprocess.PIPE, text=True)
         for name, port in (("source", SOURCE), ("target", TARGET)):
             stack.enter_context(real_registry(home / name, inside=inside, port=port))
-        fill = f"from tests.bench.big_image import upload; upload('127.0.0.1:{SOURCE}', 'bench/big', '1')"
+        arguments = f"'127.0.0.1:{SOURCE}', 'bench/big', '1', {options.files}"
+        fill = f"from tests.bench.big_image import upload; upload({arguments})"
         subprocess.run([*inside, sys.executable, "-c", fill], cwd=PROJECT, check=True)
         (home / "skiff").mkdir()
         url, pid = stack.enter_context(skiff(home / "skiff", inside))
@@ -115,6 +121,7 @@ def main() -> None:
             Client("dockerd", docker(started.stdout.split()[-1], home)),
             Client("podman", podman(peers, options.network)),
         ]
+        subprocess.run([peers, "exec", "podman", "rmi", "--all", "--force"], check=True, stdout=subprocess.DEVNULL)
         rows: dict[str, dict[str, list[float]]] = {"pull": {}, "push": {}, f"{options.at_once} pulls at once": {}}
         for number in range(options.rounds):
             for client in clients:
