@@ -33,7 +33,7 @@ OPAQUE = ".wh..wh..opq"
 OPAQUE_XATTR = "trusted.overlay.opaque"
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_KEPT_FOLDERS = 32
+_KEPT_FOLDERS = 64  # some archives go through many folders in turn
 
 
 class LayerUnwritable(EngineError):

@@ -17,7 +17,7 @@ from engine.errors import BadArchive
 from engine.storage.compression import BZIP2, GZIP, MAGIC, XZ, ZSTD, Unpacked, magic_of
 from engine.storage.source import PIECE, Readable, Source
 
-AHEAD = 16 << 20  # bytes that wait for a slow reader
+AHEAD = 8 << 20  # bytes that wait for a slow reader
 
 # What containers/storage calls the packings in its records (pkg/archive, Compression).
 PACKINGS = {b"": 0, BZIP2: 1, GZIP: 2, XZ: 3, ZSTD: 4}
