@@ -27,7 +27,10 @@ class BodyReader:
     def read(self, n: int, /) -> bytes:
         """Return up to n bytes, b"" at the end of the body; blocks. Not to be called on the loop."""
         if not self._rest:
-            self._rest = memoryview(asyncio.run_coroutine_threadsafe(self._next(), self._loop).result())
+            data = asyncio.run_coroutine_threadsafe(self._next(), self._loop).result()
+            if len(data) <= n:
+                return data
+            self._rest = memoryview(data)
         piece, self._rest = self._rest[:n], self._rest[n:]
         return bytes(piece)
 

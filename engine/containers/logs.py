@@ -36,6 +36,9 @@ class LogsOfRemoved(Conflict):
         self.container_id = container_id
 
 
+_FIRST_BATCHES = 2  # read at once when a log is opened, so that for a short one no thread is asked again
+
+
 @dataclass(frozen=True, slots=True)
 class LogOptions:
     """Which messages: times are nanoseconds since 1970 (0: none), tail a number of messages (None: all)."""
@@ -131,11 +134,12 @@ async def _from_files(engine: Engine, container: Container, options: LogOptions)
     path = folders.log_file(engine.settings, container.id)
     if not (options.follow and container.state.alive):
         # What waits for its newline in a container that runs is not in the log yet.
-        reader, ended, batch = await off_loop(_begin, engine, container, options)
+        reader, ended, first = await off_loop(_begin, engine, container, options)
         try:
-            while batch is not None:
+            for ready in first:
+                yield ready
+            while len(first) == _FIRST_BATCHES and (batch := await off_loop(reader.read)) is not None:
                 yield batch
-                batch = await off_loop(reader.read)
             if ended:
                 yield reader.end()
         finally:
@@ -161,12 +165,15 @@ async def _from_files(engine: Engine, container: Container, options: LogOptions)
             reader.close()
 
 
-def _begin(engine: Engine, container: Container, options: LogOptions) -> tuple[LogFiles, bool, list[Message] | None]:
-    """Open a log; returns also whether its container has ended, and the first messages."""
+def _begin(engine: Engine, container: Container, options: LogOptions) -> tuple[LogFiles, bool, list[list[Message]]]:
+    """Open a log; returns also whether its container has ended, and its first batches: fewer than that are all."""
     ended = not _runs(engine, container.id, container.state.run)
     path = folders.log_file(engine.settings, container.id)
     reader = LogFiles(path, since=options.since, tail=options.tail, grows=not ended)
-    return reader, ended, reader.read()
+    first: list[list[Message]] = []
+    while len(first) < _FIRST_BATCHES and (batch := reader.read()) is not None:
+        first.append(batch)
+    return reader, ended, first
 
 
 def _look_up(engine: Engine, name: str) -> Container:
