@@ -61,7 +61,7 @@ def docker(host: str, config: Path) -> Run:
 
 def podman(peers: Path, network: str) -> Run:
     """Return what starts podman commands."""
-    environment = {**os.environ, "PEERS_NETNS": network}
+    environment = {**os.environ, "PEERS_NETNS": network, "TMPDIR": "/tmp"}  # the host's may not be there
 
     def run(*arguments: str) -> subprocess.Popen[str]:
         insecure = ["--tls-verify=false"] if arguments[0] in ("pull", "push") else []
