@@ -36,4 +36,5 @@ def server() -> Iterator[Server]:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_answers_as_dockerd_does(server: Server, name: str) -> None:
     lines = runner.differences(name, runner.golden(name), runner.run(name, server.socket))
+    runner.remove_containers(server.socket)
     assert not lines, "\n".join([*lines, server.words()])
