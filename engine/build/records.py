@@ -11,13 +11,12 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from engine import locks
 from engine.errors import EngineError, InvalidFilter, InvalidParameter, NoSuchImage, NoSuchLayer
 from engine.filters import BadTime, truth, until
 from engine.storage.folders import content_size, remove_tree
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from engine import Engine
     from engine.storage.images import StoredImage
 
@@ -233,7 +232,7 @@ def _mounts(engine: Engine) -> list[CacheRecord]:
                 parents=[],
                 type=CACHE_MOUNT,
                 description=f"cached mount {identity}",
-                in_use=_is_held(path),
+                in_use=locks.is_held(path / "lock"),
                 shared=False,
                 size=content_size(path / "content"),
                 created=int(status.st_ctime_ns),
@@ -242,17 +241,6 @@ def _mounts(engine: Engine) -> list[CacheRecord]:
             )
         )
     return found
-
-
-def _is_held(path: Path) -> bool:
-    fd = os.open(path / "lock", os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
 
 
 def _remove(engine: Engine, record: CacheRecord) -> bool:

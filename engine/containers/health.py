@@ -7,7 +7,6 @@ It holds a flock on `health` in the run folder, where its pid is, so that a kill
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -18,6 +17,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from engine import locks
 from engine.containers import folders
 from engine.containers.config import Healthcheck
 from engine.containers.record import Container, Probe
@@ -78,17 +78,7 @@ def is_missing(engine: Engine, container: Container) -> bool:
     """Tell whether a running container lacks the health monitor that it should have."""
     if container.state.status != "running" or not container.state.health:
         return False
-    try:
-        fd = os.open(folders.run(engine.settings, container.id) / "health", os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return True
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(fd)
-    return True
+    return not locks.is_held(folders.run(engine.settings, container.id) / "health")
 
 
 def probes(database: Database, container_id: str) -> list[Probe]:

@@ -6,7 +6,6 @@ so that a killed one is seen and replaced (engine.containers.reconcile). What is
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import shlex
@@ -16,6 +15,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from engine import locks
 from engine.containers import folders
 from engine.containers.log_attributes import attributes
 from engine.containers.log_drivers import NONE, Keeping, LogOptionUnusable, keeping
@@ -107,20 +107,10 @@ def is_missing(engine: Engine, container: Container) -> bool:
     if not container.state.alive or container.host.log_config.type == NONE:
         return False
     try:
-        if not keeping(container.host.log_config).rotates:
-            return False
-        fd = os.open(folders.run(engine.settings, container.id) / "log-keeper", os.O_RDWR | os.O_CLOEXEC)
+        rotates = keeping(container.host.log_config).rotates
     except LogOptionUnusable:
         return False
-    except FileNotFoundError:
-        return True
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(fd)
-    return True
+    return rotates and not locks.is_held(folders.run(engine.settings, container.id) / "log-keeper")
 
 
 def _script() -> str:

@@ -5,8 +5,9 @@ It errs on the safe side: what it is not sure of is looked at by engine.containe
 
 from __future__ import annotations
 
-import fcntl
 import os
+
+from engine.locks import is_held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,16 +40,16 @@ def may_need_mending(engine: Engine) -> bool:
         if row["boot_id"] != boot:
             return True
         if row["status"] == "restarting":
-            if not _held(f"{run}/restart.{row['run']}"):
+            if not is_held(f"{run}/restart.{row['run']}"):
                 return True
             continue
         if os.path.exists(f"{run}/exit") or not _has_reader(f"{run}/ctl"):
             return True
         if os.path.exists(f"{os.fspath(settings.run_root)}/runtime/{row['id']}/exec.fifo"):
             return True
-        if row["health"] and row["status"] == "running" and not _held(f"{run}/health"):
+        if row["health"] and row["status"] == "running" and not is_held(f"{run}/health"):
             return True
-        if row["rotates"] and not _held(f"{run}/log-keeper"):
+        if row["rotates"] and not is_held(f"{run}/log-keeper"):
             return True
     return False
 
@@ -65,18 +66,3 @@ def _has_reader(fifo: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _held(path: str) -> bool:
-    """Tell whether a process holds the flock on a file."""
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False

@@ -13,6 +13,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from engine import locks
 from engine.containers import folders
 from engine.containers.record import RESTARTING, Container, State
 
@@ -75,10 +76,7 @@ def is_missing(engine: Engine, container: Container) -> bool:
     """Tell whether a container is to be restarted and nobody waits to do it."""
     if container.state.status != RESTARTING:
         return False
-    claimed = claim(engine, container.id, container.state.run)
-    if claimed is not None:
-        os.close(claimed)
-    return claimed is not None
+    return not locks.is_held(folders.run(engine.settings, container.id) / f"restart.{container.state.run}")
 
 
 def claim(engine: Engine, container_id: str, run: int) -> int | None:
