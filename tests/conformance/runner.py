@@ -31,10 +31,11 @@ def drop_image(socket: Path) -> None:
 
 
 def remove_containers(socket: Path) -> None:
-    """Remove what a scenario left, as builds with rm=0 do, so that the next one does not meet it."""
+    """Remove the containers and anonymous volumes that a scenario left, so that the next one does not meet them."""
     session = Session(socket)
     for each in session.quietly("GET", "/containers/json", query={"all": "1"}):
         session.remove(each["Id"])
+    session.quietly("POST", "/volumes/prune")
 
 
 def run(name: str, socket: Path) -> list[Record]:
