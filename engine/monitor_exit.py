@@ -117,6 +117,7 @@ def _restart(engine: Engine, container_id: str, run: int, claim: int | None) -> 
     try:
         state = rows.get(engine.database, container_id).state
     except NoSuchContainer:
+        restarting.withdraw(engine, container_id, run)
         return
     if state.status != "restarting" or state.run != run:
         return

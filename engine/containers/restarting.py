@@ -93,3 +93,13 @@ def claim(engine: Engine, container_id: str, run: int) -> int | None:
                 time.sleep(LOOK_SECONDS)
     os.close(fd)
     return None
+
+
+def withdraw(engine: Engine, container_id: str, run: int) -> None:
+    """Take the file of a claim away whose container was removed before it was made, and the folder made for it."""
+    folder = folders.run(engine.settings, container_id)
+    (folder / f"restart.{run}").unlink(missing_ok=True)
+    try:
+        folder.rmdir()
+    except OSError:  # gone already
+        pass
