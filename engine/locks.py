@@ -20,9 +20,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+LOOKS, LOOK_SECONDS = 5, 0.02  # how often and how long somebody may look whether a lock is held
 
 
 @contextmanager
@@ -91,6 +94,23 @@ def is_held(path: str | os.PathLike[str]) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def claim(path: str | os.PathLike[str]) -> int | None:
+    """Take the flock on a file, made if need be; returns what holds it, None when another process keeps it.
+
+    Somebody who looks (is_held) is waited for. The descriptor is the caller's; closing it gives the lock back.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    for left in range(LOOKS, -1, -1):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fd
+        except BlockingIOError:
+            if left:
+                time.sleep(LOOK_SECONDS)
+    os.close(fd)
+    return None
 
 
 def forget(folder: Path, name: str) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from compat_api.answers import Answer, Json
-from compat_api.body_reader import iterate_off_loop
+from compat_api.sending import send
 
 if TYPE_CHECKING:
     from compat_api.request import Request
@@ -26,13 +26,4 @@ async def changes(request: Request) -> Answer:
 
 async def export(request: Request) -> Answer:
     """Send an archive of a container's files."""
-    pieces = iterate_off_loop(partial(request.engine.containers.export, request.name))
-    try:
-        first = await anext(pieces)  # a container that is not there is found before the head goes out
-        stream = await request.stream("application/octet-stream")
-        await stream.write(first)
-        async for piece in pieces:
-            await stream.write(piece)
-    finally:
-        await pieces.aclose()
-    return None
+    return await send(request, "application/octet-stream", partial(request.engine.containers.export, request.name))

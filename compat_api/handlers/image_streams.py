@@ -11,6 +11,7 @@ from compat_api.body_reader import BodyReader, iterate_off_loop
 from compat_api.errors import status_and_words
 from compat_api.log import logger
 from compat_api.saying import answering
+from compat_api.sending import send
 from compat_api.shapes import images as shapes
 from engine.errors import InvalidReference
 
@@ -48,17 +49,8 @@ async def save(request: Request) -> Answer:
     """Send an archive of one image or of several."""
     names = [request.name] if request.name else request.query.all("names")
     platform = platforms.wanted_once(request, versions.IMAGES_BY_PLATFORM)
-    pieces = iterate_off_loop(partial(request.engine.images.save, names, platform))
-    try:
-        with answering(500, InvalidReference):
-            first = await anext(pieces)  # what is wrong with the names is found before the head goes out
-        stream = await request.stream("application/x-tar")
-        await stream.write(first)
-        async for piece in pieces:
-            await stream.write(piece)
-    finally:
-        await pieces.aclose()
-    return None
+    with answering(500, InvalidReference):
+        return await send(request, "application/x-tar", partial(request.engine.images.save, names, platform))
 
 
 async def tell(stream: Stream, error: Exception) -> None:

@@ -18,6 +18,7 @@ from engine.containers import rows
 from engine.containers.changes import CAPABILITY
 from engine.containers.record import DEAD, REMOVING
 from engine.errors import Conflict, NoSuchContainer
+from engine.gathering import PIECE, gathered
 from engine.storage import tarformat
 from engine.storage.merged import Merged, Node, Place
 from engine.storage.tarformat import Entry
@@ -26,7 +27,6 @@ from engine.storage.tarwriter import END, KINDS, header, padding
 if TYPE_CHECKING:
     from engine import Engine
 
-PIECE = 256 * 1024  # bytes that are read and given out at once
 REVISION = 3  # the byte of a capability that holds the revision, and the length that revision 2 has
 REVISION_2_SIZE = 20
 
@@ -63,20 +63,6 @@ def _whole(engine: Engine, container_id: str, view: Merged) -> Iterator[bytes]:
         return
     with engine.database.telling() as tx:
         rows.event(tx, container, "export")
-
-
-def gathered(pieces: Iterator[bytes], size: int = PIECE) -> Iterator[bytes]:
-    """Join small pieces, so that headers do not travel one by one."""
-    waiting: list[bytes] = []
-    length = 0
-    for piece in pieces:
-        waiting.append(piece)
-        length += len(piece)
-        if length >= size:
-            yield b"".join(waiting)
-            waiting, length = [], 0
-    if waiting:
-        yield b"".join(waiting)
 
 
 def archive(view: Merged) -> Iterator[bytes]:

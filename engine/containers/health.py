@@ -10,11 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shlex
 import signal
-import subprocess
 import sys
-import threading
 from typing import TYPE_CHECKING
 
 from engine import locks
@@ -100,7 +97,7 @@ def _spawn(engine: Engine, container: Container, check: Healthcheck, words: list
     from engine.containers.bundle import exec_process
     from engine.containers.execs import ExecConfig, command_text
     from engine.containers.settle import find_runtime
-    from engine.runtime import monitor_cgroup
+    from engine.runtime import companion
     from engine.state.codec import encode
 
     config = ExecConfig(attach_stdout=True, attach_stderr=True, cmd=words, probe=True)
@@ -117,22 +114,7 @@ def _spawn(engine: Engine, container: Container, check: Healthcheck, words: list
     line = [sys.executable, "-I", "-S", _script(), str(engine.settings.database), str(engine.database.wake_file)]
     line += [str(run_folder), container.id, str(state.run), str(state.pid), str(state.started)]
     line += [*map(str, times), command_text(words), encode(config), "--", runtime.path, *runtime.global_arguments]
-    log.debug("Run %s", shlex.join(line))
-    process = subprocess.Popen(
-        line,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        start_new_session=True,
-        env={"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")},
-    )
-
-    def stay() -> None:
-        monitor_cgroup.move(process.pid)
-        process.wait()  # so that it leaves no zombie while this process lives
-
-    threading.Thread(target=stay, name="health monitor", daemon=True).start()
+    companion.spawn(line, "health monitor")
 
 
 def _script() -> str:

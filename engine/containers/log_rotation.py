@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
-import subprocess
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -78,28 +75,12 @@ def begin(engine: Engine, container: Container, kept: Keeping) -> None:
         str(folders.log_file(engine.settings, container.id)),
     ]
     line += [str(monitor_pid(run_folder)), str(kept.size), str(kept.files), str(int(kept.compress))]
-    log.debug("Run %s", shlex.join(line))
     try:
-        process = subprocess.Popen(
-            line,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-            env={"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")},
-        )
+        from engine.runtime import companion
+
+        companion.spawn(line, "log keeper")
     except OSError:
         log.exception("Container %s: cannot start its log keeper", container.id)
-        return
-
-    def stay() -> None:
-        from engine.runtime import monitor_cgroup
-
-        monitor_cgroup.move(process.pid)
-        process.wait()  # so that it leaves no zombie while this process lives
-
-    threading.Thread(target=stay, name="log keeper", daemon=True).start()
 
 
 def is_missing(engine: Engine, container: Container) -> bool:

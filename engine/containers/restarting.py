@@ -7,10 +7,7 @@ holding a flock on `restart.RUN` in the run folder, so that a killed one is seen
 
 from __future__ import annotations
 
-import fcntl
-import os
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 from engine import locks
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
 
 FIRST_MILLISECONDS, MOST_MILLISECONDS = 100, 60_000
 LONG_ENOUGH = 10_000_000_000  # nanoseconds of running after which an end is no repetition
-LOOKS, LOOK_SECONDS = 5, 0.02  # how often and how long somebody may look whether the claim is held
 
 
 def wants_restart(policy: RestartPolicy, state: State, code: int) -> bool:
@@ -83,16 +79,7 @@ def claim(engine: Engine, container_id: str, run: int) -> int | None:
     """Become the one who restarts a container after a run; returns what holds the claim, None when another has it."""
     folder = folders.run(engine.settings, container_id)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fd = os.open(folder / f"restart.{run}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    for left in range(LOOKS, -1, -1):
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return fd
-        except BlockingIOError:
-            if left:
-                time.sleep(LOOK_SECONDS)
-    os.close(fd)
-    return None
+    return locks.claim(folder / f"restart.{run}")
 
 
 def withdraw(engine: Engine, container_id: str, run: int) -> None:

@@ -6,6 +6,7 @@ where its manifests are. So nothing but the store has to remember it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,36 +46,33 @@ class KnownManifest:
 
 def manifests_of(store: Store, image: StoredImage) -> list[KnownManifest]:
     """Return the manifests that are kept with an image, the newest last."""
-    found = []
-    for name in image.big_data:
-        if not name.startswith(_MANIFEST):
-            continue
-        try:
-            data = store.image_document(image.id, name)
-            if kind("", data) == "manifest":
-                found.append(KnownManifest(name.removeprefix(_MANIFEST), data, parse_manifest(data)))
-        except (NoSuchImage, BadContent):
-            continue
-    return found
+    return [
+        KnownManifest(digest, data, parsed) for digest, data, parsed in _documents(store, image) if parsed is not None
+    ]
 
 
 def registry_digests(store: Store, image: StoredImage) -> list[str]:
     """Return the digests by which a registry knows an image: of its indexes, and its manifests with packed layers."""
-    found = []
+    return [
+        digest
+        for digest, _, parsed in _documents(store, image)
+        if parsed is None or any(layer.media_type.endswith(("gzip", "zstd")) for layer in parsed.layers)
+    ]
+
+
+def _documents(store: Store, image: StoredImage) -> Iterator[tuple[str, bytes, Manifest | None]]:
+    """Yield digest and content of what is kept, with a manifest's meaning, None for an index; not what is broken."""
     for name in image.big_data:
         if not name.startswith(_MANIFEST):
             continue
         try:
             data = store.image_document(image.id, name)
             what = kind("", data)
-            if what == "index" or (
-                what == "manifest"
-                and any(layer.media_type.endswith(("gzip", "zstd")) for layer in parse_manifest(data).layers)
-            ):
-                found.append(name.removeprefix(_MANIFEST))
+            parsed = parse_manifest(data) if what == "manifest" else None
         except (NoSuchImage, BadContent):
             continue
-    return found
+        if what in ("manifest", "index"):
+            yield name.removeprefix(_MANIFEST), data, parsed
 
 
 def of_registry(store: Store, domain: str, layers: list[Layer]) -> dict[str, list[KnownBlob]]:

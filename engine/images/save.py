@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, NoSuchImage, Unavailable
+from engine.gathering import gathered
 from engine.images import reference
 from engine.images.configuration import diff_ids, encode
 from engine.images.legacy import documents
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from engine.storage.layers import Layer
 
 _BLOCK = 512
-_PIECE = 256 * 1024
 _RECORD = 10240
 
 
@@ -71,21 +71,6 @@ def save(engine: Engine, references: list[str], platform: Platform | None = None
     if platform is not None and not all(is_exactly(of_document(each.image.document), platform) for each in chosen):
         raise NoExportTarget(platform)
     return gathered(_archive(engine, chosen))
-
-
-def gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Give the same bytes in pieces that are worth handing from a thread to a loop. Pure."""
-    held: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        held.append(piece)
-        size += len(piece)
-        if size >= _PIECE:
-            yield b"".join(held)
-            held.clear()
-            size = 0
-    if held:
-        yield b"".join(held)
 
 
 def _choose(images: list[StoredImage], references: list[str]) -> list[tuple[StoredImage, list[Reference]]]:
