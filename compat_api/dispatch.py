@@ -49,7 +49,7 @@ class Dispatcher:
         self._activity = activity
         self._guard = guard  # of a socket with a policy
         self._audit = audit
-        self._reconciled: asyncio.Task[None] | None = None
+        self._reconciled: asyncio.Task[bool] | None = None
         self._table = Table()
 
     async def handle(self, http: BaseRequest) -> StreamResponse:
@@ -120,11 +120,12 @@ class Dispatcher:
         return _rendered(request, answer)
 
     async def _reconcile(self) -> None:
-        """Have the engine mend what killed processes left, once in a server's life and before its first answer."""
-        if self._reconciled is None or (self._reconciled.done() and self._reconciled.exception() is not None):
+        """Have the engine mend what killed processes left: before the first answer, and on until nothing is left."""
+        mending = self._reconciled
+        if mending is None or (mending.done() and (mending.exception() is not None or not mending.result())):
             reconciling = off_loop(self._engine.containers.reconcile)
-            self._reconciled = asyncio.create_task(reconciling, name="reconcile")
-        await asyncio.shield(self._reconciled)
+            self._reconciled = mending = asyncio.create_task(reconciling, name="reconcile")
+        await asyncio.shield(mending)
 
     def _failed(self, request: Request, connection: Connection, error: Exception) -> StreamResponse:
         """Answer an exception that a handler raised."""

@@ -157,9 +157,7 @@ class PlainServer:
         if not self._mended:
             from engine.containers.quick_look import may_need_mending
 
-            if may_need_mending(self._engine):
-                self._engine.containers.reconcile()
-            self._mended = True
+            self._mended = not may_need_mending(self._engine) or self._engine.containers.reconcile()
 
 
 def at_once(work: Any) -> Any:

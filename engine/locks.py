@@ -78,6 +78,46 @@ def try_locked(folder: Path, name: str) -> Iterator[bool]:
         os.close(fd)
 
 
+@contextmanager
+def free_or_orphaned(folder: Path, name: str) -> Iterator[bool]:
+    """Hold the lock if no living process does (see is_orphaned); yields whether it is held."""
+    with try_locked(folder, name) as free:
+        if free:
+            yield True
+            return
+    if not is_orphaned(folder, name):
+        yield False
+        return
+    with locked(folder, name):
+        yield True
+
+
+def is_orphaned(folder: Path, name: str) -> bool:
+    """Tell whether a lock is held although the process that took it has ended.
+
+    A child of that process has it then, which is about to become another program and to let go of it.
+    """
+    try:
+        found = os.stat(folder / name)
+    except FileNotFoundError:
+        return False
+    place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    with open("/proc/locks", encoding="ascii") as file:
+        for line in file:
+            match line.split():
+                case [_, "FLOCK", _, _, owner, there, *_] if there == place:
+                    return _has_ended(owner)  # the kernel says 0 for one that is not there any more
+    return False
+
+
+def _has_ended(pid: str) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b") ")[2][:1] in b"ZX"
+    except OSError:
+        return True
+
+
 def is_held(path: str | os.PathLike[str]) -> bool:
     """Tell whether a process holds the flock on a file, as the small processes that stay with a container do.
 

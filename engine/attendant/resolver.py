@@ -25,6 +25,7 @@ MOST_SERVERS = 3
 PATIENCE = 4.0
 PORT = 53
 LARGEST = 65535
+IP_RECVERR = 11  # linux/in.h
 MOST_OPEN = 1024  # questions that are asked outside at once, of all containers
 
 
@@ -39,6 +40,7 @@ class Resolver:
         self.busy = busy
         self.out: dict[int, Forwarded] = {}  # by the id under which they were sent from the container's namespace
         if asking is not None:
+            asking.setsockopt(_socket.IPPROTO_IP, IP_RECVERR, 1)
             loop.watch(asking.fileno(), READ, self._heard)
 
     def ask(self, state: State, packet: bytes, reply: Reply, *, tcp: bool) -> None:
@@ -95,11 +97,24 @@ class Resolver:
         assert self.asking is not None
         try:
             packet, sender = self.asking.recvfrom(LARGEST)
-        except OSError:  # an answer from nobody: the time will tell
+        except OSError:
+            self._refused()
             return
         sent = self.out.get(messages.number(packet, 0)) if len(packet) >= 12 else None
         if sent is not None and sender[0] == sent.server:
             sent.heard(packet)
+
+    def _refused(self) -> None:
+        """Ask the next server of each question that found nobody, as the kernel says (ip(7), IP_RECVERR)."""
+        assert self.asking is not None
+        while True:
+            try:
+                packet = self.asking.recvmsg(LARGEST, 0, _socket.MSG_ERRQUEUE)[0]
+            except OSError:
+                return
+            sent = self.out.get(messages.number(packet, 0)) if len(packet) >= 12 else None
+            if sent is not None:
+                sent.ask_next()
 
 
 class Forwarded:
@@ -172,6 +187,7 @@ class Forwarded:
         while not self.identity or self.identity in self.resolver.out:
             self.identity = int.from_bytes(os.urandom(2), "big")
         self.resolver.out[self.identity] = self
+        asking.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)  # of another question, which would be told of here
         asking.sendto(messages.with_id(self.question.packet, self.identity), (self.server, PORT))
 
     def _connected(self, packet: bytes) -> None:

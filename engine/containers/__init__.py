@@ -304,11 +304,11 @@ class Containers:
 
         return shutdown(self._engine)
 
-    def reconcile(self) -> None:
-        """Mend what killed processes left; see engine.containers.reconcile."""
+    def reconcile(self) -> bool:
+        """Mend what killed processes left, and tell whether that is all; see engine.containers.reconcile."""
         from engine.containers.reconcile import reconcile
 
-        reconcile(self._engine)
+        return reconcile(self._engine)
 
     def doubtful(self) -> Sequence[str]:
         """Return, in words, what reconcile would mend."""

@@ -85,10 +85,10 @@ def disconnect(engine: Engine, network_name: str, name: str) -> None:
             _remember(engine, container, asked)
 
 
-def undo_unfinished(engine: Engine) -> None:
+def undo_unfinished(engine: Engine) -> list[str]:
     """Take away places in networks that running containers were about to be given when a process was killed.
 
-    A container that somebody is at work on is left to that. Raises as disconnect does.
+    Returns the ids of containers that somebody is at work on, which are left to that. Raises as disconnect does.
     """
     from engine.network import join
 
@@ -96,9 +96,11 @@ def undo_unfinished(engine: Engine) -> None:
         "SELECT containers.id AS id, network, endpoints.id AS endpoint FROM endpoints "
         "JOIN containers ON containers.id = container_id WHERE status IN ('running', 'paused') AND intent = ''"
     )
+    left = []
     for container_id in {row["id"] for row in rows_of if row["endpoint"] not in row["network"]}:
-        with locks.try_locked(engine.settings.locks, folders.lock_name(container_id)) as free:
+        with locks.free_or_orphaned(engine.settings.locks, folders.lock_name(container_id)) as free:
             if not free:
+                left.append(container_id)
                 continue
             container = settled(engine, container_id)
             shown = {end.endpoint_id for end in container.network.endpoints.values()}
@@ -106,6 +108,7 @@ def undo_unfinished(engine: Engine) -> None:
             for _, endpoint in join.places(engine.networks, container_id) if container.state.alive else ():
                 if endpoint.id not in shown:
                     _undo(engine, endpoint, priorities)
+    return left
 
 
 def _check(container: Container, network: Network, wants: EndpointRequest) -> None:
@@ -176,26 +179,33 @@ def _join(engine: Engine, container: Container, network: Network, wants: Endpoin
     with engine.database.transaction() as tx:
         request = network_request(engine, container)
         endpoint = join.claim(networks, tx, network, container.id, request, wants)
+        if not endpoint.names and _has_name_server(engine, container):
+            endpoint = join.keep_asking(tx, endpoint, request)
+    questions: list[int] = []
     try:
-        join.apply(networks, network, endpoint, priorities)
-        if endpoint.addresses:
-            _add_host(engine, container, endpoint)
-        if endpoint.names:
-            _use_name_server(engine, container)
-    except BaseException:
-        _undo(engine, endpoint, priorities)
-        raise
-    ends = {**container.network.endpoints, network.name: connected(endpoint)}
-    with engine.database.transaction() as tx:
-        moved = join.lead_ports(networks, tx, container.id, dataclasses.replace(request, endpoints=asked))
-        rows.change(
-            tx,
-            container.id,
-            definition=encode(dataclasses.replace(container.definition, endpoints=asked)),
-            network=encode(dataclasses.replace(container.network, endpoints=ends, ports=moved.shown)),
-        )
-        tx.event("network", "connect", network.id, _attributes(container, network))
-    join.lead_there(networks, moved)
+        try:
+            questions = join.apply(networks, network, endpoint, priorities)
+            if endpoint.addresses:
+                _add_host(engine, container, endpoint)
+            if endpoint.names:
+                _use_name_server(engine, container)
+        except BaseException:
+            _undo(engine, endpoint, priorities)
+            raise
+        ends = {**container.network.endpoints, network.name: connected(endpoint)}
+        with engine.database.transaction() as tx:
+            moved = join.lead_ports(networks, tx, container.id, dataclasses.replace(request, endpoints=asked))
+            rows.change(
+                tx,
+                container.id,
+                definition=encode(dataclasses.replace(container.definition, endpoints=asked)),
+                network=encode(dataclasses.replace(container.network, endpoints=ends, ports=moved.shown)),
+            )
+            tx.event("network", "connect", network.id, _attributes(container, network))
+        join.lead_there(networks, endpoint, moved, questions)
+    finally:
+        for descriptor in questions:
+            os.close(descriptor)
 
 
 def _undo(engine: Engine, endpoint: Endpoint, priorities: dict[str, int]) -> None:
@@ -224,9 +234,8 @@ def _leave(engine: Engine, container: Container, network: Network, asked: dict[s
             network=encode(dataclasses.replace(container.network, endpoints=ends, ports=moved.shown)),
         )
         tx.event("network", "disconnect", network.id, _attributes(container, network))
-    join.lead_there(engine.networks, moved)
     if found is not None:
-        join.undo(engine.networks, found, {name: each.gw_priority for name, each in asked.items()})
+        join.undo(engine.networks, found, {name: each.gw_priority for name, each in asked.items()}, moved)
         _remove_host(engine, container, found)
 
 
@@ -257,6 +266,14 @@ def _use_name_server(engine: Engine, container: Container) -> None:
 
     text = internal_resolv_conf(network_request(engine, container))
     _overwrite(folders.persistent(engine.settings, container.id) / "resolv.conf", text)
+
+
+def _has_name_server(engine: Engine, container: Container) -> bool:
+    """Tell whether the container asks the attendant, as one that was in a network with names goes on to do."""
+    from engine.network.resolver import ADDRESS
+
+    text = (folders.persistent(engine.settings, container.id) / "resolv.conf").read_text(errors="replace")
+    return f"nameserver {ADDRESS}" in text.splitlines()
 
 
 def _hosts(engine: Engine, container: Container) -> Path:

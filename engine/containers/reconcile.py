@@ -1,6 +1,8 @@
 """Mending, when an engine starts, what killed processes left: one look at the rows that may be wrong.
 
-A container that another process is at work on (its lock is held) is left to that process.
+A container that another process is at work on (its lock is held) is left to that process, and looked at again by the
+next call. One whose lock outlives the process that took it, in a child that has not become another program yet, is
+waited for.
 """
 
 from __future__ import annotations
@@ -25,32 +27,41 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def reconcile(engine: Engine) -> None:
-    """Settle every container whose row does not agree with the machine; cheap when all do."""
-    for container, _ in _doubtful(engine):
-        with locks.try_locked(engine.settings.locks, folders.lock_name(container.id)) as free:
-            if not free:
-                continue
-            try:
-                mended = settled(engine, container.id)
-                if health.is_missing(engine, mended):
-                    health.begin(engine, mended)
-                if log_rotation.is_missing(engine, mended):
-                    log_rotation.begin(engine, mended, log_rotation.check(mended))
-                if restarting.is_missing(engine, mended):
-                    restarting.begin(engine, mended)
-            except NoSuchContainer:
-                continue
-            except (EngineError, OSError):
-                log.exception("Container %s: cannot mend it", container.id)
+def reconcile(engine: Engine) -> bool:
+    """Settle every container whose row does not agree with the machine; cheap when all do.
+
+    Returns whether all is in order now: not while another process is at work on one of them, which may be killed.
+    """
+    left = [container.id for container, _ in _doubtful(engine) if not _mend(engine, container)]
     if engine.database.row("SELECT 1 FROM build_containers") or (engine.settings.run_root / "build").exists():
         engine.builds.recover()
     _sweep_orphans(engine)
     try:
-        undo_unfinished(engine)
+        left += undo_unfinished(engine)
         engine.networks.reconcile()
     except (EngineError, OSError):
         log.exception("Networks: cannot mend them")
+    return not left
+
+
+def _mend(engine: Engine, container: Container) -> bool:
+    """Settle a container and start what is to stay with it; False when another process is at work on it."""
+    with locks.free_or_orphaned(engine.settings.locks, folders.lock_name(container.id)) as free:
+        if not free:
+            return False
+        try:
+            mended = settled(engine, container.id)
+            if health.is_missing(engine, mended):
+                health.begin(engine, mended)
+            if log_rotation.is_missing(engine, mended):
+                log_rotation.begin(engine, mended, log_rotation.check(mended))
+            if restarting.is_missing(engine, mended):
+                restarting.begin(engine, mended)
+        except NoSuchContainer:
+            pass
+        except (EngineError, OSError):
+            log.exception("Container %s: cannot mend it", container.id)
+    return True
 
 
 def doubtful(engine: Engine) -> list[str]:

@@ -235,7 +235,7 @@ def _facts(networks: Networks) -> Facts:
         if there[row["container_id"]] and is_relayed(row["host_ip"], row["container_ip"])
     ]
     servers = []
-    if any(end.names for _, end in joined):
+    if any(end.asking for _, end in joined):
         servers = names.nameservers(names.choose_resolv_conf(read)[1])
     return Facts(
         joined,

@@ -25,8 +25,8 @@ class Facts:
 
     def keys(self) -> list[str]:
         """Return the keys of all sockets that the attendant needs."""
-        named = dict.fromkeys(endpoint.container_id for _, endpoint in self.joined if endpoint.names)
-        return [*(DNS + each for each in named), *self.relays]
+        asking = dict.fromkeys(endpoint.container_id for _, endpoint in self.joined if endpoint.asking)
+        return [*(DNS + each for each in asking), *self.relays]
 
 
 def text(facts: Facts) -> str:
@@ -60,14 +60,15 @@ def _containers(facts: Facts) -> Iterator[str]:
     for _, endpoint in facts.joined:
         places.setdefault(endpoint.container_id, []).append(endpoint)
     for container_id, endpoints in places.items():
-        named = [endpoint for endpoint in endpoints if endpoint.names]
-        if not named:
+        asking = [endpoint for endpoint in endpoints if endpoint.asking]
+        if not asking:
             continue
-        networks = ",".join(endpoint.network_id for endpoint in named)
+        named = [endpoint for endpoint in endpoints if endpoint.names]
+        networks = ",".join(endpoint.network_id for endpoint in named) or "-"
         forward = any(endpoint.leads_out for endpoint in endpoints)
-        asked = next((endpoint.servers for endpoint in named if endpoint.servers), None)
+        asked = next((endpoint.servers for endpoint in asking if endpoint.servers), None)
         servers = [f"@{each}" for each in asked] if asked else list(facts.servers)
-        ndots = any(endpoint.ndots for endpoint in named)
+        ndots = any(endpoint.ndots for endpoint in asking)
         yield f"container {container_id} {networks} {forward:d} {ndots:d} {','.join(servers) or '-'}"
         for endpoint in named:
             for link in endpoint.links:

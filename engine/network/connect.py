@@ -168,7 +168,7 @@ def claim(
             names=endpoint_settings.dns_names(network, wants, own),
             servers=request.dns,
             links=wants.links or [],
-            ndots=any(option.partition(":")[0] == "ndots" and option != "ndots:0" for option in request.dns_options),
+            ndots=chooses_ndots(request),
             isolated=network.bridged and not network.connects,
         )
     tx.execute(
@@ -176,6 +176,11 @@ def claim(
         (endpoint.id, network.id, container_id, encode(endpoint)),
     )
     return endpoint
+
+
+def chooses_ndots(request: NetworkRequest) -> bool:
+    """Tell whether a container says how many dots make a name a full one."""
+    return any(option.partition(":")[0] == "ndots" and option != "ndots:0" for option in request.dns_options)
 
 
 def ways_out(endpoints: Sequence[tuple[Network, Endpoint]], priorities: Mapping[str, int]) -> Ways:

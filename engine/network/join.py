@@ -6,8 +6,7 @@ place in a network is taken away before a new one is made.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,8 +17,8 @@ from engine.network import netlink as nl
 from engine.network.record import LOCK, Endpoint, Network, NetworkRequest
 from engine.network.ruleset import PublishedPort
 from engine.network.sandbox import namespace_path
-from engine.network.wire import add_ends, default_routes, outer_name
-from engine.state.codec import decode
+from engine.network.wire import add_ends, default_routes, let_go, outer_name
+from engine.state.codec import decode, encode
 
 if TYPE_CHECKING:
     from engine.containers.config import EndpointRequest
@@ -41,6 +40,9 @@ class Moved:
     after: list[PublishedPort]
     shown: Bindings
     count: int | None = None
+
+
+NOTHING = Moved([], [], {})
 
 
 def places(networks: Networks, container_id: str) -> Places:
@@ -68,29 +70,24 @@ def claim(
     return connect.claim(tx, network, container_id, request, wants, number)
 
 
-def apply(networks: Networks, network: Network, endpoint: Endpoint, priorities: Mapping[str, int]) -> None:
-    """Make a place that was claimed. Raises as engine.network.connect.apply."""
+def apply(networks: Networks, network: Network, endpoint: Endpoint, priorities: Mapping[str, int]) -> list[int]:
+    """Make a place that was claimed; lead_there is due afterwards.
+
+    Returns the descriptors of sockets at which the container asks for names from now on, which stay the caller's.
+    Raises as engine.network.connect.apply.
+    """
     if not network.wired:
-        return
+        return []
     path = namespace_path(networks.settings, endpoint.container_id)
     now = places(networks, endpoint.container_id)
     ways = connect.ways_out(now, priorities)
     first = [nl.delete_default_route()] if ways.ipv4 == endpoint.id else []
     first += [nl.delete_default_route(ipv6=True)] if ways.ipv6 == endpoint.id else []
-    others = [end for _, end in now if end.names and end.id != endpoint.id]
-    questions: list[int] = []
-    try:
-        with locks.locked(networks.settings.locks, LOCK):
-            index = machine.ensure(networks, network)
-            machine.publish(networks, [])
-            questions = add_ends(
-                path, [(index, network, endpoint)], first, ways=ways, resolver=bool(endpoint.names) and not others
-            )
-            if endpoint.names:
-                attend.update(networks, {attend.questions_key(endpoint.container_id): questions} if questions else {})
-    finally:
-        for descriptor in questions:
-            os.close(descriptor)
+    others = any(end.asking for _, end in now if end.id != endpoint.id)
+    with locks.locked(networks.settings.locks, LOCK):
+        index = machine.ensure(networks, network)
+        machine.publish(networks, [])
+        return add_ends(path, [(index, network, endpoint)], first, ways=ways, resolver=endpoint.asking and not others)
 
 
 def lead_ports(networks: Networks, tx: Transaction, container_id: str, request: NetworkRequest) -> Moved:
@@ -103,18 +100,23 @@ def lead_ports(networks: Networks, tx: Transaction, container_id: str, request: 
     return replace(moved, count=machine.distrust(networks))  # whoever comes after a kill makes the table anew
 
 
-def lead_there(networks: Networks, moved: Moved) -> None:
-    """Lead ports on the machine to where lead_ports said.
+def lead_there(networks: Networks, endpoint: Endpoint, moved: Moved, questions: Sequence[int]) -> None:
+    """Lead ports on the machine to where lead_ports said, and have names answered as they are now.
 
-    Raises FirewallFailed, FirewallMissing, AttendantFailed and OSError.
+    endpoint and questions are of the place that was made. Raises FirewallFailed, FirewallMissing, AttendantFailed and
+    OSError.
     """
+    with locks.locked(networks.settings.locks, LOCK):
+        _lead(networks, moved)
+        attend.update(networks, {attend.questions_key(endpoint.container_id): questions} if questions else {})
+
+
+def _lead(networks: Networks, moved: Moved) -> None:
     gone = [port for port in moved.before if port not in moved.after]
     new = [port for port in moved.after if port not in moved.before]
     if not gone and not new:
         return
-    with locks.locked(networks.settings.locks, LOCK):
-        machine.lead(networks, gone, new, moved.count)
-        attend.update(networks)
+    machine.lead(networks, gone, new, moved.count)
     udp = [port.host_port for port in (*gone, *new) if port.protocol == "udp"]
     if udp:
         from engine.network.conntrack import forget_udp
@@ -123,23 +125,42 @@ def lead_there(networks: Networks, moved: Moved) -> None:
 
 
 def take_out(networks: Networks, tx: Transaction, endpoint: Endpoint) -> None:
-    """Give back what a place in a network was, in the database."""
+    """Give back what a place in a network was, in the database.
+
+    The container goes on asking the attendant: its resolv.conf stays as it is.
+    """
     tx.execute("DELETE FROM leases WHERE endpoint_id = ?", (endpoint.id,))
     tx.execute("DELETE FROM endpoints WHERE id = ?", (endpoint.id,))
+    if endpoint.asking:
+        for _, other in places(networks, endpoint.container_id):
+            if not other.asking:
+                _keep_asking(tx, other, endpoint.servers, ndots=endpoint.ndots)
 
 
-def undo(networks: Networks, endpoint: Endpoint, priorities: Mapping[str, int]) -> None:
-    """Take a place away on the machine, after take_out; the next network gets the default route.
+def keep_asking(tx: Transaction, endpoint: Endpoint, request: NetworkRequest) -> Endpoint:
+    """Have a container ask the attendant because of a place without names, as its resolv.conf says."""
+    return _keep_asking(tx, endpoint, request.dns, ndots=connect.chooses_ndots(request))
+
+
+def _keep_asking(tx: Transaction, endpoint: Endpoint, servers: list[str], *, ndots: bool) -> Endpoint:
+    asks = replace(endpoint, asks=True, servers=servers, ndots=ndots)
+    tx.execute("UPDATE endpoints SET definition = ? WHERE id = ?", (encode(asks), endpoint.id))
+    return asks
+
+
+def undo(networks: Networks, endpoint: Endpoint, priorities: Mapping[str, int], moved: Moved = NOTHING) -> None:
+    """Take a place away on the machine, after take_out and lead_ports; the next network gets the default route.
 
     Raises NetlinkFailed, FirewallFailed, FirewallMissing, AttendantFailed and OSError.
     """
     with locks.locked(networks.settings.locks, LOCK):
+        _lead(networks, moved)
+        # A pair that was never made has left no interface inside: one of its name is the container's own.
+        made = not endpoint.outer or nl.index_of(endpoint.outer) is not None
+        _lead_out(networks, endpoint.container_id, priorities, gone=endpoint if made else None)
+        attend.update(networks)
         if endpoint.outer:
-            with nl.Netlink() as host:
-                host.run(nl.delete_link(endpoint.outer))
-        _lead_out(networks, endpoint.container_id, priorities, gone="" if endpoint.outer else endpoint.interface)
-        if endpoint.names:
-            attend.update(networks)
+            let_go(endpoint.outer)
 
 
 def lead_out(networks: Networks, container_id: str) -> None:
@@ -151,18 +172,22 @@ def lead_out(networks: Networks, container_id: str) -> None:
         _lead_out(networks, container_id, {name: wants.gw_priority for name, wants in asked.items()})
 
 
-def _lead_out(networks: Networks, container_id: str, priorities: Mapping[str, int], *, gone: str = "") -> None:
-    """Make the default routes anew, and lead questions nowhere when no network is asked; gone is removed before."""
-    from engine.network import resolver
+def _lead_out(
+    networks: Networks, container_id: str, priorities: Mapping[str, int], *, gone: Endpoint | None = None
+) -> None:
+    """Make the default routes anew; the interface of a place that is gone is switched off or removed before.
 
+    One whose other end is outside is removed there; it would be waited for.
+    """
     path = namespace_path(networks.settings, container_id)
     now = places(networks, container_id)
     ways = connect.ways_out(now, priorities)
 
     def inside() -> None:
         with nl.Netlink() as link:
-            if gone:
-                link.run(nl.delete_link(gone))
+            index = nl.index_of(gone.interface) if gone is not None and gone.interface else None
+            if index is not None:
+                link.run(nl.set_down(index) if gone is not None and gone.outer else nl.delete_index(index))
             requests = [nl.delete_default_route(), nl.delete_default_route(ipv6=True)] if now else []
             for _, end in now:
                 index = nl.index_of(end.interface) if end.id in ways.ids else None
@@ -170,8 +195,6 @@ def _lead_out(networks: Networks, container_id: str, priorities: Mapping[str, in
                     requests += default_routes(end, index, ways)
             if requests:
                 link.run(*requests)
-        if not any(end.names for _, end in now):
-            resolver.end()
 
     with suppress(FileNotFoundError):  # it has ended
         sandbox.inside(path, inside)

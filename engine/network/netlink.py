@@ -101,6 +101,11 @@ def set_up(index: int) -> Request:
     return Request("switch an interface on", RTM_NEWLINK, 0, _LINK.pack(0, 0, index, IFF_UP, IFF_UP))
 
 
+def set_down(index: int) -> Request:
+    """Switch an interface off, which takes its routes away."""
+    return Request("switch an interface off", RTM_NEWLINK, 0, _LINK.pack(0, 0, index, 0, IFF_UP))
+
+
 def set_master(index: int, bridge: int) -> Request:
     """Put an interface on a bridge."""
     body = _LINK.pack(0, 0, index, 0, 0) + _number(IFLA_MASTER, bridge)
@@ -203,6 +208,11 @@ def delete_link(name: str) -> Request:
     """Remove an interface; does nothing when it is not there."""
     body = _LINK.pack(0, 0, 0, 0, 0) + name_attribute(name)
     return Request(f"remove the interface {name}", RTM_DELLINK, 0, body, (errno.ENODEV,))
+
+
+def delete_index(index: int) -> Request:
+    """Remove the interface with an index, which no later one of its name has; does nothing when it is not there."""
+    return Request(f"remove interface {index}", RTM_DELLINK, 0, _LINK.pack(0, 0, index, 0, 0), (errno.ENODEV,))
 
 
 def index_of(name: str) -> int | None:

@@ -52,7 +52,8 @@ def run_here(command: str) -> None:
         if library.nft_run_cmd_from_buffer(context, command.encode()):
             raise FirewallFailed(command, (library.nft_ctx_get_error_buffer(context) or b"").decode(errors="replace"))
     finally:
-        library.nft_ctx_free(context)
+        # In a thread: its socket is closed when the kernel has forgotten what was deleted, 15 ms later.
+        threading.Thread(target=library.nft_ctx_free, args=(context,), name="close nftables").start()
 
 
 @functools.cache

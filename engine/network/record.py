@@ -175,11 +175,17 @@ class Endpoint:
     isolated: bool = False  # from the other containers of the network
     leads_out: bool = True  # the network has a way out, so that names are asked for outside
     by_interface: bool = False  # everything else is sent out of the interface, to no gateway
+    asks: bool = False  # the container has the name server of a network that it has left, which has no names here
 
     @property
     def addresses(self) -> list[str]:
         """The addresses, IPv4 before IPv6."""
         return [each for each in (self.ip_address, self.ipv6_address) if each]
+
+    @property
+    def asking(self) -> bool:
+        """Whether the container asks the attendant because of this place, for names of the network or for others."""
+        return bool(self.names) or self.asks
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ firewall table of the container's own namespace leads questions on. Called in a 
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
 
 from engine.network import nftables
 
@@ -47,9 +46,3 @@ def open_sockets() -> list[int]:
             each.close()
         raise
     return [each.detach() for each in made]
-
-
-def end() -> None:
-    """Lead questions nowhere any more. Raises FirewallFailed and FirewallMissing."""
-    with suppress(nftables.FirewallMissing):
-        nftables.run_here(f"add table ip {TABLE}\ndelete table ip {TABLE}")

@@ -6,7 +6,6 @@ Also runs in the short process that a container's monitor calls at its end, so i
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -67,7 +66,7 @@ def _is_attended(networks: Networks, container_id: str, ports: Sequence[sqlite3.
     if any(":" in row["host_ip"] for row in ports):
         return True
     rows = networks.database.rows("SELECT definition FROM endpoints WHERE container_id = ?", (container_id,))
-    return any(decode(Endpoint, row["definition"]).names for row in rows)
+    return any(decode(Endpoint, row["definition"]).asking for row in rows)
 
 
 def sweep(networks: Networks) -> None:
@@ -77,15 +76,16 @@ def sweep(networks: Networks) -> None:
     """
     if not _unknown(networks):
         return
+    from engine.network.wire import let_go
+
     with locks.locked(networks.settings.locks, LOCK):
         unknown = _unknown(networks)
         namespaces = [name for kind, name in unknown if kind == "namespace"]
         for name in namespaces:
             sandbox.remove(networks.settings.network_namespaces / name)
         for kind, name in unknown:
-            if kind == "interface":
-                # In a thread, because the kernel takes tens of milliseconds. Most often it is at it already.
-                threading.Thread(target=_delete_link, args=(name,), name=f"delete {name}").start()
+            if kind == "interface":  # most often the kernel is at it already
+                let_go(name)
             elif kind == "left":
                 _delete_link(name)
         if namespaces or any(kind == "left" for kind, _ in unknown):
@@ -127,7 +127,8 @@ def _unknown(networks: Networks) -> list[tuple[str, str]]:
     """Return (kind, name) of what nobody has or may have.
 
     Kinds are "namespace" and "interface" of a container that does not run, and "left": an interface to a network that
-    a container has left, or has not come to be in, which a killed process did not take away.
+    a container has left, or has not come to be in, which a killed process did not take away. One of which nothing else
+    is left is an "interface", too.
     """
     found = [("namespace", name, name[:8]) for name in _names(networks.settings.network_namespaces)]
     for row in networks.database.rows("SELECT definition FROM networks"):
@@ -141,7 +142,13 @@ def _unknown(networks: Networks) -> list[tuple[str, str]]:
     known = {row["id"][:8] for row in rows}
     nobodys = [(kind, name) for kind, name, prefix in found if prefix and prefix not in known]
     left = [name for kind, name, prefix in found if kind == "interface" and prefix in known and name not in outers]
-    return nobodys + [("left", name) for name in left]
+    return nobodys + [("interface" if _is_let_go(name) else "left", name) for name in left]
+
+
+def _is_let_go(interface: str) -> bool:
+    from engine.network.wire import is_let_go
+
+    return is_let_go(interface)
 
 
 def _owner(interface: str) -> str:

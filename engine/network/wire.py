@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import socket
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
@@ -123,6 +124,33 @@ def silence(container_id: str) -> None:
             return
         with nl.Netlink() as host, suppress(nl.NetlinkFailed):  # it goes right now
             host.run(nl.disable_port(index))
+
+
+def let_go(outer: str) -> None:
+    """Let nothing more through a pair of interfaces, and have the kernel remove it.
+
+    In a thread, because that takes the kernel tens of milliseconds. A disabled port is the mark of a pair of which
+    nothing else is left (is_let_go): when this process is killed, whoever comes next has only to remove it.
+    """
+    index = nl.index_of(outer)
+    if index is None:
+        return
+    with nl.Netlink() as host, suppress(nl.NetlinkFailed):  # it goes right now
+        host.run(nl.disable_port(index))
+    threading.Thread(target=_remove, args=(index,), name=f"remove {outer}").start()
+
+
+def is_let_go(outer: str) -> bool:
+    """Tell whether a pair has only to be removed, or is gone."""
+    try:
+        return Path(f"/sys/class/net/{outer}/brport/state").read_text().strip() == str(nl.BR_STATE_DISABLED)
+    except OSError:
+        return True
+
+
+def _remove(index: int) -> None:
+    with nl.Netlink() as host, suppress(nl.NetlinkFailed):
+        host.run(nl.delete_index(index))
 
 
 def _add_pair(host: nl.Netlink, bridge: int, mtu: int, endpoint: Endpoint, namespace: int) -> None:

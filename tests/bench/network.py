@@ -1,9 +1,9 @@
-"""Networks in figures: `python -m tests.bench.network [--rounds N] [--containers N] [ENGINE...]`.
+"""Networks in figures: `python -m tests.bench.network [--parts PART,...] [--rounds N] [--containers N] [ENGINE...]`.
 
-Every figure is taken with the same client, a round of all engines at a time. Attaching is what the API's connect takes
-for a running container with one published port, taking off what its disconnect does. Throughput is iperf3's (which
-this machine needs), from the engine's own network namespace to a published port, and from one container to another by
-its name.
+Every figure is taken with the same client, a round of all engines at a time; medians, and minimums below them.
+Attaching is what the API's connect takes for a running container with one published port, taking off what its
+disconnect does. Throughput is iperf3's (which this machine needs), from the engine's own network namespace to a
+published port, and from one container to another by its name.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import argparse
 import http.client
 import io
 import json
+import os
 import re
 import shutil
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tarfile
@@ -25,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench.__main__ import Row, interleaved, table, timed
+from tests.bench.__main__ import Measurement, Row, interleaved, table, timed
 from tests.bench.engines import TAG, Dockerd, Engine, Podman, Skiff, find_peers
 from tests.harness import processes
 from tests.harness.busybox_image import busybox_archive
@@ -36,6 +38,7 @@ IPERF = "skiff-bench-iperf:latest"
 PORT, CONTAINER_PORT = 47100, 5201
 SECONDS = 3
 TRIES, PAUSE = 20, 0.5
+PARTS = ("memory", "times", "throughput", "many")
 
 
 class Api:
@@ -63,6 +66,28 @@ class Api:
         return (time.perf_counter() - begin) * 1000
 
 
+def measured(engines: list[Engine], title: str, measure: Measurement, rounds: int, unit: str) -> list[Row]:
+    """Return two rows: each engine's median over the rounds, and the best."""
+    print(f"Measuring {title}", file=sys.stderr)
+    samples: list[list[float]] = [[] for _ in engines]
+    for _ in range(rounds):
+        for engine, taken in zip(engines, samples, strict=True):
+            value = measure(engine)
+            taken += [] if value is None else [value]
+    best = max if unit == "Gbit/s" else min
+    return [
+        (title, [statistics.median(taken) if taken else None for taken in samples], unit),
+        ("  the best", [best(taken) if taken else None for taken in samples], unit),
+    ]
+
+
+def daemon(engine: Engine) -> int:
+    """Return the process that listens at an engine's socket."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(engine.warm.removeprefix("unix://"))
+        return int(struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
+
+
 class NetworkBench:
     """The measurements over a set of engines."""
 
@@ -81,6 +106,7 @@ class NetworkBench:
         body = {
             "Image": image,
             "Cmd": ["sleep", "10000"],
+            "StopSignal": "SIGKILL",  # podman sends it before a forced removal, and would wait for ten seconds
             "HostConfig": host,
             "ExposedPorts": {key: {} for key in bindings},
         }
@@ -153,10 +179,8 @@ class NetworkBench:
         ]
         rows: list[Row] = []
         for title, measure in wanted:
-            print(f"Measuring {title}", file=sys.stderr)
             interleaved(self.engines, measure, 2)
-            rows.append((title, interleaved(self.engines, measure, rounds), "ms"))
-            print(rows[-1], file=sys.stderr)
+            rows += measured(self.engines, title, measure, rounds, "ms")
         return rows
 
     def many(self, count: int) -> list[Row]:
@@ -195,14 +219,10 @@ class NetworkBench:
             ("iperf3 to a published port, ::1", lambda engine: self._from_host(engine, "::1")),
             ("iperf3 between containers", self._between),
         ]
-        rows: list[Row] = []
-        for title, measure in wanted:
-            print(f"Measuring {title}", file=sys.stderr)
-            rows.append((title, interleaved(self.engines, measure, rounds), "Gbit/s"))
-        return rows
+        return [row for title, measure in wanted for row in measured(self.engines, title, measure, rounds, "Gbit/s")]
 
     def _from_host(self, engine: Engine, address: str) -> float | None:
-        enter = [] if isinstance(engine, Skiff) else ["nsenter", f"--net=/proc/{engine.processes()[0].pid}/ns/net"]
+        enter = [] if isinstance(engine, Skiff) else ["nsenter", f"--net=/proc/{daemon(engine)}/ns/net"]
         if isinstance(engine, Podman) and ":" in address:
             return None  # it publishes on IPv4 alone
         command = [*enter, "iperf3", "-c", address, "-p", str(PORT + 5), "-t", str(SECONDS), "-J"]
@@ -241,6 +261,11 @@ def iperf_root() -> bytes:
     return made.getvalue()
 
 
+def network_of(pid: int) -> str:
+    """Return the network namespace that a process is in."""
+    return os.readlink(f"/proc/{pid}/ns/net")
+
+
 def attendant_memory(engines: list[Engine]) -> list[Row]:
     """Return what the processes for ports and names take, beside monitors: those of an engine with a published port."""
     found: list[float | None] = []
@@ -249,8 +274,9 @@ def attendant_memory(engines: list[Engine]) -> list[Row]:
             mine = [each for each in processes.mentioning("skiff-bench-") if "engine/attendant" in each.line]
             pids = [each.pid for each in mine]
         else:
-            names = ("docker-proxy", "aardvark-dns", "rootlessport")
-            pids = [each.pid for each in processes.processes() if Path(each.arguments[0]).name in names]
+            names, home = ("docker-proxy", "aardvark-dns", "rootlessport"), network_of(daemon(engine))
+            found_there = [each for each in processes.processes() if Path(each.arguments[0]).name in names]
+            pids = [each.pid for each in found_there if network_of(each.pid) == home]
         found.append(sum(processes.proportional_bytes(pid) for pid in pids) / 2**20)
     return [("resident for one published port on a network of one's own", found, "MiB")]
 
@@ -263,6 +289,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--containers", type=int, default=100)
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}; all unless said otherwise")
     arguments = parser.parse_args()
     peers = find_peers()
     wanted = arguments.engines or ["skiff", *(["dockerd", "podman"] if peers else [])]
@@ -278,10 +305,13 @@ def main() -> None:
                     Path(file.name).write_bytes(archive)
                     bench.docker[engine.name].ok("load", "-i", file.name)
                 bench.set_up(engine)
-            rows = attendant_memory(engines)
-            rows += bench.times(arguments.rounds)
-            rows += bench.throughput(3)
-            rows += bench.many(arguments.containers)
+            parts: dict[str, Callable[[], list[Row]]] = {
+                "memory": lambda: attendant_memory(engines),
+                "times": lambda: bench.times(arguments.rounds),
+                "throughput": lambda: bench.throughput(3),
+                "many": lambda: bench.many(arguments.containers),
+            }
+            rows = [row for part in arguments.parts.split(",") for row in parts[part]()]
             print(table([engine.name for engine in engines], rows))
             for engine in engines:
                 bench.clear(engine)
