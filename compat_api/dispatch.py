@@ -26,6 +26,7 @@ from compat_api.rendering import JSON, completed, failed, message, rendered
 from compat_api.request import Request
 from compat_api.stream import Finished, fill_headers
 from compat_api.table import Table, clean_path, load
+from engine.errors import EngineError
 from engine.off_loop import off_loop
 
 if TYPE_CHECKING:
@@ -121,11 +122,21 @@ class Dispatcher:
 
     async def _reconcile(self) -> None:
         """Have the engine mend what killed processes left: before the first answer, and on until nothing is left."""
-        mending = self._reconciled
+        mending, disturbed = self._reconciled, self._engine.networks.is_disturbed()
         if mending is None or (mending.done() and (mending.exception() is not None or not mending.result())):
             reconciling = off_loop(self._engine.containers.reconcile)
             self._reconciled = mending = asyncio.create_task(reconciling, name="reconcile")
+        elif disturbed:
+            reconciling = off_loop(self._mend_networks)
+            self._reconciled = mending = asyncio.create_task(reconciling, name="mend networks")
         await asyncio.shield(mending)
+
+    def _mend_networks(self) -> bool:
+        try:
+            self._engine.networks.reconcile()
+        except (EngineError, OSError):
+            log.logger.exception("Networks: cannot mend them")
+        return True
 
     def _failed(self, request: Request, connection: Connection, error: Exception) -> StreamResponse:
         """Answer an exception that a handler raised."""

@@ -106,11 +106,12 @@ def is_orphaned(folder: Path, name: str) -> bool:
         for line in file:
             match line.split():
                 case [_, "FLOCK", _, _, owner, there, *_] if there == place:
-                    return _has_ended(owner)  # the kernel says 0 for one that is not there any more
+                    return has_ended(owner)  # the kernel says 0 for one that is not there any more
     return False
 
 
-def _has_ended(pid: str) -> bool:
+def has_ended(pid: str) -> bool:
+    """Tell whether no process has an id, or one that has ended and whose parent has not asked for that."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b") ")[2][:1] in b"ZX"

@@ -51,7 +51,13 @@ def may_need_mending(engine: Engine) -> bool:
             return True
         if row["rotates"] and not is_held(f"{run}/log-keeper"):
             return True
-    return False
+    return any(row["status"] in ALIVE for row in found) and _are_networks_disturbed(engine)
+
+
+def _are_networks_disturbed(engine: Engine) -> bool:
+    from engine.network.standing import is_attendant_gone, is_changed
+
+    return is_changed(engine.networks) or is_attendant_gone(engine.networks)
 
 
 def _boot_id() -> str:

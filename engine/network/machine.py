@@ -8,13 +8,13 @@ namespace is, so that whoever makes the table anew at any moment puts in what be
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.network import built_in, generation, ipam, nftables, ruleset
+from engine.network import built_in, elements, generation, ipam, nftables, ruleset
 from engine.network import netlink as nl
 from engine.network.publish import of_rows
 from engine.network.record import BRIDGE, LOCK, Endpoint, Network
@@ -104,7 +104,7 @@ def publish(networks: Networks, ports: Sequence[PublishedPort]) -> None:
     Raises FirewallFailed and FirewallMissing.
     """
     if ports:
-        _change(networks, "\n".join(ruleset.add_port(networks.table, port) for port in ports))
+        _change(networks, lambda: elements.change(networks.table, [], ports))
     elif not generation.Kept(networks.settings.run_root).matches(generation.current()):
         rebuild(networks)
 
@@ -114,12 +114,12 @@ def withdraw(networks: Networks, ports: Sequence[PublishedPort]) -> None:
     kept, before = generation.Kept(networks.settings.run_root), generation.current()
     as_left = kept.matches(before)
     try:
-        nftables.run("\n".join(ruleset.delete_port(networks.table, port) for port in ports))
+        elements.change(networks.table, ports, [])
     except nftables.FirewallFailed:
         kept.drop()
         for port in ports:
             with suppress(nftables.FirewallFailed):  # it is not there, or the table is gone
-                nftables.run(ruleset.delete_port(networks.table, port))
+                elements.change(networks.table, [port], [])
     else:
         if as_left:
             _keep(kept, before)
@@ -131,7 +131,7 @@ def take_in(networks: Networks, network: Network) -> None:
         return
     ensure(networks, network)
     if network.bridged:
-        _change(networks, ruleset.add_bridge(networks.table, _bridge(network)))
+        _change(networks, lambda: nftables.run(ruleset.add_bridge(networks.table, _bridge(network))))
 
 
 def put_out(networks: Networks, network: Network) -> None:
@@ -147,15 +147,15 @@ def put_out(networks: Networks, network: Network) -> None:
     if network.definition.own_bridge:
         with nl.Netlink() as host:
             host.run(nl.delete_link(network.definition.bridge))
-    _change(networks, ruleset.delete_bridge(networks.table, _bridge(network)))
+    _change(networks, lambda: nftables.run(ruleset.delete_bridge(networks.table, _bridge(network))))
 
 
-def _change(networks: Networks, command: str) -> None:
+def _change(networks: Networks, make: Callable[[], object]) -> None:
     """Change a table that is as it should be, and make anew one that is not; the database says what it should be."""
     kept, before = generation.Kept(networks.settings.run_root), generation.current()
     if kept.matches(before):
         try:
-            nftables.run(command)
+            make()
         except nftables.FirewallFailed:  # something is there that should not be, or the other way round
             rebuild(networks)
         else:
@@ -178,10 +178,8 @@ def lead(networks: Networks, gone: Sequence[PublishedPort], new: Sequence[Publis
     Raises FirewallFailed and FirewallMissing.
     """
     if count is not None and count == generation.current():
-        commands = [ruleset.delete_port(networks.table, port) for port in gone]
-        commands += [ruleset.add_port(networks.table, port) for port in new]
         with suppress(nftables.FirewallFailed):  # it is not as it was thought to be
-            nftables.run("\n".join(commands))
+            elements.change(networks.table, gone, new)
             _keep(generation.Kept(networks.settings.run_root), count)
             return
     rebuild(networks)

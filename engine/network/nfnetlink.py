@@ -41,10 +41,12 @@ def turn() -> Iterator[socket.socket]:
             raise
 
 
-def message(kind: int, flags: int, family: int = 0, attributes: bytes = b"") -> bytes:
+def message(
+    kind: int, flags: int, family: int = 0, attributes: bytes = b"", *, resource: int = 0, sequence: int = 1
+) -> bytes:
     """Pack a request; kind is subsystem << 8 | message."""
-    body = _FAMILY.pack(family, 0, 0) + attributes
-    return _HEADER.pack(_HEADER.size + len(body), kind, NLM_F_REQUEST | flags, 1, 0) + body
+    body = _FAMILY.pack(family, 0, resource) + attributes
+    return _HEADER.pack(_HEADER.size + len(body), kind, NLM_F_REQUEST | flags, sequence, 0) + body
 
 
 def answers(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -60,6 +62,11 @@ def answers(data: bytes) -> Iterator[tuple[int, bytes]]:
 def error_number(content: bytes) -> int:
     """Return the errno of an error answer, 0 for an acknowledgement."""
     return int(-struct.unpack_from("=i", content)[0])
+
+
+def error_sequence(content: bytes) -> int:
+    """Return the sequence number of the request that an error answer or an acknowledgement is for."""
+    return int(_HEADER.unpack_from(content, 4)[3])
 
 
 def attribute(kind: int, value: bytes) -> bytes:

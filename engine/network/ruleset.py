@@ -88,14 +88,13 @@ def delete_bridge(table: str, bridge: Bridge) -> str:
 
 
 def add_port(table: str, port: PublishedPort) -> str:
-    """Return the command that publishes a port."""
-    leads = "" if port.host_ip.startswith(DIRECT) else f" : {port.container_ip} . {port.container_port}"
-    return f"add element inet {table} {_key(port)}{leads} }}"
-
-
-def delete_port(table: str, port: PublishedPort) -> str:
-    """Return the command that ends a port's publishing."""
-    return f"delete element inet {table} {_key(port)} }}"
+    """Return the command that publishes a port; engine.network.elements does the same in a table that is there."""
+    key, leads = f"{port.protocol} . {port.host_port}", f" : {port.container_ip} . {port.container_port}"
+    if port.host_ip.startswith(DIRECT):
+        key, leads = f"{port.container_ip} . {key}", ""
+    elif port.host_ip not in ANY_ADDRESS:
+        key = f"{port.host_ip} . {key}"
+    return f"add element inet {table} {set_of(port)} {{ {key}{leads} }}"
 
 
 def _elements(bridge: Bridge) -> list[str]:
@@ -118,13 +117,10 @@ def _elements(bridge: Bridge) -> list[str]:
     return made
 
 
-def _key(port: PublishedPort) -> str:
-    family = "6" if ":" in port.container_ip else ""
-    if port.host_ip.startswith(DIRECT):
-        return f"direct{family} {{ {port.container_ip} . {port.protocol} . {port.container_port}"
-    if port.host_ip in ANY_ADDRESS:
-        return f"any{family} {{ {port.protocol} . {port.host_port}"
-    return f"one{family} {{ {port.host_ip} . {port.protocol} . {port.host_port}"
+def set_of(port: PublishedPort) -> str:
+    """Return the set or map that has a port's element."""
+    kind = "direct" if port.host_ip.startswith(DIRECT) else "any" if port.host_ip in ANY_ADDRESS else "one"
+    return kind + ("6" if ":" in port.container_ip else "")
 
 
 def _sets(family: str, kind: str) -> str:

@@ -1,0 +1,86 @@
+"""Whether what the networks of running containers stand on is still as it was left: bridges, firewall, attendant.
+
+The kernel tells of every change of its links and of its nftables, ours among them; only after one is there a look. So
+asking costs microseconds, and a server can ask before each answer. Asked from one thread at a time.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from engine.locks import has_ended
+from engine.network import generation
+from engine.network.netlink import IFF_UP
+from engine.network.nfnetlink import NETLINK_NETFILTER, RECEIVE
+
+if TYPE_CHECKING:
+    from engine.network import Networks
+
+SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1  # linux/netlink.h
+NFNLGRP_NFTABLES, RTNLGRP_LINK = 7, 1  # linux/netfilter/nfnetlink.h, linux/rtnetlink.h
+KEPT = 4096  # bytes of news that the kernel keeps; when there are more, it says so
+
+
+class Standing:
+    """What tells of changes since it was last asked; made before what it watches is looked at and mended."""
+
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
+        self._news = [_news(NETLINK_NETFILTER, NFNLGRP_NFTABLES), _news(socket.NETLINK_ROUTE, RTNLGRP_LINK)]
+
+    def is_disturbed(self) -> bool:
+        """Tell whether something was changed or has ended that containers need."""
+        told = [_drain(each) for each in self._news]
+        return is_attendant_gone(self._networks) or (any(told) and is_changed(self._networks))
+
+
+def is_changed(networks: Networks) -> bool:
+    """Look whether a bridge is missing or off that a container is on, or the firewall is not as we left it."""
+    rows = networks.database.rows(
+        "SELECT definition ->> 'bridge' AS bridge FROM networks WHERE id IN (SELECT network_id FROM leases)"
+    )
+    if not rows:
+        return False
+    if not all(_is_up(row["bridge"]) for row in rows if row["bridge"]):
+        return True
+    return not generation.Kept(networks.settings.run_root).matches(generation.current())
+
+
+def _is_up(interface: str) -> bool:
+    try:
+        with open(f"/sys/class/net/{interface}/flags", encoding="ascii") as file:
+            return bool(int(file.read(), 16) & IFF_UP)
+    except OSError:
+        return False
+
+
+def is_attendant_gone(networks: Networks) -> bool:
+    """Tell whether an attendant has been started and was killed; one that ends by itself leaves no file."""
+    try:
+        with open(f"{networks.settings.run_root}/attendant.pid", encoding="ascii") as file:
+            pid = file.read().strip()
+    except FileNotFoundError:
+        return False
+    return bool(pid) and has_ended(pid)
+
+
+def _news(protocol: int, group: int) -> socket.socket:
+    made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KEPT)
+    made.bind((0, 0))
+    made.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+    return made
+
+
+def _drain(news: socket.socket) -> bool:
+    """Read all news; returns whether there were any."""
+    told = False
+    while True:
+        try:
+            news.recv(RECEIVE)
+        except BlockingIOError:
+            return told
+        except OSError:  # ENOBUFS: there were more than it keeps
+            pass
+        told = True

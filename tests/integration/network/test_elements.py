@@ -1,0 +1,70 @@
+"""Ports' elements that are packed by hand are those that libnftables makes of the same ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine.network import elements, nftables, ruleset
+from engine.network.nftables import FirewallFailed
+from engine.network.ruleset import DIRECT, PublishedPort
+
+TABLE = "skiff_test_elements"
+PORTS = [
+    PublishedPort("tcp", "0.0.0.0", 8080, "198.18.9.2", 80),
+    PublishedPort("udp", "", 53, "198.18.9.2", 5353),
+    PublishedPort("sctp", "192.0.2.7", 9999, "198.18.9.3", 65535),
+    PublishedPort("tcp", "::", 8080, "2001:db8::2", 80),
+    PublishedPort("udp", "2001:db8:7::1", 1, "2001:db8::2", 2),
+    PublishedPort("tcp", f"{DIRECT}198.18.9.4", 80, "198.18.9.4", 80),
+    PublishedPort("udp", f"{DIRECT}2001:db8::4", 80, "2001:db8::4", 80),
+]
+
+
+@pytest.fixture
+def empty() -> Iterator[str]:
+    """What the table is without ports."""
+    nftables.run(ruleset.whole_table(TABLE, [], []))
+    yield listed()
+    nftables.run(f"delete table inet {TABLE}")
+
+
+def listed() -> str:
+    return nftables.run(f"list table inet {TABLE}")
+
+
+def test_they_are_what_libnftables_makes(empty: str) -> None:
+    elements.change(TABLE, [], PORTS)
+    by_hand = listed()
+    nftables.run(ruleset.whole_table(TABLE, [], PORTS))
+    assert by_hand == listed() != empty
+    elements.change(TABLE, PORTS, [])
+    assert listed() == empty
+
+
+def test_a_change_is_made_whole_or_not_at_all(empty: str) -> None:
+    elements.change(TABLE, [], PORTS[:1])
+    before = listed()
+    with pytest.raises(FirewallFailed):
+        elements.change(TABLE, PORTS[1:2], PORTS[2:])  # that one is not there
+    with pytest.raises(FirewallFailed):
+        elements.change(TABLE, [], [PublishedPort("tcp", "0.0.0.0", 8080, "198.18.9.9", 80), *PORTS[2:]])
+    assert listed() == before
+    elements.change(TABLE, PORTS[:1], PORTS[1:])
+    elements.change(TABLE, PORTS[1:], PORTS[:1])
+    assert listed() == before
+
+
+def test_many_at_once(empty: str) -> None:
+    many = [PublishedPort("tcp", "0.0.0.0", 10_000 + number, "198.18.9.2", number) for number in range(1, 1001)]
+    elements.change(TABLE, [], many)
+    assert listed().count("198.18.9.2") == len(many)
+    elements.change(TABLE, many, [])
+    assert listed() == empty
+
+
+def test_a_table_that_is_not_there() -> None:
+    with pytest.raises(FirewallFailed):
+        elements.change("skiff_test_no_table", [], PORTS)
+    elements.change("skiff_test_no_table", [], [])
