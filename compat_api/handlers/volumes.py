@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from compat_api import versions
 from compat_api.answers import Answer, Empty, Json
 from compat_api.problems import Problem
+from compat_api.query import MalformedFilters
 from compat_api.shapes import volumes as shapes
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 async def list_(request: Request) -> Answer:
     """List volumes."""
-    found = await request.call(_list, request.engine, request.query.filters())
+    try:
+        filters = request.query.filters()
+    except MalformedFilters as error:
+        raise MalformedFilters(f"error reading volume filters: {error}") from error
+    found = await request.call(_list, request.engine, filters)
     return Json({"Volumes": found, "Warnings": None})
 
 

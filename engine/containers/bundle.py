@@ -12,7 +12,7 @@ from engine.runtime import apparmor, capabilities, devices, facts, init, propaga
 from engine.runtime.security import parse_security_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from engine import Engine
     from engine.containers.config import MountPoint
@@ -27,13 +27,14 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
     config, host = container.config, container.host
     known = facts.gather()
     points = mounts.prepare_sources(container.definition.mounts)
-    points = list(engine.volumes.make_ready(points))
+    engine.volumes.make_ready(points)
     image_mounts.mount(engine, points)
     propagation.check_propagation(points)
     if any(point.subpath for point in points):
         from engine.volumes.subpath import hold_subpaths
 
         points = mounts.files_once(hold_subpaths(points, folders.run(engine.settings, container.id)))
+    points = mounts.with_source_flags(points)
     if container.state.run == 0:
         skeleton.make(rootfs)
     make_working_dir(container, rootfs)
@@ -138,10 +139,15 @@ def make_working_dir(container: Container, rootfs: Path) -> None:
         make_working_directory(rootfs, container.config.working_dir)
 
 
-def fill_volumes(points: Sequence[MountPoint], rootfs: Path) -> None:
-    """Fill empty volumes with what the image has at their places."""
+def fill_volumes(points: Sequence[MountPoint], rootfs: Path, own: Collection[str]) -> None:
+    """Fill empty volumes with what the image has at their places; own are those that the configuration names."""
     if points:
-        from engine.volumes.copy_up import copy_up
+        from engine.volumes.copy_up import ImageVolumeOverFile, VolumeOverFile, copy_up
 
         for point in points:
-            copy_up(rootfs, point.destination, Path(point.source))
+            try:
+                copy_up(rootfs, point.destination, Path(point.source))
+            except VolumeOverFile as error:
+                if point.destination in own:
+                    raise ImageVolumeOverFile(error.path) from error
+                raise

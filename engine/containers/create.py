@@ -223,6 +223,6 @@ def _prepare_root(engine: Engine, container: Container) -> None:
     rootfs = engine.store.mount(container.id, volatile=container.host.auto_remove)
     try:
         make_working_dir(container, rootfs)
-        fill_volumes(filling, rootfs)
+        fill_volumes(filling, rootfs, container.config.volumes or ())
     finally:
         engine.store.unmount(container.id)

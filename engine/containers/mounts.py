@@ -28,11 +28,24 @@ from engine.containers.mount_syntax import (
     parse_volumes_from,
 )
 from engine.errors import EngineError, InvalidParameter, NoSuchContainer
-from engine.runtime.spec_mounts import READ_ONLY_FORCE_RECURSIVE, READ_ONLY_NON_RECURSIVE
+from engine.runtime.spec_mounts import (
+    READ_ONLY_FORCE_RECURSIVE,
+    READ_ONLY_NON_RECURSIVE,
+    SOURCE_IS_READ_ONLY,
+)
 
 if TYPE_CHECKING:
     from engine.state.database import Transaction
     from engine.volumes import Volumes
+
+_SOURCE_FLAGS = {
+    os.ST_RDONLY: SOURCE_IS_READ_ONLY,
+    os.ST_NOSUID: "nosuid",
+    os.ST_NODEV: "nodev",
+    os.ST_NOEXEC: "noexec",
+    os.ST_NOATIME: "noatime",
+    os.ST_NODIRATIME: "nodiratime",
+}
 
 
 class DuplicateMountPoint(InvalidParameter):
@@ -172,6 +185,24 @@ def files_once(points: Sequence[MountPoint]) -> list[MountPoint]:
         else point
         for point in points
     ]
+
+
+def with_source_flags(points: Sequence[MountPoint]) -> list[MountPoint]:
+    """Return the mounts with what each one's source has: nosuid and its like, and whether it can only be read.
+
+    The kernel keeps that for a bind, and runc says it again when it sets other flags; crun 1.8 does not.
+    """
+    return [replace(point, options=[*point.options, *_source_flags(point)]) for point in points]
+
+
+def _source_flags(point: MountPoint) -> list[str]:
+    if point.type == TMPFS:
+        return []
+    try:
+        flags = os.statvfs(point.source).f_flag
+    except OSError:  # the runtime tells
+        return []
+    return [word for flag, word in _SOURCE_FLAGS.items() if flags & flag]
 
 
 def tmpfs_modes(rootfs: Path, host: HostConfig, points: Sequence[MountPoint]) -> dict[str, int]:

@@ -42,8 +42,8 @@ def select(networks: Sequence[Network], used: Collection[str], filters: dict[str
     for name in filters:
         if name not in FILTERS:
             raise InvalidFilter(name)
-    wanted_type = filters.get("type", [])
-    for value in wanted_type:
+    wanted_type = filters.get("type")
+    for value in wanted_type or ():
         if value not in ("builtin", "custom"):
             raise InvalidNetworkType(value)
     dangling = _dangling(filters.get("dangling"))
@@ -51,7 +51,7 @@ def select(networks: Sequence[Network], used: Collection[str], filters: dict[str
         network
         for network in networks
         if _matches(network, filters)
-        and (not wanted_type or ("builtin" if network.name in BUILT_IN else "custom") in wanted_type)
+        and (wanted_type is None or ("builtin" if network.name in BUILT_IN else "custom") in wanted_type)
         and (dangling is None or dangling == (network.name not in BUILT_IN and network.id not in used))
     ]
 
@@ -72,7 +72,7 @@ def _any(values: list[str] | None, test: Callable[[str], bool]) -> bool:
 
 
 def _dangling(values: list[str] | None) -> bool | None:
-    if values is None:
+    if not values:
         return None
     if len(values) > 1:
         raise SeveralDangling

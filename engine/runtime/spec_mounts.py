@@ -21,6 +21,9 @@ DEFAULT_PROPAGATION = "rprivate"
 NON_RECURSIVE = "bind"
 READ_ONLY_NON_RECURSIVE = "ro"
 READ_ONLY_FORCE_RECURSIVE = "rro"
+# What a bind keeps of the mount that its source is on.
+SOURCE_IS_READ_ONLY = "source-ro"
+SOURCE_FLAGS = ("nosuid", "nodev", "noexec", "noatime", "nodiratime")
 
 _PROTECTED = ["nosuid", "noexec", "nodev"]
 _DEFAULTS: tuple[tuple[str, str, str, list[str]], ...] = (
@@ -183,6 +186,9 @@ def _bind(mount: MountPoint, recursive_read_only: bool) -> Mount:
             raise RecursiveReadOnlyUnsupported(mount.destination)
         recursive = recursive_read_only and READ_ONLY_NON_RECURSIVE not in mount.options
         options.append("rro" if recursive else "ro")
+    elif SOURCE_IS_READ_ONLY in mount.options:
+        options.append("ro")
+    options += [each for each in mount.options if each in SOURCE_FLAGS]
     if mount.propagation:
         options.append(mount.propagation)
     return _mount(mount.destination, "bind", mount.source, options)

@@ -12,14 +12,22 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.containers.config import MountPoint
 from engine.errors import NoSuchVolume
 from engine.state.codec import decode, encode
-from engine.volumes.names import ANONYMOUS_LABEL, LOCAL, VolumeInUse, check_driver, check_name, new_name
+from engine.volumes.names import (
+    ANONYMOUS_LABEL,
+    LOCAL,
+    VolumeFolderFailed,
+    VolumeInUse,
+    check_driver,
+    check_name,
+    new_name,
+)
 from engine.volumes.options import check_options
 
 if TYPE_CHECKING:
@@ -90,11 +98,14 @@ class Volumes:
             check_name(name)
         check_options(name, options or {})
         definition = VolumeDefinition(LOCAL, dict(labels or {}), dict(options or {}), anonymous)
-        if transaction is not None:
-            return self._insert(transaction, name, definition)
-        with self._database.transaction() as own:
-            made = self._insert(own, name, definition)
-            self._make_folder(name)
+        try:
+            if transaction is not None:
+                return self._insert(transaction, name, definition)
+            with self._database.transaction() as own:
+                made = self._insert(own, name, definition)
+                self._make_folder(name)
+        except OSError as error:
+            raise VolumeFolderFailed(name, self._folder / name, error) from error
         return made
 
     def _insert(self, transaction: Transaction, name: str, definition: VolumeDefinition) -> Volume:
@@ -197,26 +208,21 @@ class Volumes:
             if point.type == "volume":
                 self._make_folder(point.name)
 
-    def make_ready(self, points: Iterable[MountPoint]) -> Sequence[MountPoint]:
+    def make_ready(self, points: Iterable[MountPoint]) -> None:
         """See to it that each volume's folder is there, and mounted where its options say so, before a start.
 
-        Returns the mounts with those of volumes that can only be read as such. Raises NoSuchVolume, VolumeNotMounted.
+        Raises NoSuchVolume, VolumeNotMounted.
         """
-        ready = []
         for point in points:
             if point.type == "volume":
                 volume = self.get(point.name)
                 self._make_folder(volume.name)
                 if volume.definition.options:
                     from engine.locks import locked
-                    from engine.volumes.local_mount import is_read_only, mount
+                    from engine.volumes.local_mount import mount
 
                     with locked(self._locks, f"volume/{volume.name}"):
                         mount(volume.path, volume.definition.options)
-                    if is_read_only(volume.definition.options):
-                        point = replace(point, read_write=False)
-            ready.append(point)
-        return ready
 
     def settle(self, points: Iterable[MountPoint]) -> None:
         """Unmount the volumes with options that no living container uses, once a container's end is recorded."""
@@ -284,6 +290,6 @@ class Volumes:
 
     def _set_aside(self, name: str) -> None:
         """Give a volume's folder, if there is one, a name that no volume has, so that the name is free at once."""
-        doomed = self._folder / f"{_REMOVED}{name}-{os.urandom(4).hex()}"
+        doomed = self._folder / f"{_REMOVED}{os.urandom(8).hex()}"  # a name may be as long as one can be
         with suppress(FileNotFoundError):
             (self._folder / name).rename(doomed)

@@ -19,12 +19,23 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK = 1 << 30
 
 
+# What dockerd makes of each container as a file before it fills volumes.
+MADE_FILES = frozenset(("/.dockerenv", "/dev/console", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"))
+
+
 class VolumeOverFile(EngineError):
     """A volume is to be mounted where the image has a file."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"cannot mount volume over existing file, file exists {path}")
+        super().__init__(f"source {path} is not directory")
         self.path = path
+
+
+class ImageVolumeOverFile(VolumeOverFile):
+    """One that the container's configuration names as its volume; dockerd has other words for those."""
+
+    def __str__(self) -> str:
+        return f"cannot mount volume over existing file, file exists {self.path}"
 
 
 def copy_up(rootfs: Path, destination: str, volume: Path) -> bool:
@@ -50,6 +61,8 @@ def copy_up(rootfs: Path, destination: str, volume: Path) -> bool:
 
 
 def _open_inside(rootfs: Path, destination: str) -> int | None:
+    if destination in MADE_FILES:
+        raise VolumeOverFile(f"{rootfs}{destination}")
     root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         return syscalls.openat2(root, destination, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

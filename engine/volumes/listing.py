@@ -22,7 +22,7 @@ def select(volumes: Sequence[Volume], used: Collection[str], filters: dict[str, 
     for name in filters:
         if name not in FILTERS:
             raise InvalidFilter(name)
-    dangling = truth("dangling", filters["dangling"]) if filters.get("dangling") else None
+    dangling = truth("dangling", filters["dangling"]) if "dangling" in filters else None
     return [
         volume
         for volume in volumes

@@ -20,7 +20,7 @@ class VolumeNotMounted(EngineError):
     """What the options name could not be mounted."""
 
     def __init__(self, path: Path, cause: str) -> None:
-        super().__init__(f"error while mounting volume '{path}': failed to mount local volume: {cause}")
+        super().__init__(f"error while mounting volume '{path}': {cause}")
         self.path = path
         self.cause = cause
 
@@ -30,9 +30,11 @@ def mount(path: Path, options: Mapping[str, str]) -> None:
     if is_mounted(path):
         return
     kind, device, text = options.get("type", ""), options.get("device", ""), options.get("o", "")
-    flags, data = parse_mount_options(_with_address(kind, text))
+    flags, data = parse_mount_options(_with_address(path, kind, text))
+    # Of the root, as for a daemon, wherever this process was started.
+    source = f"/{device}" if flags & syscalls.MS_BIND and not device.startswith("/") else device
     try:
-        syscalls.mount(device, path, kind, flags & ~PROPAGATION, data)
+        syscalls.mount(source, path, kind, flags & ~PROPAGATION, data)
         # The kernel takes nothing else together with a bind.
         if flags & syscalls.MS_BIND and (more := flags & ~(PROPAGATION | syscalls.MS_BIND | syscalls.MS_REC)):
             syscalls.mount("", path, "", more | syscalls.MS_BIND | syscalls.MS_REMOUNT)
@@ -42,13 +44,8 @@ def mount(path: Path, options: Mapping[str, str]) -> None:
         cause = (error.strerror or "").removeprefix("mount: ").lower()
         if is_mounted(path):
             syscalls.umount2(path)
-        shown = f", data: {_hide(data)}" if data else ""
-        raise VolumeNotMounted(path, f"mount {device}:{path}, flags: 0x{flags:x}{shown}: {cause}") from error
-
-
-def is_read_only(options: Mapping[str, str]) -> bool:
-    """Whether what the options name can only be read; runtimes make a mount of their own that could be written to."""
-    return bool(parse_mount_options(options.get("o", ""))[0] & syscalls.MS_RDONLY)
+        shown = (f", flags: 0x{flags:x}" if flags else "") + (f", data: {_hide(data)}" if data else "")
+        raise VolumeNotMounted(path, f"failed to mount local volume: mount {device}:{path}{shown}: {cause}") from error
 
 
 def unmount(path: Path) -> None:
@@ -74,7 +71,7 @@ def mount_points(mountinfo: str) -> list[str]:
     return found
 
 
-def _with_address(kind: str, text: str) -> str:
+def _with_address(path: Path, kind: str, text: str) -> str:
     """Put a number in the place of a host name in nfs's addr=, since the kernel resolves none."""
     if kind not in ("nfs", "nfs4", "cifs"):
         return text
@@ -85,7 +82,9 @@ def _with_address(kind: str, text: str) -> str:
             try:
                 option = f"addr={socket.getaddrinfo(value, None)[0][4][0]}"
             except OSError as error:
-                raise VolumeNotMounted(Path(), f"error resolving passed in network volume address: {error}") from error
+                cause = "no such host" if isinstance(error, socket.gaierror) else str(error)
+                words = f"error resolving passed in network volume address: lookup {value}: {cause}"
+                raise VolumeNotMounted(path, words) from error
         made.append(option)
     return ",".join(made)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
-from engine.errors import Conflict, InvalidParameter, NotFound
+from engine.errors import Conflict, EngineError, InvalidParameter, NotFound
 
 LOCAL = "local"
 ANONYMOUS_LABEL = "com.docker.volume.anonymous"
@@ -30,6 +31,16 @@ class NoSuchVolumeDriver(NotFound):
         super().__init__(f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found')
         self.name = name
         self.driver = driver
+
+
+class VolumeFolderFailed(EngineError):
+    """The folder of a new volume could not be made."""
+
+    def __init__(self, name: str, path: Path, error: OSError) -> None:
+        cause = (error.strerror or str(error)).lower()
+        super().__init__(f"create {name}: error while creating volume root path '{path}': mkdir {path}: {cause}")
+        self.name = name
+        self.path = path
 
 
 class VolumeInUse(Conflict):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from engine import syscalls
 from engine.containers.config import MountPoint
-from engine.errors import EngineError, NotFound
+from engine.errors import EngineError, InvalidParameter, NotFound
 
 FOLDER = "subpaths"  # in the run folder
 
@@ -29,6 +29,20 @@ class SubpathUnusable(EngineError):
         self.volume = volume
         self.subpath = subpath
         self.cause = cause
+
+
+class SubpathUnresolved(SubpathUnusable):
+    """A part of a volume below a file."""
+
+    def __str__(self) -> str:
+        return f'error while resolving symlinks in combined path "{self.volume}/{self.subpath}": {self.cause}'
+
+
+class SubpathEscapes(SubpathUnusable, InvalidParameter):
+    """A part of a volume that a link leads out of it."""
+
+    def __str__(self) -> str:
+        return f"path concatenation escapes the base directory, base: {self.volume}, subpath: {self.subpath}"
 
 
 class SubpathMissing(SubpathUnusable, NotFound):
@@ -73,6 +87,10 @@ def _hold(point: MountPoint, place: Path) -> None:
         part = syscalls.openat2(volume, point.subpath, os.O_PATH, resolve=syscalls.RESOLVE_BENEATH)
     except OSError as error:
         cause = os.strerror(error.errno).lower() if error.errno else str(error)
+        if error.errno == errno.EXDEV:
+            raise SubpathEscapes(point.source, point.subpath, cause) from error
+        if error.errno == errno.ENOTDIR:
+            raise SubpathUnresolved(point.source, point.subpath, cause) from error
         kind = SubpathMissing if error.errno == errno.ENOENT else SubpathUnusable
         raise kind(point.source, point.subpath, f"lstat {point.source}/{point.subpath}: {cause}") from error
     finally:

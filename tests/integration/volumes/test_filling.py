@@ -14,6 +14,7 @@ from engine.containers.config import MountPoint
 from engine.volumes import Volumes
 from engine.volumes.copy_up import VolumeOverFile, copy_up
 from engine.volumes.local_mount import VolumeNotMounted, is_mounted
+from engine.volumes.names import VolumeFolderFailed
 from engine.volumes.subpath import SubpathUnusable, drop_subpaths, hold_subpaths
 
 
@@ -85,7 +86,7 @@ def test_a_file_is_no_place_for_a_volume(rootfs: Path, tmp_path: Path) -> None:
     volume.mkdir()
     with pytest.raises(VolumeOverFile) as caught:
         copy_up(rootfs, "/data/plain", volume)
-    assert str(caught.value) == f"cannot mount volume over existing file, file exists {rootfs}/data/plain"
+    assert str(caught.value) == f"source {rootfs}/data/plain is not directory"
 
 
 @pytest.fixture
@@ -123,6 +124,21 @@ def test_what_cannot_be_mounted_is_told_without_its_password(volumes: Volumes, o
     assert "abc" not in str(caught.value)
 
 
+def test_a_server_that_has_no_address(volumes: Volumes) -> None:
+    made = volumes.create("far", options={"type": "nfs", "device": ":/export", "o": "addr=host.invalid,rw"})
+    words = f"error while mounting volume '{made.path}': error resolving passed in network volume address: lookup host"
+    with pytest.raises(VolumeNotMounted, match=words):
+        volumes.make_ready([MountPoint("volume", str(made.path), "/x", name="far")])
+
+
+def test_a_name_as_long_as_one_can_be(volumes: Volumes) -> None:
+    made = volumes.create("n" * 255)
+    volumes.remove(made.name)
+    with pytest.raises(VolumeFolderFailed, match="file name too long"):
+        volumes.create("n" * 256)
+    assert volumes.list() == []
+
+
 def test_a_folder_that_went_missing_is_made_again(volumes: Volumes) -> None:
     made = volumes.create("data")
     made.path.rmdir()
@@ -150,8 +166,13 @@ def test_parts_of_volumes_are_held_and_dropped(tmp_path: Path) -> None:
         drop_subpaths(run_folder)
     assert list(run_folder.iterdir()) == []
     assert (volume / "a/file").read_text() == "content"
-    for subpath in ("nope", "evil", "evil/passwd"):
-        with pytest.raises(SubpathUnusable, match="cannot access path"):
+    for subpath, words in (
+        ("nope", "cannot access path"),
+        ("evil", "escapes the base directory"),
+        ("evil/passwd", "escapes the base directory"),
+        ("a/file/x", "not a directory"),
+    ):
+        with pytest.raises(SubpathUnusable, match=words):
             hold_subpaths([part(subpath)], run_folder)
     drop_subpaths(run_folder)
     assert list(run_folder.iterdir()) == []
