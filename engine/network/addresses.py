@@ -42,6 +42,11 @@ def is_loopback(address: str) -> bool:
     return plain == "::1" or (plain.startswith("127.") and ":" not in plain)
 
 
+def is_multicast(address: str) -> bool:
+    """Tell whether an IPv6 address is that of a group."""
+    return is_ipv6(address) and packed(address)[0] == 0xFF
+
+
 def packed(address: str) -> bytes:
     """Return an address as its 4 or 16 bytes. Raises OSError when the text is none."""
     return socket.inet_pton(socket.AF_INET6 if is_ipv6(address) else socket.AF_INET, address)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,9 +55,9 @@ def refit(tx: Transaction, network: Network) -> Network:
     return dataclasses.replace(network, definition=definition)
 
 
-def free(taken: list[str]) -> Subnet:
+def free(taken: list[str], pools: Iterable[tuple[str, int]] = ipam.POOLS) -> Subnet:
     """Return the first subnet of the pools that is not taken. Raises NoFreeSubnet."""
-    subnet = ipam.free_subnet(taken)
+    subnet = ipam.free_subnet(taken, pools)
     return Subnet(subnet, ipam.gateway(subnet))
 
 

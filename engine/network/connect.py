@@ -358,12 +358,16 @@ def _make(networks: Networks, made: Plan, path: Path) -> None:
         wire(path, [])
         return
     from engine.network import machine
+    from engine.network.parented import ParentImpossible
 
     with locks.locked(networks.settings.locks, LOCK):
         indexes = [machine.ensure(networks, network) for network, _ in wired]
     named = any(endpoint.names for _, endpoint in wired)
     ends = [(index, network, end) for index, (network, end) in zip(indexes, wired, strict=True)]
-    questions = wire(path, ends, ways=made.ways, resolver=named)
+    try:
+        questions = wire(path, ends, ways=made.ways, resolver=named)
+    except ParentImpossible as error:
+        raise ParentImpossible(f"failed to set up container networking: {error}") from error
     # After the namespace: see engine.network.machine.
     try:
         with locks.locked(networks.settings.locks, LOCK):

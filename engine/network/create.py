@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.errors import Conflict, EngineError, Forbidden, InvalidParameter, NotFound
-from engine.network import bridge_options, built_in, ipam_settings, parented
+from engine.network import bridge_options, built_in, ipam, ipam_settings, parented
+from engine.network.addresses import is_multicast
 from engine.network.ipam_settings import PoolRequest
 from engine.network.record import BRIDGE, HOST, LOCK, NONE, OPTION, PARENTED, TRUE, Network, NetworkDefinition, Subnet
 from engine.state.codec import decode, encode
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 ENABLE = "com.docker.network.enable_ipv"
 EITHER = (*TRUE, *bridge_options.FALSE)
+NULL_IPAM = "null"  # for networks whose addresses something else gives
 NOT_A_MANAGER = (
     'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm '
     "and try again."
@@ -103,6 +105,10 @@ class NoProtocol(InvalidParameter):
 
     def __init__(self) -> None:
         super().__init__("IPv4 or IPv6 must be enabled")
+
+
+class ImpossiblePool(InvalidParameter):
+    """Addresses that no network can have; in dockerd's words."""
 
 
 class NotABridge(EngineError):
@@ -202,6 +208,10 @@ def _check_kind(request: NewNetwork) -> None:
         raise NoSuchNetworkDriver(request.driver)
     if not (request.enable_ipv4 or request.enable_ipv6):
         raise NoProtocol
+    if request.ipam_driver == NULL_IPAM:
+        if request.pools:
+            raise ImpossiblePool("null ipam driver does not handle specific address pool requests")
+        raise ImpossiblePool(f"ipv{4 if request.enable_ipv4 else 6} pool is empty")
     if request.ipam_driver not in ("", "default"):
         raise NoSuchNetworkDriver(request.ipam_driver)
     if request.driver == BRIDGE:
@@ -285,8 +295,13 @@ def _subnets(tx: Transaction, request: NewNetwork, pool6: str) -> list[Subnet]:
     """Return the addresses of a network: those asked for, then those that the engine chooses."""
     taken = built_in.taken_by_others(tx)
     found = ipam_settings.chosen(request.pools, taken) if request.pools else []
+    if request.driver == BRIDGE:
+        for each in found:
+            if is_multicast(each.gateway):
+                raise ImpossiblePool(f"multicast subnet '{each.gateway}/{each.prefix_length}' is not allowed")
     if request.enable_ipv4 and all(each.is_ipv6 for each in found):
-        found.append(built_in.free(taken + built_in.routed()))
+        pools = ipam.global_pools() if request.scope == "global" else ipam.POOLS
+        found.append(built_in.free(taken + built_in.routed(), pools))
     if request.enable_ipv6 and not any(each.is_ipv6 for each in found):
         found.append(built_in.free6(pool6, taken + built_in.routed6()))
     hidden = {

@@ -13,6 +13,11 @@ from engine.network.addresses import packed, unpacked
 POOLS = (*((f"172.{number}.0.0", 16) for number in range(17, 32)), *((f"192.168.{n}.0", 20) for n in range(0, 256, 16)))
 
 
+def global_pools() -> Iterator[tuple[str, int]]:
+    """Give the subnets for networks of the scope "global", as dockerd does: 10.0.0.0/8 by 256 addresses."""
+    return ((f"10.{number >> 8}.{number & 255}.0", 24) for number in range(1 << 16))
+
+
 class NoFreeSubnet(InvalidParameter):
     """Every subnet of the default pools overlaps with another network or route; in dockerd's words."""
 
@@ -40,10 +45,10 @@ class AddressTaken(Forbidden):
         self.address = address
 
 
-def free_subnet(taken: Iterable[str]) -> str:
+def free_subnet(taken: Iterable[str], pools: Iterable[tuple[str, int]] = POOLS) -> str:
     """Return the first subnet of the pools that overlaps with none of those taken. Raises NoFreeSubnet."""
     used = list(taken)
-    for address, prefix in POOLS:
+    for address, prefix in pools:
         candidate = f"{address}/{prefix}"
         if not overlaps(candidate, used):
             return candidate

@@ -67,12 +67,14 @@ def ensure(network: Network) -> int:
     name = network.definition.parent
     index = nl.index_of(name)
     if index is None:
-        request = nl.add_dummy(name) if name == f"dm-{network.id[:12]}" else nl.add_vlan(name, *_vlan(name))
+        is_dummy = name == f"dm-{network.id[:12]}"
+        request = nl.add_dummy(name) if is_dummy else nl.add_vlan(name, *_vlan(name))
         with nl.Netlink() as host:
             try:
                 host.run(request)
             except nl.NetlinkFailed as error:
-                raise _plain(error) from error
+                what = "" if is_dummy else f"failed to create {name} vlan link: "
+                raise ParentImpossible(f"{what}{_cause(error)}") from error
         index = socket.if_nametoindex(name)
     return index
 
@@ -97,7 +99,7 @@ def add_interface(host: nl.Netlink, network: Network, parent: int, endpoint: End
     try:
         host.run(request)
     except nl.NetlinkFailed as error:
-        raise _plain(error) from error
+        raise ParentImpossible(f"failed to create the {driver} port: {_cause(error)}") from error
 
 
 def routes_by_interface(network: Network) -> bool:
@@ -120,6 +122,5 @@ def _vlan(name: str) -> tuple[int, int]:
     return index, int(number)
 
 
-def _plain(error: nl.NetlinkFailed) -> ParentImpossible:
-    """Return the kernel's own words, as dockerd does."""
-    return ParentImpossible(os.strerror(error.code).lower())
+def _cause(error: nl.NetlinkFailed) -> str:
+    return os.strerror(error.code).lower()

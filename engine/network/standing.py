@@ -7,6 +7,8 @@ asking costs microseconds, and a server can ask before each answer. Asked from o
 from __future__ import annotations
 
 import socket
+import struct
+from fcntl import ioctl
 from typing import TYPE_CHECKING
 
 from engine.locks import has_ended
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1  # linux/netlink.h
 NFNLGRP_NFTABLES, RTNLGRP_LINK = 7, 1  # linux/netfilter/nfnetlink.h, linux/rtnetlink.h
+SIOCGIFFLAGS = 0x8913  # netdevice(7)
 KEPT = 4096  # bytes of news that the kernel keeps; when there are more, it says so
 
 
@@ -42,17 +45,19 @@ def is_changed(networks: Networks) -> bool:
     )
     if not rows:
         return False
-    if not all(_is_up(row["bridge"]) for row in rows if row["bridge"]):
-        return True
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        if not all(_is_up(asking, row["bridge"]) for row in rows if row["bridge"]):
+            return True
     return not generation.Kept(networks.settings.run_root).matches(generation.current())
 
 
-def _is_up(interface: str) -> bool:
+def _is_up(asking: socket.socket, interface: str) -> bool:
+    request = struct.pack("16sH22x", interface.encode(), 0)  # struct ifreq
     try:
-        with open(f"/sys/class/net/{interface}/flags", encoding="ascii") as file:
-            return bool(int(file.read(), 16) & IFF_UP)
+        flags: int = struct.unpack_from("H", ioctl(asking, SIOCGIFFLAGS, request), 16)[0]
     except OSError:
         return False
+    return bool(flags & IFF_UP)
 
 
 def is_attendant_gone(networks: Networks) -> bool:

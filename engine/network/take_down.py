@@ -6,7 +6,6 @@ Also runs in the short process that a container's monitor calls at its end, so i
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +17,6 @@ from engine.network.sandbox import namespace_path
 from engine.state.codec import decode
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from engine.network import Networks
 
 UDP = "udp"
@@ -32,10 +29,13 @@ def tear_down(networks: Networks, container_id: str) -> None:
     """
     path = namespace_path(networks.settings, container_id)
     rows = networks.database.rows("SELECT * FROM ports WHERE container_id = ?", (container_id,))
-    attended = _is_attended(networks, container_id, rows)
+    endpoints = _endpoints(networks, container_id)
+    attended = any(":" in row["host_ip"] for row in rows) or any(each.asking for each in endpoints)
+    parented = [each.interface for each in endpoints if each.interface and not each.outer]
     if not rows and not attended:
         if path.exists():
             _cut_off(container_id)
+            _remove_inside(path, parented)
             sandbox.remove(path)
         return
     from engine.network.machine import withdraw
@@ -47,6 +47,7 @@ def tear_down(networks: Networks, container_id: str) -> None:
         # The namespace's file first: whoever makes the table anew from now on leaves the ports out. But the kernel is
         # not to take the namespace down meanwhile: it would hold up the change of the firewall for 10 ms.
         with sandbox.kept(path):
+            _remove_inside(path, parented)
             sandbox.remove(path)
             if ports:
                 withdraw(networks, ports)
@@ -61,12 +62,23 @@ def tear_down(networks: Networks, container_id: str) -> None:
             forget_udp(container_ip=address)
 
 
-def _is_attended(networks: Networks, container_id: str, ports: Sequence[sqlite3.Row]) -> bool:
-    """Tell whether the attendant has something of a container's: its questions, or a port."""
-    if any(":" in row["host_ip"] for row in ports):
-        return True
+def _endpoints(networks: Networks, container_id: str) -> list[Endpoint]:
     rows = networks.database.rows("SELECT definition FROM endpoints WHERE container_id = ?", (container_id,))
-    return any(decode(Endpoint, row["definition"]).asking for row in rows)
+    return [decode(Endpoint, row["definition"]) for row in rows]
+
+
+def _remove_inside(path: Path, interfaces: list[str]) -> None:
+    """Remove interfaces on another one, which would keep their hardware addresses until the kernel takes them down."""
+    if not interfaces or not path.exists():
+        return
+    from engine.network import netlink as nl
+
+    def remove() -> None:
+        with nl.Netlink() as inside, suppress(nl.NetlinkFailed):
+            inside.run(*(nl.delete_link(each) for each in interfaces))
+
+    with suppress(OSError):  # it was cut off while it was made
+        sandbox.inside(path, remove)
 
 
 def sweep(networks: Networks) -> None:
