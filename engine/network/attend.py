@@ -8,6 +8,7 @@ for an attendant that starts.
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -23,7 +24,7 @@ from engine.network.attendant_state import DNS, Facts, text
 from engine.network.container_files import read
 from engine.network.ports import Held
 from engine.network.record import Endpoint
-from engine.network.sandbox import namespace_path
+from engine.network.sandbox import namespace_path, namespaces
 from engine.state.codec import decode
 
 if TYPE_CHECKING:
@@ -224,15 +225,12 @@ def _facts(networks: Networks) -> Facts:
         "networks.name AS name FROM endpoints JOIN networks ON networks.id = network_id ORDER BY endpoints.rowid"
     )
     ports = networks.database.rows("SELECT * FROM ports ORDER BY protocol, host_port, host_ip")
-    there = {
-        each: namespace_path(networks.settings, each).exists()
-        for each in {row["container_id"] for row in (*rows, *ports)}
-    }
-    joined = [(row["name"], decode(Endpoint, row["definition"])) for row in rows if there[row["container_id"]]]
+    there = namespaces(networks.settings)
+    joined = [(row["name"], _endpoint(row["definition"])) for row in rows if there(row["container_id"])]
     relayed = [
         (row["container_id"], key_of(row["protocol"], row["host_ip"], row["host_port"]), row)
         for row in ports
-        if there[row["container_id"]] and is_relayed(row["host_ip"], row["container_ip"])
+        if there(row["container_id"]) and is_relayed(row["host_ip"], row["container_ip"])
     ]
     servers = []
     if any(end.asking for _, end in joined):
@@ -243,6 +241,12 @@ def _facts(networks: Networks) -> Facts:
         servers,
         {key: container_id for container_id, key, _ in relayed},
     )
+
+
+@functools.lru_cache(maxsize=2048)
+def _endpoint(definition: str) -> Endpoint:
+    """Decode an endpoint; most are the same from one change to the next."""
+    return decode(Endpoint, definition)
 
 
 def is_relayed(host_ip: str, container_ip: str) -> bool:

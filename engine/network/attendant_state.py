@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -44,15 +45,20 @@ def _networks(joined: Sequence[tuple[str, Endpoint]]) -> Iterator[str]:
 
 def _names(joined: Sequence[tuple[str, Endpoint]]) -> Iterator[str]:
     for network, endpoint in joined:
-        known = [name.lower() for name in endpoint.names if _plain(name)]
-        addresses = [each for each in (endpoint.ip_address, endpoint.ipv6_address) if each]
-        for address in addresses:
-            for name in dict.fromkeys(known):
-                yield f"name {endpoint.network_id} {name} {address}"
-            if known:
-                first = next(name for name in endpoint.names if _plain(name))
-                full = f"{first}.{network}" if _plain(network) else first
-                yield f"address {endpoint.network_id} {address} {full}"
+        yield from _names_of(network, endpoint.network_id, tuple(endpoint.names), tuple(endpoint.addresses))
+
+
+@functools.lru_cache(maxsize=2048)  # most are the same from one change to the next
+def _names_of(network: str, network_id: str, names: tuple[str, ...], addresses: tuple[str, ...]) -> list[str]:
+    plain = [name for name in names if _plain(name)]
+    if not plain:
+        return []
+    full = f"{plain[0]}.{network}" if _plain(network) else plain[0]
+    lines = []
+    for address in addresses:
+        lines += [f"name {network_id} {name} {address}" for name in dict.fromkeys(name.lower() for name in plain)]
+        lines.append(f"address {network_id} {address} {full}")
+    return lines
 
 
 def _containers(facts: Facts) -> Iterator[str]:

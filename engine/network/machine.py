@@ -19,7 +19,7 @@ from engine.network import netlink as nl
 from engine.network.publish import of_rows
 from engine.network.record import BRIDGE, LOCK, Endpoint, Network
 from engine.network.ruleset import Bridge, PublishedPort, Range
-from engine.network.sandbox import namespace_path
+from engine.network.sandbox import namespaces
 from engine.state.codec import decode
 
 if TYPE_CHECKING:
@@ -228,8 +228,8 @@ def _adopt(networks: Networks, network: Network, bridge: int, host: nl.Netlink) 
 
 def _ports_in_use(networks: Networks) -> list[PublishedPort]:
     rows = networks.database.rows("SELECT * FROM ports ORDER BY protocol, host_port, host_ip")
-    there = {each: namespace_path(networks.settings, each).exists() for each in {row["container_id"] for row in rows}}
-    return of_rows(row for row in rows if there[row["container_id"]])
+    there = namespaces(networks.settings)
+    return of_rows(row for row in rows if there(row["container_id"]))
 
 
 def _keep(kept: generation.Kept, before: int | None) -> None:

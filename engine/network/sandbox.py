@@ -21,6 +21,15 @@ def namespace_path(settings: Settings, container_id: str) -> Path:
     return settings.network_namespaces / container_id[:12]
 
 
+def namespaces(settings: Settings) -> Callable[[str], bool]:
+    """Look which containers have a namespace now, and return what tells it of one."""
+    try:
+        names = frozenset(os.listdir(settings.network_namespaces))
+    except FileNotFoundError:
+        names = frozenset()
+    return lambda container_id: container_id[:12] in names
+
+
 def make(path: Path) -> None:
     """Make a new namespace and bind it to path; one that is there already is replaced. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
