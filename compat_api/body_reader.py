@@ -7,10 +7,14 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
+from compat_api.whole_request import WholeBody
 from engine.off_loop import off_loop
 
 if TYPE_CHECKING:
+    from aiohttp import StreamReader
+
     from compat_api.lean_aiohttp import BaseRequest
+    from compat_api.whole_request import WholeRequest
 
 T = TypeVar("T")
 AHEAD = 4  # results that wait for a slow client; then the verb waits, too
@@ -19,14 +23,20 @@ AHEAD = 4  # results that wait for a slow client; then the verb waits, too
 class BodyReader:
     """A request's body as a file that a thread reads. Raises what the connection raises when the client goes away."""
 
-    def __init__(self, http: BaseRequest) -> None:
-        self._content = http.content
+    def __init__(self, http: BaseRequest | WholeRequest) -> None:
         self._loop = asyncio.get_running_loop()
-        self._rest = memoryview(b"")
+        self._coming: StreamReader | None = None
+        if isinstance(http.content, WholeBody):
+            self._rest = memoryview(http.content.take())
+        else:
+            self._rest = memoryview(b"")
+            self._coming = http.content
 
     def read(self, n: int, /) -> bytes:
         """Return up to n bytes, b"" at the end of the body; blocks. Not to be called on the loop."""
         if not self._rest:
+            if self._coming is None:
+                return b""
             data = asyncio.run_coroutine_threadsafe(self._next(), self._loop).result()
             if len(data) <= n:
                 return data
@@ -35,7 +45,8 @@ class BodyReader:
         return bytes(piece)
 
     async def _next(self) -> bytes:
-        data: bytes = await self._content.readany()
+        assert self._coming is not None
+        data: bytes = await self._coming.readany()
         return data
 
 

@@ -1,5 +1,7 @@
 """One client's connection: aiohttp's HTTP protocol, with what dockerd's clients need on top.
 
+ - A request that has come whole and plain (compat_api.whole_request), as nearly all do, is served without aiohttp,
+   which is not even begun before there is something else.
  - A request that may take the connection over (attach, exec start) is followed by raw bytes, which must not be
    parsed as HTTP: they are held back until the handler has decided.
  - A client that closes only its writing half still gets its answer; one that has gone cancels its handler.
@@ -16,7 +18,7 @@ import select
 import socket
 import struct
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ from compat_api.lean_aiohttp import BaseRequest, RequestHandler, Server, StreamR
 from compat_api.log import logger
 from compat_api.problems import TruncatedBody
 from compat_api.stream import Finished
+from compat_api.whole_request import WholeRequest, read_whole
 
 if TYPE_CHECKING:
     from compat_api.access.tls import Decrypted
@@ -41,6 +44,9 @@ TAKEN_OVER_READ_BYTES = 128 * 1024
 KEEP_ALIVE_SECONDS = 10 * 365 * 86400.0  # an idle connection ends with the server, not before
 
 
+# What serves a whole request: it answers on the connection itself.
+ServeWhole = Callable[[WholeRequest, "Connection"], Coroutine[None, None, None]]
+
 REFUSED = b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n%s"
 
 
@@ -53,6 +59,7 @@ class Connection(RequestHandler):
         activity: Activity,
         loop: asyncio.AbstractEventLoop,
         decrypted: Decrypted | None = None,
+        serve_whole: ServeWhole | None = None,
     ) -> None:
         super().__init__(
             manager,
@@ -70,6 +77,9 @@ class Connection(RequestHandler):
         self.last_answer = False  # no request is read after the one in progress
         self.hijacked: HijackedConnection | None = None
         self._activity = activity
+        self._serve_whole = serve_whole
+        self._serving: asyncio.Task[None] | None = None  # a whole request
+        self._begun = False  # aiohttp knows of the connection
         self._head = b""  # of a request that may take the connection over, while it is incomplete
         self._held: bytes | None = None  # raw bytes behind such a request, until its handler decides
         self._mid_request = False
@@ -80,8 +90,14 @@ class Connection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; asyncio calls this."""
-        super().connection_made(transport)
+        self.transport = transport  # type: ignore[assignment]  # asyncio has no other kind for a stream
         self._activity.connected(self)
+
+    def _begin_aiohttp(self) -> None:
+        """Let aiohttp serve what comes from here on."""
+        if not self._begun and self.transport is not None:
+            self._begun = True
+            super().connection_made(self.transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End: the handler in progress is cancelled; asyncio calls this."""
@@ -91,6 +107,8 @@ class Connection(RequestHandler):
         self._head_has_come()
         if self.hijacked is not None:
             self.hijacked.connection_lost()
+        if self._serving is not None:
+            self._serving.cancel()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -122,6 +140,8 @@ class Connection(RequestHandler):
             self._wait_for_head()
             self._head += data
             self._begin_taking_over()
+        elif data and self._at_rest() and (whole := read_whole(data)) is not None and self._serve_whole is not None:
+            self._serve(whole, data[whole.length :])
         else:
             self._parse(data)
 
@@ -165,6 +185,17 @@ class Connection(RequestHandler):
         reason = f"{status} {HTTPStatus(status).phrase}"
         if self.transport is not None:
             self.transport.write(REFUSED % (reason.encode(), reason.encode()))
+            self.transport.close()
+
+    def send(self, data: bytes) -> None:
+        """Send bytes of an answer; raises ConnectionResetError when the client has gone."""
+        if self.transport is None or self.transport.is_closing():
+            raise ConnectionResetError("the client has gone")
+        self.transport.write(data)
+
+    def end_after_sending(self) -> None:
+        """Close the connection once all that was written is sent."""
+        if self.transport is not None:
             self.transport.close()
 
     @property
@@ -244,12 +275,33 @@ class Connection(RequestHandler):
             if held and not self.last_answer:
                 self._loop.call_soon(self.data_received, held)
 
+    async def drained(self) -> None:
+        """Wait while the client reads too slowly; raises ConnectionError when it has gone."""
+        if self._paused:
+            await self._drain_helper()
+
+    def _serve(self, whole: WholeRequest, behind: bytes) -> None:
+        """Serve a whole request; what comes behind it is held back until it is answered."""
+        assert self._serve_whole is not None
+        self._held = b""
+        if behind:
+            self._hold(behind)
+        self._serving = self._loop.create_task(self._serve_whole(whole, self), name="serve")
+
     def _idle(self) -> bool:
         """Tell whether no request is in progress; the beginning of one does not count."""
+        if not self._begun:
+            return self._held is None
         waiter = self._waiter  # there while aiohttp waits for the next request, and then only
         return waiter is not None and not waiter.done() and not self._messages and self._held is None
 
+    def _at_rest(self) -> bool:
+        """Tell whether the next byte is a request's first, and nothing is in progress."""
+        first = self._request_count == 0 and not self._messages
+        return not self._mid_request and (first or self._idle()) and not self._force_close and not self._close
+
     def _parse(self, data: bytes) -> None:
+        self._begin_aiohttp()
         before = self._request_count
         super().data_received(data)
         if self._request_count != before:
@@ -277,8 +329,7 @@ class Connection(RequestHandler):
 
     def _takes_over(self, data: bytes) -> bool:
         """Tell whether data begins a request whose handler may want the raw connection."""
-        first = self._request_count == 0 and not self._messages
-        return not self._mid_request and (first or self._idle()) and may_take_over(data)
+        return self._at_rest() and may_take_over(data)
 
     def _begin_taking_over(self) -> None:
         """Give aiohttp exactly the request, once all of it is here, and hold back what follows."""
@@ -295,6 +346,11 @@ class Connection(RequestHandler):
         if len(self._head) < length:
             return
         data, self._head = self._head, b""
+        whole = read_whole(data, upgrades=True) if self._serve_whole is not None else None
+        if whole is not None:
+            self._head_has_come()
+            self._serve(whole, data[length:])
+            return
         self._held = b""
         self._parse(data[:length])
         if data[length:]:

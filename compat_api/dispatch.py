@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from time import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from compat_api import log
 from compat_api.answers import Answer
@@ -15,6 +16,7 @@ from compat_api.headers import (
     IDENTITY,
     OLDEST_VERSION,
     SERVER,
+    response,
     version_of,
     version_problem,
     version_text,
@@ -24,7 +26,7 @@ from compat_api.problems import PageNotFound
 from compat_api.query import bad_escape, unescape
 from compat_api.rendering import JSON, completed, failed, message, rendered
 from compat_api.request import Request
-from compat_api.stream import Finished, fill_headers
+from compat_api.stream import Chunks, Finished, fill_headers
 from compat_api.table import Table, clean_path, load
 from engine.errors import EngineError
 from engine.off_loop import off_loop
@@ -34,9 +36,21 @@ if TYPE_CHECKING:
     from compat_api.access.guard import Guard
     from compat_api.activity import Activity
     from compat_api.connection import Connection
+    from compat_api.whole_request import WholeRequest
     from engine import Engine
 
 Handler = Callable[[Request], Awaitable[Answer]]
+
+
+class Reply(NamedTuple):
+    """A whole answer; headers are all that there are."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+Sent = Reply | StreamResponse | Chunks | None  # None: the connection was taken over, refused or ended
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -55,50 +69,84 @@ class Dispatcher:
 
     async def handle(self, http: BaseRequest) -> StreamResponse:
         """Answer one request, whatever happens; aiohttp calls this."""
-        log.request_id.set(os.urandom(4).hex())
         connection = cast("Connection", http.protocol)
-        started = time()
         connection.check_body(http)
+        reply = await self._serve(http, connection)
+        if isinstance(reply, Reply):
+            response: StreamResponse = _response(reply)
+        else:
+            assert not isinstance(reply, Chunks)
+            response = Finished() if reply is None else reply
+        if connection.ends:
+            response.force_close()
+        return response
+
+    async def serve_whole(self, http: WholeRequest, connection: Connection) -> None:
+        """Answer one request that aiohttp has not seen, on its connection."""
+        try:
+            reply = await self._serve(http, connection)
+            if isinstance(reply, Reply):
+                close = [("Connection", "close")] if connection.ends else []
+                body = b"" if http.method == "HEAD" or reply.status in (204, 304) else reply.body
+                line = f"{reply.status} {HTTPStatus(reply.status).phrase}"
+                connection.send(response(line, [*reply.headers, *close], body))
+            elif isinstance(reply, Chunks):
+                await reply.end()
+        except ConnectionError:  # the client has gone
+            connection.end()
+            return
+        except Exception:
+            log.logger.exception("Unexpected failure to answer %s %s", http.method, http.path_qs)
+            connection.end()
+            return
+        if reply is not None and connection.ends:
+            connection.end_after_sending()
+
+    async def _serve(self, http: BaseRequest | WholeRequest, connection: Connection) -> Sent:
+        log.request_id.set(os.urandom(4).hex())
+        started = time()
         status = 0
         with self._activity.request():
             try:
-                response = await self._answer(http, connection)
-                status = response.status
+                reply = await self._answer(http, connection)
+                status = 200 if reply is None else reply.status
             finally:
                 if connection.hijacked is None:
                     connection.decline_take_over()
                 if self._audit is not None:
                     self._audit.write(connection, http, status)
                 log.logger.debug("%s %s took %.1f ms", http.method, http.path_qs, (time() - started) * 1000)
-        if connection.ends:
-            response.force_close()
-        return response
+        return reply
 
-    async def _answer(self, http: BaseRequest, connection: Connection) -> StreamResponse:
-        if http.version not in (HttpVersion10, HttpVersion11):
+    async def _answer(self, http: BaseRequest | WholeRequest, connection: Connection) -> Sent:
+        if isinstance(http, BaseRequest) and http.version not in (HttpVersion10, HttpVersion11):
             connection.refuse(505 if http.version > HttpVersion10 else 400)
-            return Finished()
-        if bad_escape(http.path_qs.partition("?")[0]):
+            return None
+        target, _, query = http.path_qs.partition("?")
+        if bad_escape(target):
             connection.refuse(400)
-            return Finished()
-        if (expects := http.headers.get("Expect", "").lower()) not in ("", "100-continue"):
-            connection.last_answer = True
-            return _response(417, [])
-        if http.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
-            connection.refuse(501)
-            return Finished()
-        path = unescape(http.path_qs.partition("?")[0], plus=False)
-        if not path.startswith("/"):  # absolute form
-            path = unescape(http.rel_url.raw_path, plus=False)
+            return None
+        expects = ""
+        if isinstance(http, BaseRequest):
+            expects = http.headers.get("Expect", "").lower()
+            if expects not in ("", "100-continue"):
+                connection.last_answer = True
+                return _reply(417, [])
+            if http.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+                connection.refuse(501)
+                return None
+            if not target.startswith("/"):  # absolute form
+                target = http.rel_url.raw_path
+        path = unescape(target, plus=False)
         if (clean := clean_path(path)) != path:
-            return _moved(clean, http.path_qs)
+            return _moved(clean, query)
         text, path = version_text(path)
         version = version_of(text) if text else ()
         if http.method == "OPTIONS":
-            return _response(200, list(COMMON))
+            return _reply(200, list(COMMON))
         found = self._table.find(http.method, path)
         if found is None:
-            return _response(404, [JSON, ("Server", SERVER)], message(str(PageNotFound())))
+            return _reply(404, [JSON, ("Server", SERVER)], message(str(PageNotFound())))
         if text and (problem := version_problem(text)):
             return _unsupported(version, problem)
         request = Request(http, connection, self._engine, *found, version)
@@ -118,7 +166,10 @@ class Dispatcher:
             if isinstance(error, ConnectionError) and (connection.closing() or request.answered):
                 raise
             return self._failed(request, connection, error)
-        return _rendered(request, answer)
+        if answer is None:
+            return request.streamed
+        status, headers, body, complete = rendered(answer)
+        return Reply(status, headers if complete else completed(status, headers, body), body)
 
     async def _reconcile(self) -> None:
         """Have the engine mend what killed processes left: before the first answer, and on until nothing is left."""
@@ -129,7 +180,8 @@ class Dispatcher:
         elif disturbed:
             reconciling = off_loop(self._mend_networks)
             self._reconciled = mending = asyncio.create_task(reconciling, name="mend networks")
-        await asyncio.shield(mending)
+        if not mending.done():
+            await asyncio.shield(mending)
 
     def _mend_networks(self) -> bool:
         try:
@@ -138,47 +190,40 @@ class Dispatcher:
             log.logger.exception("Networks: cannot mend them")
         return True
 
-    def _failed(self, request: Request, connection: Connection, error: Exception) -> StreamResponse:
+    def _failed(self, request: Request, connection: Connection, error: Exception) -> Reply | None:
         """Answer an exception that a handler raised."""
         status, words = failed(error, request.method, request.http.path_qs)
         if request.answered:  # too late to say so: the connection ends without the mark of a whole answer
             connection.end()
-            return Finished()
+            return None
         if status == 304:
-            return _response(304, list(COMMON))
-        return _response(status, [*COMMON, JSON], message(words))
+            return _reply(304, list(COMMON))
+        return _reply(status, [*COMMON, JSON], message(words))
 
 
-def _rendered(request: Request, answer: Answer) -> StreamResponse:
-    if answer is None:
-        return Finished() if request.streamed is None else request.streamed
-    status, headers, body, complete = rendered(answer)
-    return _response(status, headers, body, complete=complete)
+def _reply(status: int, headers: list[tuple[str, str]], body: bytes = b"") -> Reply:
+    """Return a whole answer with its headers in dockerd's order."""
+    return Reply(status, completed(status, headers, body), body)
 
 
-def _response(
-    status: int, headers: list[tuple[str, str]], body: bytes = b"", *, complete: bool = False
-) -> StreamResponse:
-    """Return a whole response, with its headers in dockerd's order."""
-    response = Response(status=status, body=body)
-    if not complete:
-        headers = completed(status, headers, body)
+def _response(reply: Reply) -> StreamResponse:
+    """Return a whole answer as aiohttp sends it."""
+    response = Response(status=reply.status, body=reply.body)
     response.headers.popall("Content-Type", None)
-    fill_headers(response, headers)
+    fill_headers(response, reply.headers)
     return response
 
 
-def _unsupported(version: tuple[int, ...], problem: str) -> StreamResponse:
+def _unsupported(version: tuple[int, ...], problem: str) -> Reply:
     """Answer a version that is not served; a client older than any that is reads it as plain text."""
     if version < OLDEST_VERSION:
         plain = ("Content-Type", "text/plain; charset=utf-8")
-        return _response(400, [*IDENTITY, plain, ("X-Content-Type-Options", "nosniff")], f"{problem}\n".encode())
-    return _response(400, [*IDENTITY, JSON], message(problem))
+        return _reply(400, [*IDENTITY, plain, ("X-Content-Type-Options", "nosniff")], f"{problem}\n".encode())
+    return _reply(400, [*IDENTITY, JSON], message(problem))
 
 
-def _moved(path: str, whole: str) -> StreamResponse:
-    _, mark, query = whole.partition("?")
+def _moved(path: str, query: str) -> Reply:
     from urllib.parse import quote
 
-    location = quote(path, safe="/:@!$&'()*+,;=~") + mark + query
-    return _response(301, [("Location", location), ("Server", SERVER)])
+    location = quote(path, safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else "")
+    return _reply(301, [("Location", location), ("Server", SERVER)])

@@ -62,6 +62,8 @@ class PlainRequest:
         """Run one of the engine's verbs."""
         return verb(*args, **kwargs)
 
+    look = call
+
 
 class PlainServer:
     """Serves what is plain; what else there is stays on the connections."""

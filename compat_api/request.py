@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from compat_api.headers import COMMON, NEWEST_VERSION
 from compat_api.problems import BadRequest
 from compat_api.query import Query
-from compat_api.stream import Stream
+from compat_api.stream import Chunks, Stream
+from compat_api.whole_request import WholeRequest
 from engine.off_loop import off_loop
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Request:
 
     def __init__(
         self,
-        http: BaseRequest,
+        http: BaseRequest | WholeRequest,
         connection: Connection,
         engine: Engine,
         route: Route,
@@ -51,7 +52,7 @@ class Request:
         self._whole: bytes | None = None  # the body, once it has been read
         self._kind: str | None = None  # the content type of a body that a policy has written
         self.answered = False  # the head of the answer is out
-        self.streamed: StreamResponse | None = None
+        self.streamed: StreamResponse | Chunks | None = None
 
     @property
     def method(self) -> str:
@@ -85,6 +86,10 @@ class Request:
         """Run one of the engine's sync verbs off the loop."""
         return await off_loop(verb, *args, **kwargs)
 
+    async def look(self, verb: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a verb that reads a few rows and small files: it waits for nobody, so a thread would cost more."""
+        return verb(*args, **kwargs)
+
     async def body(self, model: type[Model], *, required: bool = False) -> Model:
         """Decode the JSON body as dockerd would; an empty one gives the model's defaults unless it is required.
 
@@ -100,6 +105,9 @@ class Request:
     async def raw_body(self, limit: int = JSON_BODY_LIMIT) -> bytes:
         """Return the whole body, as often as it is asked for; raises BadRequest when it is longer than limit bytes."""
         if self._whole is not None:
+            return self._whole
+        if isinstance(self.http, WholeRequest):
+            self._whole = self.http.content.take()
             return self._whole
         parts, size = [], 0
         async for part in self.body_parts():
@@ -144,7 +152,10 @@ class Request:
         self.answered = True
         labelled = (("Content-Type", content_type),) if content_type is not None else ()
         ordered = sorted((*COMMON, *labelled, *headers), key=lambda each: each[0])  # as Go does
-        stream = await Stream.begin(self.http, status, tuple(ordered), close=self._connection.last_answer)
+        if isinstance(self.http, WholeRequest):
+            stream = Stream(Chunks(self._connection, status, tuple(ordered)))
+        else:
+            stream = await Stream.begin(self.http, status, tuple(ordered), close=self._connection.last_answer)
         self.streamed = stream.response
         return stream
 

@@ -99,6 +99,7 @@ class Front:
         dispatcher = Dispatcher(engine, self._activity, guard_of(options, engine), audit_of(options))
         self._tls = tls_of(options)
         self._decrypting: set[asyncio.Task[None]] = set()
+        self._serve_whole = dispatcher.serve_whole
         self._server = Server(dispatcher.handle, handler_cancellation=True)
         self._arriving: set[asyncio.Task[None]] = set()
         self._told_to_end = False
@@ -234,7 +235,7 @@ class Front:
     async def _open(self, connection: socket.socket, decrypted: Decrypted | None) -> None:
         try:
             await self._loop.connect_accepted_socket(
-                lambda: Connection(self._server, self._activity, self._loop, decrypted), connection
+                lambda: Connection(self._server, self._activity, self._loop, decrypted, self._serve_whole), connection
             )
         except OSError:
             connection.close()

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from time import time
 from typing import TYPE_CHECKING, Any
 
 from compat_api.go_json import dumps_escaped
-from compat_api.headers import http_date
+from compat_api.headers import http_date, response
 from compat_api.lean_aiohttp import HttpVersion11, StreamResponse
 
 if TYPE_CHECKING:
+    from compat_api.connection import Connection
     from compat_api.lean_aiohttp import BaseRequest
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Chunks:
+    """A body in chunks, written to the connection itself."""
+
+    def __init__(self, connection: Connection, status: int, headers: Headers) -> None:
+        """Send the head."""
+        self._connection = connection
+        self.status = status
+        date = ("Date", http_date(time()))
+        close = [("Connection", "close")] if connection.last_answer else []
+        whole = [*headers, date, ("Transfer-Encoding", "chunked"), *close]
+        self._connection.send(response(f"{status} {HTTPStatus(status).phrase}", whole))
+
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send a chunk; raises ConnectionResetError when the client has gone."""
+        self._connection.send(b"".join((b"%x\r\n" % len(data), data, b"\r\n")))
+        await self._connection.drained()
+
+    async def end(self) -> None:
+        """Send the mark of a whole answer."""
+        self._connection.send(b"0\r\n\r\n")
+        await self._connection.drained()
 
 
 class Stream:
     """The body of an answer whose head is out. Writing waits while the client reads too slowly."""
 
-    def __init__(self, response: StreamResponse) -> None:
+    def __init__(self, response: StreamResponse | Chunks) -> None:
         self.response = response
 
     @classmethod
-    async def begin(
-        cls, http: BaseRequest, status: int, headers: tuple[tuple[str, str], ...], *, close: bool = False
-    ) -> Stream:
-        """Send the head; the body is chunked for whoever speaks HTTP/1.1."""
+    async def begin(cls, http: BaseRequest, status: int, headers: Headers, *, close: bool = False) -> Stream:
+        """Send the head to a request of aiohttp's; the body is chunked for whoever speaks HTTP/1.1."""
         labelled = any(name == "Content-Type" for name, _ in headers)
         response = StreamResponse(status=status) if labelled else Unlabelled(status=status)
         fill_headers(response, [*headers, ("Date", http_date(time()))])

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Protocol
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 NORMAL, PROTOCOL_ERROR = 1000, 1002
@@ -31,7 +28,14 @@ class Raw(Protocol):
         """Send bytes."""
 
 
-def handshake(headers: Mapping[str, str]) -> tuple[bytes, bool]:
+class Fields(Protocol):
+    """A request's header fields."""
+
+    def get(self, name: str, default: str, /) -> str:
+        """Return a field's value."""
+
+
+def handshake(headers: Fields) -> tuple[bytes, bool]:
     """Return the answer to a request that should begin a WebSocket, and whether it does. Pure."""
     upgrade, connection = headers.get("Upgrade", ""), headers.get("Connection", "")
     if upgrade.lower() != "websocket" or "upgrade" not in connection.lower():

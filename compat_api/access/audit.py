@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from compat_api.connection import Connection
     from compat_api.lean_aiohttp import BaseRequest
+    from compat_api.whole_request import WholeRequest
 
 logger = logging.getLogger("skiff.audit")
 _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
@@ -26,7 +27,7 @@ class Audit:
     def __init__(self) -> None:
         logger.setLevel(logging.INFO)
 
-    def write(self, connection: Connection, http: BaseRequest, status: int) -> None:
+    def write(self, connection: Connection, http: BaseRequest | WholeRequest, status: int) -> None:
         """Write the line of a request; status 0 is a client that left before there was an answer."""
         if connection.peer is None:
             connection.peer = connection.decrypted.peer if connection.decrypted is not None else peer_of(connection)

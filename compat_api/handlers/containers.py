@@ -51,7 +51,8 @@ async def create(request: Request) -> Answer:
 
 async def inspect(request: Request) -> Answer:
     """Show one container."""
-    return Json(await request.call(_inspect, request, request.query.flag("size")))
+    size = request.query.flag("size")
+    return Json(await (request.call if size else request.look)(_inspect, request, size))
 
 
 async def remove(request: Request) -> Answer:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
+from functools import cache
+from typing import Any, cast
 
 from compat_api.names import docker_name
 from engine.containers.config import ContainerConfig, Healthcheck, HostConfig
@@ -28,6 +29,7 @@ _CONFIG_NAMES = """
     healthcheck? args_escaped? image volumes working_dir entrypoint network_disabled? mac_address? on_build labels
     stop_signal? stop_timeout? shell?
 """
+_ATOMS = frozenset((type(None), str, int, float, bool))
 _ORDERS = {"Ulimit": ("name", "hard", "soft")}  # where dockerd's order is not the record's
 _OPTION_ORDERS = {
     "BindOptions": (
@@ -59,7 +61,7 @@ def host_config(host: HostConfig, container_name: str, links: Sequence[tuple[str
         value = getattr(host, name)
         if omit and (value is None or value in ({}, [], "") or (type(value) is int and value == 0)):
             continue
-        found[key] = plain(value)
+        found[key] = value if type(value) in _ATOMS else plain(value)
     found["Links"] = [f"/{other}:/{container_name}/{alias}" for other, alias in links if alias] or None
     if host.mounts:
         found["Mounts"] = [_mount(plain(each)) for each in host.mounts]
@@ -85,14 +87,21 @@ def container_config(config: ContainerConfig, mac_address: str) -> Json:
 
 def plain(value: Any) -> Any:
     """Return a record, or what records are made of, as JSON with Docker's names; the keys of maps are sorted."""
-    if value is None or isinstance(value, str | int | float):
+    kind = type(value)
+    if kind in _ATOMS:
         return value
-    if isinstance(value, Mapping):
-        return {key: plain(value[key]) for key in sorted(value)}
-    if isinstance(value, Sequence):
+    if kind is list or kind is tuple:
         return [plain(each) for each in value]
-    names = _ORDERS.get(type(value).__name__) or [each.name for each in dataclasses.fields(value)]
-    return {docker_name(name): plain(getattr(value, name)) for name in names}
+    if kind is dict:
+        return {key: plain(value[key]) for key in sorted(value)}
+    return {key: plain(getattr(value, name)) for name, key in _names_of(cast(Hashable, kind))}
+
+
+@cache
+def _names_of(kind: Any) -> list[tuple[str, str]]:
+    """Return the names of a record's fields, and Docker's for them."""
+    names = _ORDERS.get(kind.__name__) or [each.name for each in dataclasses.fields(kind)]
+    return [(name, docker_name(name)) for name in names]
 
 
 def _healthcheck(check: Healthcheck) -> Json:

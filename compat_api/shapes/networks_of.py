@@ -10,6 +10,8 @@ from engine.containers.record import ConnectedEndpoint, Container
 
 Json = dict[str, Any]
 
+_NOT_ASKED, _NOT_CONNECTED = EndpointRequest(), ConnectedEndpoint()
+
 
 def network_settings(container: Container) -> Json:
     """Return NetworkSettings as inspect shows it; what belongs to the default bridge stands at the top again."""
@@ -39,8 +41,8 @@ def network_settings(container: Container) -> Json:
 
 def endpoint(container: Container, network: str) -> Json:
     """Return a container's endpoint in one network, as inspect shows it."""
-    request = container.definition.endpoints.get(network, EndpointRequest())
-    connected = container.network.endpoints.get(network, ConnectedEndpoint())
+    request = container.definition.endpoints.get(network, _NOT_ASKED)
+    connected = container.network.endpoints.get(network, _NOT_CONNECTED)
     asked_mac = "" if container.state.run and not container.state.alive else request.mac_address
     return _endpoint(request, connected, connected.mac_address or asked_mac)
 

@@ -50,7 +50,7 @@ class Containers:
         from engine.containers.health import probes
 
         database = self._engine.database
-        container = rows.get(database, rows.find_id(database, name))
+        container = rows.find(database, name)
         return dataclasses.replace(
             container,
             exec_ids=exec_ids(self._engine, container.id),

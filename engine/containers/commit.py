@@ -87,7 +87,7 @@ def commit(engine: Engine, request: CommitRequest) -> str:
     name = parse_target(request.repository, request.tag)
     if name is not None:
         check_name(name)
-    container = rows.get(engine.database, rows.find_id(engine.database, request.container))
+    container = rows.find(engine.database, request.container)
     if container.state.status in (DEAD, REMOVING):
         raise CommitOfRemoved(container.id, container.state.status)
     with _paused(engine, container, wanted=request.pause):

@@ -131,7 +131,7 @@ def exec_create(engine: Engine, name: str, config: ExecConfig) -> str:
     """
     from engine.containers.detach_keys import parse
 
-    container = rows.get(engine.database, rows.find_id(engine.database, name))
+    container = rows.find(engine.database, name)
     if not config.cmd:
         raise NoExecCommand
     parse(config.detach_keys)
@@ -265,7 +265,7 @@ def settle_exec(engine: Engine, container_id: str, exec_id: str, code: int | Non
             "UPDATE exec_sessions SET status = ?, exit_code = ?, finished = ? WHERE id = ? AND status = ?",
             (EXITED, code, time.time_ns(), exec_id, RUNNING),
         )
-        row = tx.execute("SELECT * FROM containers WHERE id = ?", (container_id,)).fetchone()
+        row = tx.execute(f"SELECT {rows.COLUMNS} FROM containers WHERE id = ?", (container_id,)).fetchone()
         if done.rowcount and row is not None:
             rows.event(tx, rows.from_row(row), "exec_die", execID=exec_id, exitCode=str(code))
     shutil.rmtree(run_folder, ignore_errors=True)

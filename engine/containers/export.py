@@ -44,7 +44,7 @@ class ExportOfRemoved(Conflict):
 
 def export(engine: Engine, name: str) -> Iterator[bytes]:
     """Give the archive in pieces. Raises NoSuchContainer and ExportOfRemoved, before the first piece."""
-    container = rows.get(engine.database, rows.find_id(engine.database, name))
+    container = rows.find(engine.database, name)
     if container.state.status in (DEAD, REMOVING):
         raise ExportOfRemoved(container.id, container.state.status)
     try:

@@ -115,7 +115,7 @@ def remove(engine: Engine, name: str) -> None:
     parent_name, slash, alias = name.removeprefix("/").partition("/")
     if not slash:
         raise DefaultName
-    parent = rows.get(engine.database, rows.find_id(engine.database, parent_name))
+    parent = rows.find(engine.database, parent_name)
     kept = [f"{link.child}:{link.alias}" for link in links_of(parent) if link != Link(child, alias)]
     with engine.database.transaction() as tx:
         host = dataclasses.replace(parent.host, links=kept or None)
@@ -163,7 +163,9 @@ def follow(engine: Engine, child: Container, address: str) -> None:
     """Tell the running containers that have a link to one that has just started where it is now."""
     if not address:
         return
-    found = engine.database.rows("SELECT * FROM containers WHERE instr(definition, ?) > 0", (f'"{child.id}:',))
+    found = engine.database.rows(
+        f"SELECT {rows.COLUMNS} FROM containers WHERE instr(definition, ?) > 0", (f'"{child.id}:',)
+    )
     for parent in map(rows.from_row, found):
         lines = {_host_names(link, child) for link in links_of(parent) if link.child == child.id}
         if lines and parent.state.alive:

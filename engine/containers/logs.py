@@ -177,7 +177,7 @@ def _begin(engine: Engine, container: Container, options: LogOptions) -> tuple[L
 
 
 def _look_up(engine: Engine, name: str) -> Container:
-    return rows.get(engine.database, rows.find_id(engine.database, name))
+    return rows.find(engine.database, name)
 
 
 def _runs(engine: Engine, container_id: str, run: int) -> bool:

@@ -71,7 +71,7 @@ def doubtful(engine: Engine) -> list[str]:
 
 def _doubtful(engine: Engine) -> Iterator[tuple[Container, str]]:
     for row in engine.database.rows(
-        "SELECT * FROM containers WHERE intent != '' OR status IN ('running', 'paused', 'restarting')"
+        f"SELECT {rows.COLUMNS} FROM containers WHERE intent != '' OR status IN ('running', 'paused', 'restarting')"
     ):
         container = rows.from_row(row)
         if doubt := _doubt(engine, container):

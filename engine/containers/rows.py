@@ -5,14 +5,14 @@ Every change is a function of an open transaction, so that a verb puts the row a
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import sqlite3
 from functools import cache, lru_cache
 from typing import Any
 
 from engine.containers.record import Container, Definition, NetworkState, State
 from engine.errors import AmbiguousId, NameInUse, NoSuchContainer
-from engine.state.codec import decode, encode, from_plain
+from engine.state.codec import decode, encode
 from engine.state.database import Database, Transaction
 
 VISIBLE = "intent != 'create'"  # a container that is being made is nobody's business yet
@@ -25,43 +25,29 @@ def boot_id() -> str:
         return file.read().strip()
 
 
+# What from_row takes: the record's own columns, then those of its state, by the names of its fields.
+_STATE = tuple(field.name for field in dataclasses.fields(State))
+_TRUTHS = tuple(number for number, field in enumerate(dataclasses.fields(State)) if field.type == "bool")
+COLUMNS = "id, name, created, image_id, definition, network, " + ", ".join(_STATE)
+
+
 @lru_cache(maxsize=2048)
 def _definition(text: str) -> Definition:
     """Decode a definition; frozen and seldom changed, so one that was seen is not decoded again for each list."""
     return decode(Definition, text)
 
 
+@lru_cache(maxsize=2048)
+def _network(text: str) -> NetworkState:
+    return decode(NetworkState, text)
+
+
 def from_row(row: sqlite3.Row) -> Container:
-    """Make the record of one row of the table containers."""
-    state = State(
-        status=row["status"],
-        pid=row["pid"],
-        monitor_pid=row["monitor_pid"],
-        exit_code=row["exit_code"],
-        error=row["error"],
-        oom_killed=bool(row["oom_killed"]),
-        started=row["started"],
-        finished=row["finished"],
-        restart_count=row["restart_count"],
-        run=row["run"],
-        intent=row["intent"],
-        boot_id=row["boot_id"],
-        keep=bool(row["keep"]),
-        stop_requested=bool(row["stop_requested"]),
-        manual_stop=bool(row["manual_stop"]),
-        backoff=row["backoff"],
-        health=row["health"],
-        health_streak=row["health_streak"],
-    )
-    return Container(
-        id=row["id"],
-        name=row["name"],
-        created=row["created"],
-        image_id=row["image_id"],
-        definition=_definition(row["definition"]),
-        state=state,
-        network=from_plain(NetworkState, json.loads(row["network"])),
-    )
+    """Make the record of a row of the table containers, which has COLUMNS."""
+    container_id, name, created, image_id, definition, network, *state = row
+    for number in _TRUTHS:
+        state[number] = bool(state[number])
+    return Container(container_id, name, created, image_id, _definition(definition), State(*state), _network(network))
 
 
 def find_id(database: Database, name: str) -> str:
@@ -70,21 +56,31 @@ def find_id(database: Database, name: str) -> str:
     A leading slash is dropped; a full id wins over a name, a name over a prefix, as in dockerd.
     Raises NoSuchContainer, AmbiguousId.
     """
+    return str(_found(database, name, "id")["id"])
+
+
+def find(database: Database, name: str) -> Container:
+    """Return the record of the container that find_id finds; raises what that raises."""
+    return from_row(_found(database, name, COLUMNS))
+
+
+def _found(database: Database, name: str, columns: str) -> sqlite3.Row:
     wanted = name.removeprefix("/")
-    row = database.row(
-        f"SELECT id FROM containers WHERE (id = ?1 OR name = ?1) AND {VISIBLE} ORDER BY id = ?1 DESC", (wanted,)
-    )
+    of_visible = f"SELECT {columns} FROM containers WHERE {VISIBLE} AND"
+    row = database.row(f"{of_visible} (id = ?1 OR name = ?1) ORDER BY id = ?1 DESC", (wanted,))
     if row is not None:
-        return str(row["id"])
+        return row
     if wanted and all(character in "0123456789abcdef" for character in wanted):
-        rows = database.rows(f"SELECT id FROM containers WHERE id GLOB ? AND {VISIBLE} LIMIT 2", (wanted + "*",))
+        rows = database.rows(f"{of_visible} id GLOB ? LIMIT 2", (wanted + "*",))
         if len(rows) > 1:
             raise AmbiguousId(wanted)
         if rows:
-            return str(rows[0]["id"])
+            return rows[0]
     parent, slash, alias = wanted.partition("/")
     if slash and (child := _linked(database, parent, alias)):
-        return child
+        row = database.row(f"{of_visible} id = ?", (child,))
+        if row is not None:
+            return row
     raise NoSuchContainer(name)
 
 
@@ -93,14 +89,12 @@ def _linked(database: Database, parent: str, alias: str) -> str:
     row = database.row(f"SELECT definition FROM containers WHERE name = ? AND {VISIBLE}", (parent,))
     links = decode(Definition, row["definition"]).host.links if row is not None else None
     found = next((link for link in links or () if link.partition(":")[2] == alias), "")
-    child = found.partition(":")[0]
-    there = child and database.row(f"SELECT id FROM containers WHERE id = ? AND {VISIBLE}", (child,))
-    return child if there else ""
+    return found.partition(":")[0]
 
 
 def get(database: Database, container_id: str) -> Container:
     """Return the record of the container with this full id; raises NoSuchContainer."""
-    row = database.row("SELECT * FROM containers WHERE id = ?", (container_id,))
+    row = database.row(f"SELECT {COLUMNS} FROM containers WHERE id = ?", (container_id,))
     if row is None:
         raise NoSuchContainer(container_id)
     return from_row(row)
@@ -109,7 +103,7 @@ def get(database: Database, container_id: str) -> Container:
 def all_containers(database: Database, *, up: bool = False) -> list[Container]:
     """Return every container, or only those that are up, newest first."""
     wanted = f"{VISIBLE} AND status IN ('running', 'paused', 'restarting')" if up else VISIBLE
-    found = database.rows(f"SELECT * FROM containers WHERE {wanted} ORDER BY created DESC, rowid DESC")
+    found = database.rows(f"SELECT {COLUMNS} FROM containers WHERE {wanted} ORDER BY created DESC, rowid DESC")
     return [from_row(row) for row in found]
 
 

@@ -106,4 +106,4 @@ def _running(engine: Engine, mode: str, kind: str) -> Container:
 
 
 def _donor(engine: Engine, mode: str) -> Container:
-    return rows.get(engine.database, rows.find_id(engine.database, mode.removeprefix(CONTAINER_PREFIX)))
+    return rows.find(engine.database, mode.removeprefix(CONTAINER_PREFIX))

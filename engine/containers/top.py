@@ -53,7 +53,7 @@ def top(engine: Engine, name: str, arguments: str = "") -> ProcessTable:
     """
     arguments = arguments or DEFAULT_ARGUMENTS
     check_arguments(arguments)
-    container = rows.get(engine.database, rows.find_id(engine.database, name))
+    container = rows.find(engine.database, name)
     if container.state.status == RESTARTING:
         raise ContainerRestarting(container.id, "top")
     groups = cgroup_of.find(container.state.pid, container.id) if container.state.alive else None

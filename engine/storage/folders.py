@@ -10,14 +10,16 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from engine import syscalls
 from engine.storage.lockfile import try_write_lock
 
 _LOCK = "lock-"
 _FOLDER = "temp-dir-"
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_INSIDE = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_SYMLINKS
 
 
 @contextmanager
@@ -183,15 +185,44 @@ def content_size(root: str | os.PathLike[str]) -> int:
     """Return the bytes in a tree as dockerd counts a layer: each inode once, folders for nothing."""
     total = 0
     seen: set[int] = set()
-    for _, _, files, fd in os.fwalk(root):
-        for name in files:
-            try:
-                found = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            if found.st_nlink > 1 and not stat.S_ISLNK(found.st_mode):
-                if found.st_ino in seen:
-                    continue
-                seen.add(found.st_ino)
-            total += found.st_size
+    top = os.open(root, _OPEN_FOLDER)
+    try:
+        left = ["."]
+        while left:
+            path = left.pop()
+            with suppress(OSError):  # it has gone, or is no folder any more
+                size, inner = _look_into(top, path, seen)
+                total += size
+                left += inner
+    finally:
+        os.close(top)
     return total
+
+
+def _look_into(top: int, path: str, seen: set[int]) -> tuple[int, list[str]]:
+    """Return the bytes of the files in a folder below top, and the folders in it."""
+    total, inner = 0, []
+    folder = syscalls.openat2(top, path, _OPEN_FOLDER, resolve=_INSIDE)
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    inner.append(f"{path}/{entry.name}")
+                else:
+                    total += _size(entry, seen)
+    finally:
+        os.close(folder)
+    return total, inner
+
+
+def _size(entry: os.DirEntry[str], seen: set[int]) -> int:
+    """Return a file's size, 0 for one that has gone or was seen under another name."""
+    try:
+        found = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return 0
+    if found.st_nlink > 1 and not stat.S_ISLNK(found.st_mode):
+        if found.st_ino in seen:
+            return 0
+        seen.add(found.st_ino)
+    return found.st_size

@@ -17,6 +17,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from engine.storage.incoming import Expected
 
+REMEMBERED = 1024  # containers whose place in the store is kept in memory
+
 
 class Store:
     """The images, layers and container file systems below one graph root."""
@@ -60,6 +63,10 @@ class Store:
         self.container_records = ContainerRecords(graph_root)
         self.mounts = MountRecords(run_root)
         self._collected = False
+        # A container's layer, and what lies below it, never change.
+        remembered = lru_cache(maxsize=REMEMBERED)
+        self._graph_of = remembered(lambda container_id: self.layers.overlay.graph(self._layer_of(container_id)))
+        self._bytes_below = remembered(self._count_bytes_below)
 
     # Images
 
@@ -384,19 +391,21 @@ class Store:
         LowerDir is a list with colons, the topmost first, and not there without a lower layer. Raises
         NoSuchContainer.
         """
-        return _graph(self.layers.overlay.graph(self._layer_of(container_id)))
+        return _graph(self._graph_of(container_id))
 
     def folders(self, container_id: str) -> list[Path]:
         """Return the folders that a container's root file system is made of, its own first. Raises NoSuchContainer."""
-        graph = self.layers.overlay.graph(self._layer_of(container_id))
+        graph = self._graph_of(container_id)
         return [graph.upper, *graph.lower]
 
     def sizes(self, container_id: str) -> tuple[int, int]:
         """Return the bytes a container wrote, and these with its image's. Raises NoSuchContainer."""
-        layer_id = self._layer_of(container_id)
-        written = content_size(self.layers.overlay.folder(layer_id) / "diff")
-        below = self.layers.chain(layer_id)[:-1]
-        return written, written + sum(self.layers.size(layer) for layer in below)
+        written = content_size(self._graph_of(container_id).upper)
+        return written, written + self._bytes_below(container_id)
+
+    def _count_bytes_below(self, container_id: str) -> int:
+        below = self.layers.chain(self._layer_of(container_id))[:-1]
+        return sum(self.layers.size(layer) for layer in below)
 
     def _layer_of(self, container_id: str) -> str:
         record = self.container_records.records.snapshot().get(container_id)

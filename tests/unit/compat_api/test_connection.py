@@ -11,11 +11,12 @@ from typing import cast
 import pytest
 
 from compat_api.activity import Activity
-from compat_api.connection import Connection, may_take_over, request_length
+from compat_api.connection import Connection, ServeWhole, may_take_over, request_length
 from compat_api.hijack import HijackedConnection
 from compat_api.lean_aiohttp import BaseRequest, Response, Server, StreamResponse
 from compat_api.problems import TruncatedBody
 from compat_api.stream import Finished
+from compat_api.whole_request import WholeRequest
 
 Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
 ATTACH = b"POST /v1.51/containers/x/attach?stream=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
@@ -25,7 +26,7 @@ UPGRADED = b"HTTP/1.1 101 UPGRADED\r\n\r\n"
 class Peer:
     """The client's end of a connection whose other end has a handler."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, serve_whole: ServeWhole | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         self.activity = Activity(self.loop)
 
@@ -37,6 +38,7 @@ class Peer:
             return answer
 
         self._server = Server(handle, handler_cancellation=True)
+        self._serve_whole = serve_whole
         self.sock, self._theirs = socket.socketpair()
         self.connection: Connection | None = None
 
@@ -45,7 +47,7 @@ class Peer:
         self._theirs.setblocking(False)
 
         def make() -> Connection:
-            self.connection = Connection(self._server, self.activity, self.loop)
+            self.connection = Connection(self._server, self.activity, self.loop, serve_whole=self._serve_whole)
             return self.connection
 
         await self.loop.connect_accepted_socket(make, self._theirs)
@@ -322,3 +324,83 @@ def test_the_length_of_a_request() -> None:
     assert request_length(b"A\r\ncontent-LENGTH: 3\r\n\r\n") == 27
     assert request_length(b"A\r\nTransfer-Encoding: chunked\r\n\r\n") == 0
     assert request_length(b"A\r\nContent-Length: x\r\n\r\n") == 0
+
+
+async def test_whole_requests_are_served_one_after_the_other_and_the_rest_by_aiohttp() -> None:
+    async def serve(whole: WholeRequest, connection: Connection) -> None:
+        await asyncio.sleep(0.01)
+        connection.decline_take_over()
+        connection.send(f"whole {whole.path_qs}\n".encode())
+
+    async def handler(http: BaseRequest) -> StreamResponse:
+        return Response(text=f"aiohttp {http.path_qs}\n")
+
+    async with Peer(handler, serve) as peer:
+        get = b"GET /%d HTTP/1.1\r\nHost: d\r\n\r\n"
+        await peer.send(get % 1 + get % 2)
+        assert await peer.receive(b"/2\n") == b"whole /1\nwhole /2\n"
+        await peer.send((get % 3)[:-2])
+        await asyncio.sleep(0.01)
+        await peer.send((get % 3)[-2:])
+        assert (await peer.receive(b"/3\n")).endswith(b"\r\n\r\naiohttp /3\n")
+        await peer.send(get % 4 + b"GET /5 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + get % 6)
+        answers = await peer.receive(b"/6\n")
+        assert [line for line in answers.splitlines() if b"/" in line and b":" not in line and b"HTTP" not in line] == [
+            b"whole /4",
+            b"aiohttp /5",
+            b"aiohttp /6",
+        ]
+        await peer.send(get % 7)
+        assert await peer.receive(b"/7\n") == b"whole /7\n"
+
+
+async def test_a_whole_request_may_take_the_connection_over() -> None:
+    async def serve(_: WholeRequest, connection: Connection) -> None:
+        hijacked = connection.take_over(UPGRADED)
+        data = b""
+        while piece := await hijacked.read():
+            data += piece
+        await hijacked.write(b"got " + data)
+        hijacked.close()
+
+    async with Peer(collect, serve) as peer:
+        await peer.send(ATTACH + b"raw")
+        await peer.receive(UPGRADED)
+        peer.sock.shutdown(socket.SHUT_WR)
+        assert await peer.rest() == b"got raw"
+
+
+async def test_a_client_that_goes_away_ends_the_serving_of_its_whole_request() -> None:
+    ended = asyncio.Event()
+
+    async def serve(_: WholeRequest, __: Connection) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    async with Peer(collect, serve) as peer:
+        await peer.send(b"GET / HTTP/1.1\r\nHost: d\r\n\r\n")
+        await asyncio.sleep(0.01)
+        peer.sock.close()
+        async with asyncio.timeout(10):
+            await ended.wait()
+
+
+async def test_a_connection_with_a_whole_request_in_progress_is_not_idle() -> None:
+    going_on = asyncio.Event()
+
+    async def serve(_: WholeRequest, connection: Connection) -> None:
+        await going_on.wait()
+        connection.send(b"answer")
+        assert connection.ends
+        connection.end_after_sending()
+
+    async with Peer(collect, serve) as peer:
+        assert peer.connection is not None
+        await peer.send(b"GET / HTTP/1.1\r\nHost: d\r\n\r\n")
+        await asyncio.sleep(0.01)
+        assert not peer.connection.shed()
+        assert not peer.connection.quiesce()
+        going_on.set()
+        assert await peer.rest() == b"answer"

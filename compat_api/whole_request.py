@@ -1,0 +1,115 @@
+"""A request that came whole, in one piece, with nothing special about it: nearly all requests of Docker's clients.
+
+Such a request needs no HTTP parser and no machinery for bodies that are still on their way. What is special in any way
+(a body in chunks or of which something is missing, an expectation, an upgrade, another version of HTTP, anything that
+might be read in two ways) is not read here but left to aiohttp. Imports nothing: the front door uses it, too.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+HEAD_BYTES = 16 * 1024  # of a request that is read here
+BODY_BYTES = 128 * 1024
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE"))
+
+_TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+_TARGET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:@/?"  # RFC 3986
+_PRINTABLE = bytes(range(32, 127))
+_SPECIAL = frozenset((b"transfer-encoding", b"expect"))
+_MOST_FIELDS = 100
+
+
+class Headers:
+    """A request's header fields by name, in any case; the first where there are several."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        self._fields = fields  # names in lower case
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return a field's value."""
+        return self._fields.get(name.lower(), default)
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._fields
+
+
+class WholeBody:
+    """The body of such a request, read as aiohttp's bodies are."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    async def readany(self) -> bytes:
+        """Return all that has not been read."""
+        return self.take()
+
+    async def iter_any(self) -> AsyncIterator[bytes]:
+        """Yield all that has not been read."""
+        if data := self.take():
+            yield data
+
+    def is_eof(self) -> bool:
+        """Tell that all of it is there."""
+        return True
+
+    def take(self) -> bytes:
+        """Return all that has not been read, at once."""
+        data, self._data = self._data, b""
+        return data
+
+
+class WholeRequest:
+    """The request as handlers' requests need it from HTTP (compat_api.request.Request); its version is 1.1."""
+
+    __slots__ = ("content", "headers", "length", "method", "path_qs")
+
+    def __init__(self, method: str, target: str, fields: dict[str, str], body: bytes, length: int) -> None:
+        self.method, self.path_qs = method, target
+        self.headers = Headers(fields)
+        self.content = WholeBody(body)
+        self.length = length  # of all of it, in bytes
+
+
+def read_whole(data: bytes, *, upgrades: bool = False) -> WholeRequest | None:
+    """Return the request at the beginning of data, None where it is not whole or not plain. Pure.
+
+    upgrades: it may ask for another protocol.
+    """
+    end = data.find(b"\r\n\r\n", 0, HEAD_BYTES)
+    if end < 0:
+        return None
+    line, *lines = data[:end].split(b"\r\n")
+    words = line.split(b" ")
+    if len(words) != 3 or words[2] != b"HTTP/1.1" or words[1][:1] != b"/" or words[1].translate(None, _TARGET):
+        return None
+    method = words[0].decode("latin-1")
+    if method not in METHODS or len(lines) > _MOST_FIELDS:
+        return None
+    fields: dict[str, str] = {}
+    for field in lines:
+        name, colon, value = field.partition(b":")
+        name = name.lower()
+        if not (name and colon) or name.translate(None, _TOKEN) or value.translate(None, _PRINTABLE):
+            return None
+        text = name.decode()
+        if name in _SPECIAL or (text in fields and text in ("host", "content-length", "connection")):
+            return None
+        fields.setdefault(text, value.decode().strip(" "))
+    if "host" not in fields:
+        return None
+    if not upgrades and ("upgrade" in fields or fields.get("connection", "keep-alive").lower() != "keep-alive"):
+        return None
+    text = fields.get("content-length", "0")
+    if not text.isdigit() or len(text) > 9 or int(text) > BODY_BYTES:
+        return None
+    length = end + 4 + int(text)
+    if len(data) < length:
+        return None
+    return WholeRequest(method, words[1].decode(), fields, data[end + 4 : length], length)
