@@ -116,7 +116,10 @@ async def logs(request: Request) -> Answer:
     tty = log.container.config.tty
     stream = await request.stream(content_type(tty=tty, version=request.version))
     render = renderer(options, log.attributes, framed=not tty)
-    await _send_log(stream, log.batches, render)
+    if log.first:
+        await stream.write(render(log.first))
+    if log.more is not None:
+        await _send_log(stream, log.more, render)
     return None
 
 

@@ -53,6 +53,7 @@ class LogFiles:
         self._path = path
         self._rest = b""
         self._passed_over = 0
+        self._ready: list[Message] | None = None  # read already
         self._waiting: deque[_Piece] = deque()
         self._joiner = Joiner()
         pieces = self._open_all()
@@ -61,11 +62,14 @@ class LogFiles:
                 pieces.pop(0).file.close()
         self._waiting.extend(pieces)
         self._now = self._waiting.popleft() if self._waiting else None
-        if tail is not None and self._now is not None:
+        if tail is not None and self._now is not None and not self._read_tail(tail):
             self._go_to_tail(tail)
 
     def read(self) -> list[Message] | None:
         """Return the next messages, perhaps none of a piece of the log; None where there is nothing more now."""
+        if self._ready is not None:
+            ready, self._ready = self._ready, None
+            return ready
         block = self._block()
         return None if block is None else self._kept(self._joiner.feed(block))
 
@@ -159,6 +163,32 @@ class LogFiles:
                 pieces.append(last)
             return pieces
 
+    def _read_tail(self, messages: int) -> bool:
+        """Read the last messages where they are near the end of the newest file; False where they are not."""
+        piece = self._waiting[-1] if self._waiting else self._now
+        assert piece is not None
+        if piece.packed:
+            return False
+        span = min(max(messages * _TAIL_PER_MESSAGE, _TAIL_LEAST), _TAIL_MOST)
+        start = max(0, piece.size() - span)
+        piece.file.seek(start)
+        data = piece.file.read(span)
+        whole = start == 0 and not self._waiting
+        begin, end = data.find(b"\n") + 1 if start else 0, data.rfind(b"\n") + 1
+        joiner = Joiner(from_middle=not whole)
+        found = joiner.feed(data[begin:end])
+        waiting = 0 if self._grows else joiner.waiting()
+        dropped = len(found) + waiting - messages
+        if dropped < 0 and not whole:
+            return False
+        for older in (self._now, *self._waiting):
+            if older is not None and older is not piece:
+                older.file.close()
+        self._now, self._waiting, self._rest, self._joiner = piece, deque(), data[end:], joiner
+        self._ready = found[max(0, dropped) :]
+        self._passed_over = max(0, dropped - len(found))
+        return True
+
     def _go_to_tail(self, messages: int) -> None:
         """Go to where the last messages begin: look at ever more of the end, and count."""
         pieces = [piece for piece in (self._now, *self._waiting) if piece is not None]
@@ -188,9 +218,10 @@ class LogFiles:
 def rotated(path: Path) -> dict[int, Path]:
     """Return the files that a log was rotated to, by their numbers; the packed one only where the plain is gone."""
     found: dict[int, Path] = {}
-    prefix = f"{path.name}."
+    folder, own = os.path.split(path)
+    prefix = f"{own}."
     try:
-        names = os.listdir(path.parent)
+        names = os.listdir(folder)
     except FileNotFoundError:
         return {}
     for name in names:

@@ -51,6 +51,10 @@ class Joiner:
         self._pending.clear()
         return [(stamp, stream, b"P", bytes(text)) for stream, (stamp, text) in waiting if text]
 
+    def waiting(self) -> int:
+        """Return how many messages end would return."""
+        return sum(1 for _, text in self._pending.values() if text)
+
     def join(self, found: list[Message]) -> list[Message]:
         """Return the messages that these records complete."""
         messages: list[Message] = []

@@ -55,10 +55,11 @@ class LogOptions:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A container's log: its messages in batches, oldest first, and what its driver was told to put with each."""
+    """A container's log: its messages, oldest first, and what its driver was told to put with each."""
 
     container: Container
-    batches: AsyncIterator[list[Message]]
+    first: list[Message]  # what was there when it was opened, or the beginning of that
+    more: AsyncIterator[list[Message]] | None  # what comes after it, in batches; None for nothing
     attributes: dict[str, str] = field(default_factory=dict)
 
 
@@ -67,7 +68,19 @@ async def logs(engine: Engine, name: str, options: LogOptions) -> Log:
 
     Raises NoSuchContainer, LogsOfRemoved, LogsUnreadable, LogOptionUnusable, InvalidLogOption, JournalctlMissing.
     """
-    container = await off_loop(_look_up, engine, name)
+    container, begun = await off_loop(_open, engine, name, options)
+    selection = Selection(options)
+    if begun is None:
+        more: AsyncIterator[list[Message]] = _growing(engine, container, options)
+        return Log(container, [], _selected(more, selection), attributes(container))
+    first = [message for batch in begun.first for message in selection.of(batch)]
+    rest = None if begun.whole else _selected(_rest(begun), selection)
+    return Log(container, first, rest, attributes(container))
+
+
+def _open(engine: Engine, name: str, options: LogOptions) -> tuple[Container, Begun | None]:
+    """Look a container up, and begin to read its log where that is a file of which no more is wanted than there is."""
+    container = rows.find(engine.database, name)
     if container.state.status in (REMOVING, DEAD):
         raise LogsOfRemoved(container.id)
     driver = container.host.log_config.type
@@ -78,7 +91,10 @@ async def logs(engine: Engine, name: str, options: LogOptions) -> Log:
         from engine.containers import journal_reader
 
         journal_reader.program()
-    return Log(container, _selected(_batches(engine, container, options), options), attributes(container))
+        return container, None
+    if options.follow and container.state.alive:
+        return container, None
+    return container, _begin(engine, container, options, ended=not container.state.alive)
 
 
 def why_no_history(container: Container) -> str:
@@ -98,55 +114,114 @@ async def history(
 ) -> AsyncIterator[list[tuple[int, bytes]]]:
     """Yield what a container has written so far as (stream, data)."""
     options = LogOptions(stdout=stdout, stderr=stderr)
-    async for batch in _selected(_batches(engine, container, options), options):
+    if container.host.log_config.type == log_drivers.JOURNALD:
+        batches = _growing(engine, container, options)
+    else:
+        batches = _whole(await off_loop(_begin_now, engine, container, options))
+    async for batch in _selected(batches, Selection(options)):
         if batch:
             yield [(1 if stream == OUT else 2, text) for _, stream, _, text in batch]
 
 
-async def _selected(batches: AsyncIterator[list[Message]], options: LogOptions) -> AsyncIterator[list[Message]]:
-    since = stamp_of(options.since) if options.since > 0 else b""
-    until = stamp_of(options.until) if options.until else b""
-    wanted = {OUT} if not options.stderr else {ERR} if not options.stdout else None
-    async for batch in batches:
-        over = None
-        if until:
-            over = next((number for number, message in enumerate(batch) if message[0] > until), None)
-            batch = batch[:over]
-        if since:
-            batch = [message for message in batch if message[0] >= since]
-        if wanted is not None:
-            batch = [message for message in batch if message[1] in wanted]
-        yield batch
-        if over is not None:
-            return
+class Selection:
+    """Picks the messages that were asked for; over is set when no later one can be."""
+
+    def __init__(self, options: LogOptions) -> None:
+        self._since = stamp_of(options.since) if options.since > 0 else b""
+        self._until = stamp_of(options.until) if options.until else b""
+        self._stream = OUT if not options.stderr else ERR if not options.stdout else b""
+        self.over = False
+
+    def of(self, batch: list[Message]) -> list[Message]:
+        """Return those of a batch."""
+        if self.over:
+            return []
+        if self._until:
+            end = next((number for number, message in enumerate(batch) if message[0] > self._until), None)
+            self.over = end is not None
+            batch = batch[:end]
+        if self._since:
+            batch = [message for message in batch if message[0] >= self._since]
+        if self._stream:
+            batch = [message for message in batch if message[1] == self._stream]
+        return batch
 
 
-def _batches(engine: Engine, container: Container, options: LogOptions) -> AsyncIterator[list[Message]]:
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A log file of which the first batches have been read."""
+
+    reader: LogFiles
+    ended: bool  # nothing more is written to it
+    first: list[list[Message]]
+    whole: bool  # those are all
+
+
+def _begin_now(engine: Engine, container: Container, options: LogOptions) -> Begun:
+    return _begin(engine, container, options, ended=not _runs(engine, container.id, container.state.run))
+
+
+def _begin(engine: Engine, container: Container, options: LogOptions, *, ended: bool) -> Begun:
+    """Open a log file; ended was found before: what waits for its newline until then is not in the log yet."""
+    path = folders.log_file(engine.settings, container.id)
+    reader = LogFiles(path, since=options.since, tail=options.tail, grows=not ended)
+    first: list[list[Message]] = []
+    while len(first) < _FIRST_BATCHES:
+        batch = reader.read()
+        if batch is None:
+            if ended:
+                first.append(reader.end())
+            reader.close()
+            return Begun(reader, ended, first, whole=True)
+        first.append(batch)
+    return Begun(reader, ended, first, whole=False)
+
+
+async def _whole(begun: Begun) -> AsyncIterator[list[Message]]:
+    for ready in begun.first:
+        yield ready
+    if not begun.whole:
+        async for batch in _rest(begun):
+            yield batch
+
+
+async def _rest(begun: Begun) -> AsyncIterator[list[Message]]:
+    """Yield what comes after the first batches."""
+    try:
+        while (batch := await off_loop(begun.reader.read)) is not None:
+            yield batch
+        if begun.ended:
+            yield begun.reader.end()
+    finally:
+        begun.reader.close()
+
+
+async def _selected(batches: AsyncIterator[list[Message]], selection: Selection) -> AsyncIterator[list[Message]]:
+    try:
+        async for batch in batches:
+            yield selection.of(batch)
+            if selection.over:
+                return
+    finally:
+        close = getattr(batches, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def _growing(engine: Engine, container: Container, options: LogOptions) -> AsyncIterator[list[Message]]:
     if container.host.log_config.type == log_drivers.JOURNALD:
         from engine.containers import journal_reader
 
         runs = functools.partial(_runs, engine, container.id, container.state.run)
         return journal_reader.batches(engine, container, options, runs)
-    return _from_files(engine, container, options)
+    return _growing_file(engine, container, options)
 
 
-async def _from_files(engine: Engine, container: Container, options: LogOptions) -> AsyncIterator[list[Message]]:
-    path = folders.log_file(engine.settings, container.id)
-    if not (options.follow and container.state.alive):
-        # What waits for its newline in a container that runs is not in the log yet.
-        reader, ended, first = await off_loop(_begin, engine, container, options)
-        try:
-            for ready in first:
-                yield ready
-            while len(first) == _FIRST_BATCHES and (batch := await off_loop(reader.read)) is not None:
-                yield batch
-            if ended:
-                yield reader.end()
-        finally:
-            reader.close()
-        return
+async def _growing_file(engine: Engine, container: Container, options: LogOptions) -> AsyncIterator[list[Message]]:
+    """Yield the messages of a log file, and what comes, until the container has ended."""
     from engine.state.changes import Changes
 
+    path = folders.log_file(engine.settings, container.id)
     database = engine.database
     wal = database.path.with_name(database.path.name + "-wal")
     async with Changes(database.wake_file, wal, growing=[path.parent]) as changes:
@@ -163,21 +238,6 @@ async def _from_files(engine: Engine, container: Container, options: LogOptions)
                 await changes.wait()
         finally:
             reader.close()
-
-
-def _begin(engine: Engine, container: Container, options: LogOptions) -> tuple[LogFiles, bool, list[list[Message]]]:
-    """Open a log; returns also whether its container has ended, and its first batches: fewer than that are all."""
-    ended = not _runs(engine, container.id, container.state.run)
-    path = folders.log_file(engine.settings, container.id)
-    reader = LogFiles(path, since=options.since, tail=options.tail, grows=not ended)
-    first: list[list[Message]] = []
-    while len(first) < _FIRST_BATCHES and (batch := reader.read()) is not None:
-        first.append(batch)
-    return reader, ended, first
-
-
-def _look_up(engine: Engine, name: str) -> Container:
-    return rows.find(engine.database, name)
 
 
 def _runs(engine: Engine, container_id: str, run: int) -> bool:
