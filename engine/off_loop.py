@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 THREADS = 32  # more than this many blocked verbs at once queue up
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,3 +32,18 @@ async def off_loop(verb: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -
     When the awaiting task is cancelled the verb still runs to its end: verbs are not interrupted halfway.
     """
     return await asyncio.get_running_loop().run_in_executor(_threads(), functools.partial(verb, *args, **kwargs))
+
+
+def afterwards(verb: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
+    """Have a sync verb run in a thread although nobody waits for it; the process does not end before it has.
+
+    What it raises is logged.
+    """
+
+    def run() -> None:
+        try:
+            verb(*args, **kwargs)
+        except Exception:
+            log.exception("Cannot tidy up")
+
+    _threads().submit(run)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.containers import defaults, folders, image_mounts, links, mounts, names, platform, rows
+from engine.containers import defaults, folders, image_mounts, links, mounts, names, rows
 from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig, MountPoint
 from engine.containers.merge import command, merge
 from engine.containers.record import Container, Definition, NetworkState, State
@@ -22,6 +22,7 @@ from engine.containers.remove import check_name
 from engine.containers.settle import INTENT_CREATE, demolish
 from engine.containers.validate import normalise_config, validate
 from engine.errors import InvalidParameter, NameInUse, NoSuchContainer
+from engine.images.platform import Platform, check, of_document, runs_on, unfitting
 from engine.images.record import Image
 from engine.runtime import facts, oci
 from engine.storage.store import Unrecorded
@@ -129,10 +130,16 @@ def create(engine: Engine, request: CreateRequest, unrecorded: Image | None = No
 
 
 def _check_platform(request: CreateRequest, image: Image) -> list[str]:
-    from engine.images.importing import own_platform, parse_platform
+    """Return a warning for an image that is not for this machine; raises WrongPlatform for one that was not meant."""
+    from engine.images.importing import own_platform, parse_any_platform, whole_own_platform
 
-    wanted = parse_platform(request.platform) if request.platform else None
-    return platform.check(request.config.image, platform.of_image(image.document), wanted, own_platform())
+    if request.platform:
+        check(image, request.config.image, Platform(*parse_any_platform(request.platform)))
+        return []
+    if not image.id or runs_on(of_document(image.document), Platform(*own_platform())):
+        return []
+    warning = unfitting(image, whole_own_platform())
+    return [warning] if warning else []
 
 
 def new_id() -> str:

@@ -27,6 +27,7 @@ from engine.containers.mount_syntax import TMPFS, clean
 from engine.containers.settle import settled
 from engine.containers.working_directory import make_folder_at
 from engine.errors import NoSuchContainer
+from engine.off_loop import afterwards
 from engine.runtime.spec_mounts import NON_RECURSIVE, READ_ONLY_FORCE_RECURSIVE, READ_ONLY_NON_RECURSIVE
 
 if TYPE_CHECKING:
@@ -67,25 +68,34 @@ class View:
 def opened(engine: Engine, name: str) -> Iterator[View]:
     """Open a view of a container. Raises NoSuchContainer, what making its mounts ready raises, and OSError."""
     container_id = rows.find_id(engine.database, name)
-    own_lock = folders.lock_name(container_id)
-    with ExitStack() as held:
+    held = ExitStack()
+    try:
+        with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
+            container = settled(engine, container_id)
+            view_lock = root_mount.view_lock_name(container_id)
+            held.enter_context(locks.locked(engine.settings.locks, view_lock, shared=True))
+            namespace, root = _open(engine, container)
+            held.callback(os.close, namespace)
+            held.callback(os.close, root)
+    except BaseException:
+        _close(engine, container_id, held)
+        raise
+    try:
+        _tell(engine, container, mounted=True)
         try:
-            with locks.locked(engine.settings.locks, own_lock):
-                container = settled(engine, container_id)
-                view_lock = root_mount.view_lock_name(container_id)
-                held.enter_context(locks.locked(engine.settings.locks, view_lock, shared=True))
-                namespace, root = _open(engine, container)
-                held.callback(os.close, namespace)
-                held.callback(os.close, root)
-            _tell(engine, container, mounted=True)
-            try:
-                yield View(container, root)
-            finally:
-                _tell(engine, container, mounted=False)
+            yield View(container, root)
         finally:
-            with locks.locked(engine.settings.locks, own_lock):
-                held.close()
-                _let_go(engine, container_id)
+            _tell(engine, container, mounted=False)
+    finally:
+        # The kernel makes whoever unmounts a root wait for the disk. Nobody else has to: the locks tell of it.
+        afterwards(_close, engine, container_id, held)
+
+
+def _close(engine: Engine, container_id: str, held: ExitStack) -> None:
+    """Close a view's descriptors and what else it held, then what nobody needs any more."""
+    held.close()
+    with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
+        _let_go(engine, container_id)
 
 
 def planned(points: Sequence[MountPoint], tmpfs: Sequence[str], files: Sequence[tuple[str, str, bool]]) -> list[Bind]:

@@ -13,6 +13,7 @@ from engine.errors import InvalidParameter
 from engine.images import changes as instructions
 from engine.images.configuration import config_document, encode
 from engine.images.manifest import manifest_for
+from engine.images.platform import Platform, amd64_variant
 from engine.images.reference import parse_target
 from engine.images.resolve import to_image
 from engine.images.tag import check_name, event
@@ -103,6 +104,16 @@ def own_platform() -> tuple[str, str, str]:
     name = machine.machine()
     architecture, variant = _ARCHITECTURES.get(name, (name, ""))
     return "linux", architecture, variant
+
+
+def whole_own_platform() -> Platform:
+    """Return this machine's platform with the level that its processor has, where the architecture knows of levels."""
+    system, architecture, variant = own_platform()
+    if architecture == "amd64":
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            flags = next((line for line in file if line.startswith("flags")), "")
+        variant = amd64_variant(frozenset(flags.partition(":")[2].split()))
+    return Platform(system, architecture, variant)
 
 
 def parse_platform(text: str) -> tuple[str, str, str]:

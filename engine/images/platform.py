@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 _ARM64_MINOR_OF_9 = 5  # arm64 v9.N has all that v8.(N+5) has
 _NEWEST_MINOR = 9
+# What each level above the first adds, by the kernel's names: x86-64 psABI, section 3.1.1.
+_AMD64_LEVELS = (
+    frozenset(("cx16", "lahf_lm", "popcnt", "pni", "sse4_1", "sse4_2", "ssse3")),
+    frozenset(("avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave")),
+    frozenset(("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,27 @@ def runs_on(found: Platform, wanted: Platform) -> bool:
     if any(_same(each, own) for each in _run_by(ask)):
         return True
     return not found.variant and (own.os, own.architecture) == (ask.os, ask.architecture)
+
+
+def unfitting(image: Image, own: Platform) -> str:
+    """Return a warning for an image that this machine, of the platform own, does not run; "" for one that it does."""
+    found = replace(of_document(image.document), os_version="")
+    if runs_on(found, own):
+        return ""
+    return (
+        f"The requested image's platform ({found}) does not match the detected host platform ({own}) "
+        "and no specific platform was requested"
+    )
+
+
+def amd64_variant(flags: frozenset[str]) -> str:
+    """Return the level of x86-64, v1 to v4, that a processor with these flags of /proc/cpuinfo has."""
+    level = 1
+    for needed in _AMD64_LEVELS:
+        if not flags >= needed:
+            break
+        level += 1
+    return f"v{level}"
 
 
 def is_exactly(found: Platform, wanted: Platform) -> bool:

@@ -135,7 +135,7 @@ class Database:
 
     @contextmanager
     def telling(self) -> Iterator[Transaction]:
-        """Hold the write lock for events only: as transaction, but the commit does not wait for the disk.
+        """Hold the write lock for events and what a power cut makes void: the commit does not wait for the disk.
 
         Killed processes lose nothing of it; a power cut may take what no later transaction has brought to the disk.
         """

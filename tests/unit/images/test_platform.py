@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from engine.images.platform import Platform, is_exactly, normalized, of_document, runs_on
+from engine.containers.config import ContainerConfig
+from engine.images.platform import (
+    Platform,
+    WrongPlatform,
+    amd64_variant,
+    check,
+    is_exactly,
+    normalized,
+    of_document,
+    runs_on,
+    unfitting,
+)
+from engine.images.record import Image
 
 
 def platform(text: str) -> Platform:
@@ -69,3 +81,39 @@ def test_a_platform_as_text_says_what_is_missing() -> None:
     assert str(of_document({"architecture": "arm", "variant": "v7", "os": "linux"})) == "linux/arm/v7"
     assert str(of_document({})) == "unknown"
     assert str(Platform("windows", "amd64", os_version="10.0")) == "windows(10.0)/amd64"
+
+
+@pytest.mark.parametrize(
+    ("flags", "variant"),
+    [
+        ("fpu cx16", "v1"),
+        ("cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3 avx512f", "v2"),
+        ("cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3 avx avx2 bmi1 bmi2 f16c fma abm movbe xsave", "v3"),
+    ],
+)
+def test_a_processors_level_is_told_by_its_flags(flags: str, variant: str) -> None:
+    assert amd64_variant(frozenset(flags.split())) == variant
+
+
+def test_an_image_for_another_machine_is_warned_of_in_dockerds_words() -> None:
+    def image(**document: str) -> Image:
+        return Image("", [], None, ContainerConfig(), document, "")
+
+    own = Platform("linux", "amd64", "v4")
+    assert unfitting(image(os="linux", architecture="386"), own) == ""
+    assert unfitting(image(os="linux", architecture="amd64", variant="v2"), own) == ""
+    assert unfitting(image(os="linux", architecture="arm64"), own) == (
+        "The requested image's platform (linux/arm64) does not match the detected host platform (linux/amd64/v4) and "
+        "no specific platform was requested"
+    )
+
+
+def test_another_platform_than_was_asked_for_is_refused_in_dockerds_words() -> None:
+    image = Image("", [], None, ContainerConfig(), {"os": "linux", "architecture": "amd64", "variant": "v2"}, "")
+    check(image, "busybox", Platform("linux", "amd64", "v3"))
+    with pytest.raises(WrongPlatform) as caught:
+        check(image, "busybox", Platform("linux", "amd64"))
+    assert str(caught.value) == (
+        "image with reference busybox was found but its platform (linux/amd64/v2) does not match the specified "
+        "platform (linux/amd64)"
+    )
