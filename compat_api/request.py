@@ -97,7 +97,7 @@ class Request:
         """
         from compat_api.decode import decode_body
 
-        length_known = self._kind is not None or self.http.headers.get("Transfer-Encoding") is None
+        length_known = self._kind is not None or "Transfer-Encoding" not in self.http.headers
         data = await self.raw_body()
         kind = self._kind or self.header("Content-Type")
         return decode_body(model, data, kind, required=required, length_known=length_known)
