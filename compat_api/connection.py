@@ -1,9 +1,9 @@
-"""One client's connection: aiohttp's HTTP protocol, with what dockerd's clients need on top.
+"""One client's connection: what is asked on it, read here as far as it is plain, and what Docker's clients need.
 
- - A request that has come whole and plain (compat_api.whole_request), as nearly all do, is served without aiohttp,
-   which is not even begun before there is something else.
- - A request that may take the connection over (attach, exec start) is followed by raw bytes, which must not be
-   parsed as HTTP: they are held back until the handler has decided.
+ - A request that is plain (compat_api.whole_request), as nearly all are, is gathered and served here. Whatever else
+   comes is handed on to aiohttp, which is not even imported before (compat_api.parsed).
+ - Bytes behind a request are held back until it is answered: a handler may take the connection over (attach, exec
+   start), and then they are raw.
  - A client that closes only its writing half still gets its answer; one that has gone cancels its handler.
  - A connection can be asked to end without losing a request that is on its way (see quiesce).
 
@@ -18,167 +18,137 @@ import select
 import socket
 import struct
 import termios
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from compat_api.hijack import HijackedConnection
-from compat_api.lean_aiohttp import BaseRequest, RequestHandler, Server, StreamResponse
-from compat_api.log import logger
-from compat_api.problems import TruncatedBody
-from compat_api.stream import Finished
-from compat_api.whole_request import WholeRequest, read_whole
+from compat_api.whole_request import More, WholeRequest, read_whole
 
 if TYPE_CHECKING:
     from compat_api.access.tls import Decrypted
     from compat_api.activity import Activity
+    from compat_api.parsed import Parsed
 
-BODY_BUFFER_BYTES = 256 * 1024  # twice that much is read ahead of a slow handler
-HELD_BYTES = 256 * 1024  # of raw bytes that came before the handler decided; more wait in the kernel
-LINE_BYTES = 128 * 1024  # of a head; Go's limit is for the whole of it
+HELD_BYTES = 256 * 1024  # of bytes that came behind a request in progress; more wait in the kernel
 HEAD_SECONDS = 300.0  # until a head has come that has begun, as with dockerd
 WHOLE_HEAD_BYTES = 512 * 1024
 HEAD_BYTES = 64 * 1024  # of a request's head; longer ones are left to aiohttp to refuse
 TAKEN_OVER_BODY_BYTES = 1024 * 1024
 TAKEN_OVER_READ_BYTES = 128 * 1024
-KEEP_ALIVE_SECONDS = 10 * 365 * 86400.0  # an idle connection ends with the server, not before
-
-
-# What serves a whole request: it answers on the connection itself.
-ServeWhole = Callable[[WholeRequest, "Connection"], Coroutine[None, None, None]]
 
 REFUSED = b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n%s"
 
 
-class Connection(RequestHandler):
+class Answering(Protocol):
+    """What answers a connection's requests; compat_api.dispatch.Dispatcher is one."""
+
+    async def serve_whole(self, http: WholeRequest, connection: Connection) -> None:
+        """Answer a request on its connection."""
+
+    def parse(self, connection: Connection) -> Parsed:
+        """Return what reads and answers those that are not whole and plain."""
+
+
+class Connection(asyncio.Protocol):
     """The protocol of one connection."""
 
     def __init__(
         self,
-        manager: Server,
+        answering: Answering,
         activity: Activity,
         loop: asyncio.AbstractEventLoop,
         decrypted: Decrypted | None = None,
-        serve_whole: ServeWhole | None = None,
     ) -> None:
-        super().__init__(
-            manager,
-            loop=loop,
-            access_log=None,  # type: ignore[arg-type]
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
-            auto_decompress=False,
-            tcp_keepalive=False,
-            read_bufsize=BODY_BUFFER_BYTES,
-            max_line_size=LINE_BYTES,
-            max_field_size=LINE_BYTES,
-        )
+        self.transport: asyncio.Transport | None = None
         self.peer: str | None = None  # who is at the other end, once somebody asked
         self.decrypted = decrypted  # where the connection came by TLS
         self.last_answer = False  # no request is read after the one in progress
         self.hijacked: HijackedConnection | None = None
+        self._answering = answering
         self._activity = activity
-        self._serve_whole = serve_whole
+        self._loop = loop
+        self._parsed: Parsed | None = None  # aiohttp's side, once there is one
         self._serving: asyncio.Task[None] | None = None  # a whole request
-        self._begun = False  # aiohttp knows of the connection
-        self._head = b""  # of a request that may take the connection over, while it is incomplete
-        self._held: bytes | None = None  # raw bytes behind such a request, until its handler decides
-        self._mid_request = False
-        self._head_size = 0  # bytes of a head that is not complete yet
+        self._head = b""  # the beginning of a request that is not whole yet
+        self._body_awaited = False  # that is all of its head
+        self._held: bytes | None = None  # what came behind a request in progress
+        self._head_size = 0  # bytes that aiohttp has of a head that is not complete yet
         self._head_timer: asyncio.TimerHandle | None = None
         self._half_closed = False
         self._hangup: Hangup | None = None
+        self._writers: asyncio.Future[None] | None = None  # set while the client reads too slowly
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; asyncio calls this."""
         self.transport = transport  # type: ignore[assignment]  # asyncio has no other kind for a stream
         self._activity.connected(self)
 
-    def _begin_aiohttp(self) -> None:
-        """Let aiohttp serve what comes from here on."""
-        if not self._begun and self.transport is not None:
-            self._begun = True
-            super().connection_made(self.transport)
-
     def connection_lost(self, exc: BaseException | None) -> None:
         """End: the handler in progress is cancelled; asyncio calls this."""
         self._activity.disconnected(self)
+        self.transport = None
         if self._hangup is not None:
             self._hangup.close()
-        self._head_has_come()
+        self.head_has_come()
         if self.hijacked is not None:
             self.hijacked.connection_lost()
         if self._serving is not None:
             self._serving.cancel()
-        super().connection_lost(exc)
+        self._let_writers_go_on()
+        if self._parsed is not None:
+            self._parsed.connection_lost(exc)
 
     def pause_writing(self) -> None:
         """Stop the writer; asyncio calls this when the client reads too slowly."""
+        self._writers = self._loop.create_future()
         if self.hijacked is not None:
             self.hijacked.pause_writing()
-        else:
-            super().pause_writing()
+        elif self._parsed is not None:
+            self._parsed.pause_writing()
 
     def resume_writing(self) -> None:
         """Let the writer go on; asyncio calls this."""
+        self._let_writers_go_on()
         if self.hijacked is not None:
             self.hijacked.resume_writing()
-        else:
-            super().resume_writing()
+        elif self._parsed is not None:
+            self._parsed.resume_writing()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the client; asyncio calls this, aiohttp too, with none, to go on parsing."""
+        """Take bytes from the client; asyncio calls this."""
         if self.hijacked is not None:
             self.hijacked.feed(data)
             return
         self._activity.touch()
         if self._held is not None:
-            if data:
-                self._hold(data)
-            else:
-                super().data_received(data)
-        elif data and (self._head or self._takes_over(data)):
-            self._wait_for_head()
-            self._head += data
-            self._begin_taking_over()
-        elif data and self._at_rest() and (whole := read_whole(data)) is not None and self._serve_whole is not None:
-            self._serve(whole, data[whole.length :])
-        else:
+            self._hold(data)
+        elif self._parsed is not None and not self._parsed.at_rest():
             self._parse(data)
+        else:
+            self._head += data
+            self._read_head()
 
-    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for more than aiohttp answers
+    def eof_received(self) -> bool:
         """Keep the connection when only the client's writing half is closed; asyncio calls this."""
         transport = self.transport
         if transport is None:
             return False
+        if self._body_awaited:  # what is missing will not come
+            data, self._head, self._body_awaited = self._head, b"", False
+            self._parse(data)
         sock = transport.get_extra_info("socket")
         if self.hijacked is None and (_hung_up(sock) or self._idle()):
             return False
         self._half_closed = True
-        if not self._messages and not self._held:
+        if not self._held and (self._parsed is None or self._parsed.is_last()):
             self.last_answer = True
-        if self._current_request is not None:
-            self.check_body(self._current_request)
+        if self._parsed is not None:
+            self._parsed.break_off()
         self._hangup = Hangup(sock, self._loop, self._gone)
         if self.hijacked is not None:
             self.hijacked.feed_eof()
         return True
-
-    def handle_error(
-        self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> StreamResponse:
-        """Answer what could not be read as HTTP, or a failure of aiohttp's own; aiohttp calls this."""
-        if isinstance(exc, ConnectionError):
-            raise exc  # the client has gone
-        if status >= 500:
-            logger.error("Unexpected failure of the connection", exc_info=exc)
-        else:
-            logger.info("Refused what is no HTTP request: %.300s", " ".join(str(exc).split()))
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun already")
-        if type(exc).__name__ == "LineTooLong" or "Too many" in str(exc):
-            status = 431
-        self.refuse(status)
-        return Finished()
 
     def refuse(self, status: int) -> None:
         """Answer what is no request as Go's server does, and close."""
@@ -193,15 +163,28 @@ class Connection(RequestHandler):
             raise ConnectionResetError("the client has gone")
         self.transport.write(data)
 
+    async def drained(self) -> None:
+        """Wait while the client reads too slowly; raises ConnectionResetError when it has gone."""
+        if self._writers is not None:
+            await asyncio.shield(self._writers)
+        if self.transport is None:
+            raise ConnectionResetError("the client has gone")
+
     def end_after_sending(self) -> None:
         """Close the connection once all that was written is sent."""
         if self.transport is not None:
             self.transport.close()
 
     @property
+    def half_closed(self) -> bool:
+        """Whether the client sends no more."""
+        return self._half_closed
+
+    @property
     def ends(self) -> bool:
         """Whether nothing is answered after the answer in progress."""
-        return self.last_answer or (self._half_closed and not self._messages and not self._held)
+        last = self._half_closed and not self._held and (self._parsed is None or self._parsed.is_last())
+        return self.last_answer or last
 
     def shed(self) -> bool:
         """Close the connection if no request is in progress on it, to make room for others; tell whether it was."""
@@ -235,12 +218,6 @@ class Connection(RequestHandler):
         """Tell whether the connection is being closed."""
         return self.transport is None or self.transport.is_closing()
 
-    def check_body(self, request: BaseRequest) -> None:
-        """Fail the reading of a body that will never be complete; to be called when a request begins, too."""
-        if self._half_closed and not request.content.is_eof():
-            request.content.set_exception(TruncatedBody())
-            self._lingering_time = 0.0  # aiohttp would wait for the rest
-
     def end(self) -> None:
         """Close the connection now; a handler in progress is cancelled."""
         if self.transport is not None:
@@ -251,13 +228,12 @@ class Connection(RequestHandler):
         transport = self.transport
         if transport is None:
             raise ConnectionResetError("the client has gone")
-        early = (self._held or b"") + getattr(self, "_message_tail", b"")
+        early = (self._held or b"") + (self._parsed.take_tail() if self._parsed is not None else b"")
         self._held = None
-        self._message_tail = b""
         self.hijacked = HijackedConnection(transport, self._loop, self._drained)
         if hasattr(transport, "max_size"):
             transport.max_size = TAKEN_OVER_READ_BYTES  # what asyncio would set aside for each read is twice that
-        if self._paused:
+        if self._writers is not None:
             self.hijacked.pause_writing()
         transport.write(head)
         transport.resume_reading()
@@ -275,61 +251,72 @@ class Connection(RequestHandler):
             if held and not self.last_answer:
                 self._loop.call_soon(self.data_received, held)
 
-    async def drained(self) -> None:
-        """Wait while the client reads too slowly; raises ConnectionError when it has gone."""
-        if self._paused:
-            await self._drain_helper()
+    def head_begins(self, size: int) -> None:
+        """Note that so many bytes more have come of a head that is not complete."""
+        self._wait_for_head()
+        self._head_size += size
+        if self._head_size > WHOLE_HEAD_BYTES:
+            self.refuse(431)
 
-    def _serve(self, whole: WholeRequest, behind: bytes) -> None:
-        """Serve a whole request; what comes behind it is held back until it is answered."""
-        assert self._serve_whole is not None
-        self._held = b""
-        if behind:
-            self._hold(behind)
-        self._serving = self._loop.create_task(self._serve_whole(whole, self), name="serve")
-
-    def _idle(self) -> bool:
-        """Tell whether no request is in progress; the beginning of one does not count."""
-        if not self._begun:
-            return self._held is None
-        waiter = self._waiter  # there while aiohttp waits for the next request, and then only
-        return waiter is not None and not waiter.done() and not self._messages and self._held is None
-
-    def _at_rest(self) -> bool:
-        """Tell whether the next byte is a request's first, and nothing is in progress."""
-        first = self._request_count == 0 and not self._messages
-        return not self._mid_request and (first or self._idle()) and not self._force_close and not self._close
-
-    def _parse(self, data: bytes) -> None:
-        self._begin_aiohttp()
-        before = self._request_count
-        super().data_received(data)
-        if self._request_count != before:
-            self._mid_request = False
-            self._head_has_come()
-        elif data and self._current_request is None and not self._messages:
-            self._mid_request = True
-            if self._request_count and not self._idle():
-                return  # the rest of a body that nobody reads
-            self._wait_for_head()
-            self._head_size += len(data)
-            if self._head_size > WHOLE_HEAD_BYTES:
-                self.refuse(431)
-
-    def _wait_for_head(self) -> None:
-        """Give a head that has begun its time to come."""
-        if self._head_timer is None:
-            self._head_timer = self._loop.call_later(HEAD_SECONDS, self.end)
-
-    def _head_has_come(self) -> None:
+    def head_has_come(self) -> None:
+        """Note that a head is complete."""
         self._head_size = 0
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _takes_over(self, data: bytes) -> bool:
-        """Tell whether data begins a request whose handler may want the raw connection."""
-        return self._at_rest() and may_take_over(data)
+    def _read_head(self) -> None:
+        """Serve the request that has come, wait for more of it, or hand it on to aiohttp."""
+        data = self._head
+        takes_over = may_take_over(data)
+        found = read_whole(data, upgrades=takes_over)
+        if isinstance(found, More):
+            self._body_awaited = b"\r\n\r\n" in data
+            if self._body_awaited:
+                self.head_has_come()
+            else:
+                self._wait_for_head()
+            return
+        self._body_awaited = False
+        if found is not None:
+            self._head = b""
+            self.head_has_come()
+            self._serve(found, data[found.length :])
+        elif takes_over:
+            self._wait_for_head()
+            self._begin_taking_over()
+        else:
+            self._head = b""
+            self._parse(data)
+
+    def _serve(self, whole: WholeRequest, behind: bytes) -> None:
+        """Serve a whole request; what comes behind it is held back until it is answered."""
+        self._held = b""
+        if behind:
+            self._hold(behind)
+        self._serving = self._loop.create_task(self._answering.serve_whole(whole, self), name="serve")
+
+    def _parse(self, data: bytes) -> None:
+        """Give bytes to aiohttp."""
+        if self.transport is None:
+            return
+        if self._parsed is None:
+            self._parsed = self._answering.parse(self)
+            self._parsed.connection_made(self.transport)
+            if self._writers is not None:
+                self._parsed.pause_writing()
+        self._parsed.data_received(data)
+
+    def _idle(self) -> bool:
+        """Tell whether no request is in progress; the beginning of one does not count."""
+        if self._held is not None or self._body_awaited:
+            return False
+        return self._parsed is None or self._parsed.is_idle()
+
+    def _wait_for_head(self) -> None:
+        """Give a head that has begun its time to come."""
+        if self._head_timer is None:
+            self._head_timer = self._loop.call_later(HEAD_SECONDS, self.end)
 
     def _begin_taking_over(self) -> None:
         """Give aiohttp exactly the request, once all of it is here, and hold back what follows."""
@@ -346,11 +333,6 @@ class Connection(RequestHandler):
         if len(self._head) < length:
             return
         data, self._head = self._head, b""
-        whole = read_whole(data, upgrades=True) if self._serve_whole is not None else None
-        if whole is not None:
-            self._head_has_come()
-            self._serve(whole, data[length:])
-            return
         self._held = b""
         self._parse(data[:length])
         if data[length:]:
@@ -360,6 +342,11 @@ class Connection(RequestHandler):
         self._held = (self._held or b"") + data
         if len(self._held) > HELD_BYTES and self.transport is not None:
             self.transport.pause_reading()
+
+    def _let_writers_go_on(self) -> None:
+        writers, self._writers = self._writers, None
+        if writers is not None and not writers.done():
+            writers.set_result(None)
 
     def _gone(self) -> None:
         """The client has closed both halves."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from time import time
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from compat_api import log
 from compat_api.answers import Answer
@@ -16,18 +15,17 @@ from compat_api.headers import (
     IDENTITY,
     OLDEST_VERSION,
     SERVER,
-    response,
     version_of,
     version_problem,
     version_text,
 )
-from compat_api.lean_aiohttp import BaseRequest, HttpVersion10, HttpVersion11, Response, StreamResponse
 from compat_api.problems import PageNotFound
 from compat_api.query import bad_escape, unescape
 from compat_api.rendering import JSON, completed, failed, message, rendered
+from compat_api.replies import Chunks, Reply
 from compat_api.request import Request
-from compat_api.stream import Chunks, Finished, fill_headers
 from compat_api.table import Table, clean_path, load
+from compat_api.whole_request import WholeRequest
 from engine.errors import EngineError
 from engine.off_loop import off_loop
 
@@ -36,21 +34,15 @@ if TYPE_CHECKING:
     from compat_api.access.guard import Guard
     from compat_api.activity import Activity
     from compat_api.connection import Connection
-    from compat_api.whole_request import WholeRequest
+    from compat_api.lean_aiohttp import BaseRequest, Server, StreamResponse
+    from compat_api.parsed import Parsed
     from engine import Engine
+
+    Sent = Reply | StreamResponse | Chunks | None  # None: the connection was taken over, refused or ended
 
 Handler = Callable[[Request], Awaitable[Answer]]
 
 
-class Reply(NamedTuple):
-    """A whole answer; headers are all that there are."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-
-
-Sent = Reply | StreamResponse | Chunks | None  # None: the connection was taken over, refused or ended
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -66,30 +58,27 @@ class Dispatcher:
         self._audit = audit
         self._reconciled: asyncio.Task[bool] | None = None
         self._table = Table()
+        self._aiohttp: Server | None = None  # once there is a request for it
 
-    async def handle(self, http: BaseRequest) -> StreamResponse:
-        """Answer one request, whatever happens; aiohttp calls this."""
-        connection = cast("Connection", http.protocol)
-        connection.check_body(http)
-        reply = await self._serve(http, connection)
-        if isinstance(reply, Reply):
-            response: StreamResponse = _response(reply)
-        else:
-            assert not isinstance(reply, Chunks)
-            response = Finished() if reply is None else reply
-        if connection.ends:
-            response.force_close()
-        return response
+    def parse(self, connection: Connection) -> Parsed:
+        """Return what reads and answers the connection's requests that are not whole and plain."""
+        from compat_api.parsed import Parsed, make_server
+
+        if self._aiohttp is None:
+            self._aiohttp = make_server(self)
+        return Parsed(connection, self._aiohttp, asyncio.get_running_loop())
+
+    async def shut_down(self, seconds: float) -> None:
+        """Let aiohttp's requests in progress finish for a moment."""
+        if self._aiohttp is not None:
+            await self._aiohttp.shutdown(seconds)
 
     async def serve_whole(self, http: WholeRequest, connection: Connection) -> None:
         """Answer one request that aiohttp has not seen, on its connection."""
         try:
-            reply = await self._serve(http, connection)
+            reply = await self.answer(http, connection)
             if isinstance(reply, Reply):
-                close = [("Connection", "close")] if connection.ends else []
-                body = b"" if http.method == "HEAD" or reply.status in (204, 304) else reply.body
-                line = f"{reply.status} {HTTPStatus(reply.status).phrase}"
-                connection.send(response(line, [*reply.headers, *close], body))
+                reply.send(connection, http.method)
             elif isinstance(reply, Chunks):
                 await reply.end()
         except ConnectionError:  # the client has gone
@@ -102,7 +91,8 @@ class Dispatcher:
         if reply is not None and connection.ends:
             connection.end_after_sending()
 
-    async def _serve(self, http: BaseRequest | WholeRequest, connection: Connection) -> Sent:
+    async def answer(self, http: BaseRequest | WholeRequest, connection: Connection) -> Sent:
+        """Have one request answered, whatever happens; returns what is to be sent, or has been begun."""
         log.request_id.set(os.urandom(4).hex())
         started = time()
         status = 0
@@ -119,24 +109,23 @@ class Dispatcher:
         return reply
 
     async def _answer(self, http: BaseRequest | WholeRequest, connection: Connection) -> Sent:
-        if isinstance(http, BaseRequest) and http.version not in (HttpVersion10, HttpVersion11):
-            connection.refuse(505 if http.version > HttpVersion10 else 400)
-            return None
         target, _, query = http.path_qs.partition("?")
-        if bad_escape(target):
-            connection.refuse(400)
-            return None
         expects = ""
-        if isinstance(http, BaseRequest):
+        if not isinstance(http, WholeRequest):
+            from compat_api.parsed import refusal
+
+            if status := refusal(http):
+                connection.refuse(status)
+                return None
             expects = http.headers.get("Expect", "").lower()
             if expects not in ("", "100-continue"):
                 connection.last_answer = True
                 return _reply(417, [])
-            if http.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
-                connection.refuse(501)
-                return None
             if not target.startswith("/"):  # absolute form
                 target = http.rel_url.raw_path
+        if bad_escape(target):
+            connection.refuse(400)
+            return None
         path = unescape(target, plus=False)
         if (clean := clean_path(path)) != path:
             return _moved(clean, query)
@@ -204,14 +193,6 @@ class Dispatcher:
 def _reply(status: int, headers: list[tuple[str, str]], body: bytes = b"") -> Reply:
     """Return a whole answer with its headers in dockerd's order."""
     return Reply(status, completed(status, headers, body), body)
-
-
-def _response(reply: Reply) -> StreamResponse:
-    """Return a whole answer as aiohttp sends it."""
-    response = Response(status=reply.status, body=reply.body)
-    response.headers.popall("Content-Type", None)
-    fill_headers(response, reply.headers)
-    return response
 
 
 def _unsupported(version: tuple[int, ...], problem: str) -> Reply:

@@ -12,12 +12,10 @@ import socket
 from time import time
 
 from compat_api.headers import ping, response, version_problem, version_text
+from compat_api.whole_request import WholeRequest, read_whole
 
 HEAD_LIMIT = 4096  # a ping's head is about 100 bytes
 CONNECTIONS = 64  # taken at most before the full server is there
-
-# Headers that make a request more than the plain ping that is answered here.
-_SPECIAL = (b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect")
 
 
 def answer_first(listeners: list[socket.socket], connected: list[socket.socket]) -> list[socket.socket]:
@@ -75,21 +73,7 @@ def ping_length(data: bytes) -> int:
 
 def _plain_request(data: bytes) -> tuple[int, str, str]:
     """Return length, method and target of a whole GET or HEAD without anything special; length 0 for all else."""
-    end = data.find(b"\r\n\r\n")
-    if end < 0:
+    found = read_whole(data)
+    if not isinstance(found, WholeRequest) or found.method not in ("GET", "HEAD") or "Content-Length" in found.headers:
         return 0, "", ""
-    line, *fields = data[:end].split(b"\r\n")
-    words = line.split(b" ")
-    if len(words) != 3 or words[0] not in (b"GET", b"HEAD") or words[2] != b"HTTP/1.1" or words[1][:1] != b"/":
-        return 0, "", ""
-    names = [field.partition(b":")[0].lower() for field in fields]
-    if names.count(b"host") != 1 or any(name in _SPECIAL or not _is_token(name) for name in names):
-        return 0, "", ""
-    try:
-        return end + 4, words[0].decode(), words[1].decode("ascii")
-    except UnicodeDecodeError:
-        return 0, "", ""
-
-
-def _is_token(name: bytes) -> bool:
-    return bool(name) and name.replace(b"-", b"").replace(b"_", b"").isalnum()
+    return found.length, found.method, found.path_qs

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from compat_api.headers import COMMON, NEWEST_VERSION
 from compat_api.problems import BadRequest
 from compat_api.query import Query
-from compat_api.stream import Chunks, Stream
+from compat_api.replies import Chunks
+from compat_api.stream import Stream
 from compat_api.whole_request import WholeRequest
 from engine.off_loop import off_loop
 
@@ -153,11 +154,12 @@ class Request:
         labelled = (("Content-Type", content_type),) if content_type is not None else ()
         ordered = sorted((*COMMON, *labelled, *headers), key=lambda each: each[0])  # as Go does
         if isinstance(self.http, WholeRequest):
-            stream = Stream(Chunks(self._connection, status, tuple(ordered)))
+            self.streamed = Chunks(self._connection, status, ordered)
         else:
-            stream = await Stream.begin(self.http, status, tuple(ordered), close=self._connection.last_answer)
-        self.streamed = stream.response
-        return stream
+            from compat_api.parsed import begin_stream
+
+            self.streamed = await begin_stream(self.http, status, ordered, close=self._connection.last_answer)
+        return Stream(self.streamed)
 
     async def hijack(self, content_type: str | None, *, head: bytes | None = None) -> HijackedConnection:
         """Take the connection over: answer 101 to a client that asked for an upgrade, else 200, then raw bytes.

@@ -22,7 +22,6 @@ from compat_api.activation import Sockets, notify
 from compat_api.activity import Activity
 from compat_api.connection import Connection
 from compat_api.dispatch import Dispatcher
-from compat_api.lean_aiohttp import Server
 from compat_api.options import Options
 from compat_api.settings import settings_of
 from engine import Engine
@@ -96,11 +95,9 @@ class Front:
         self._sockets = sockets
         self._activity = Activity(self._loop)
         engine = Engine(settings_of(options))
-        dispatcher = Dispatcher(engine, self._activity, guard_of(options, engine), audit_of(options))
+        self._dispatcher = Dispatcher(engine, self._activity, guard_of(options, engine), audit_of(options))
         self._tls = tls_of(options)
         self._decrypting: set[asyncio.Task[None]] = set()
-        self._serve_whole = dispatcher.serve_whole
-        self._server = Server(dispatcher.handle, handler_cancellation=True)
         self._arriving: set[asyncio.Task[None]] = set()
         self._told_to_end = False
 
@@ -147,7 +144,7 @@ class Front:
             log.logger.warning("Requests still in progress are cut off")
         for connection in list(self._activity.connections):
             connection.end()
-        await self._server.shutdown(1.0)
+        await self._dispatcher.shut_down(1.0)
         if self._decrypting:
             await asyncio.wait(self._decrypting, timeout=1.0)
         for listener in self._sockets.listeners:
@@ -235,7 +232,7 @@ class Front:
     async def _open(self, connection: socket.socket, decrypted: Decrypted | None) -> None:
         try:
             await self._loop.connect_accepted_socket(
-                lambda: Connection(self._server, self._activity, self._loop, decrypted, self._serve_whole), connection
+                lambda: Connection(self._dispatcher, self._activity, self._loop, decrypted), connection
             )
         except OSError:
             connection.close()

@@ -1,4 +1,4 @@
-"""A request that came whole, in one piece, with nothing special about it: nearly all requests of Docker's clients.
+"""A request that is short and has nothing special about it: nearly all requests of Docker's clients.
 
 Such a request needs no HTTP parser and no machinery for bodies that are still on their way. What is special in any way
 (a body in chunks or of which something is missing, an expectation, an upgrade, another version of HTTP, anything that
@@ -17,6 +17,7 @@ METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE"))
 
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 _TARGET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:@/?"  # RFC 3986
+_LINE = _TARGET + b" "  # behind the method
 _PRINTABLE = bytes(range(32, 127))
 _SPECIAL = frozenset((b"transfer-encoding", b"expect"))
 _MOST_FIELDS = 100
@@ -77,20 +78,24 @@ class WholeRequest:
         self.length = length  # of all of it, in bytes
 
 
-def read_whole(data: bytes, *, upgrades: bool = False) -> WholeRequest | None:
-    """Return the request at the beginning of data, None where it is not whole or not plain. Pure.
+class More:
+    """Says that what is there is plain so far, but not all."""
+
+
+MORE = More()
+
+
+def read_whole(data: bytes, *, upgrades: bool = False) -> WholeRequest | More | None:
+    """Return the request at the beginning of data, MORE where some of it is missing, None where it is not plain. Pure.
 
     upgrades: it may ask for another protocol.
     """
     end = data.find(b"\r\n\r\n", 0, HEAD_BYTES)
     if end < 0:
-        return None
+        return MORE if len(data) < HEAD_BYTES and _may_be_plain(data) else None
     line, *lines = data[:end].split(b"\r\n")
-    words = line.split(b" ")
-    if len(words) != 3 or words[2] != b"HTTP/1.1" or words[1][:1] != b"/" or words[1].translate(None, _TARGET):
-        return None
-    method = words[0].decode("latin-1")
-    if method not in METHODS or len(lines) > _MOST_FIELDS:
+    words = _words_of(line)
+    if words is None or len(lines) > _MOST_FIELDS:
         return None
     fields: dict[str, str] = {}
     for field in lines:
@@ -111,5 +116,26 @@ def read_whole(data: bytes, *, upgrades: bool = False) -> WholeRequest | None:
         return None
     length = end + 4 + int(text)
     if len(data) < length:
+        return MORE
+    return WholeRequest(*words, fields, data[end + 4 : length], length)
+
+
+def _words_of(line: bytes) -> tuple[str, str] | None:
+    """Return a request line's method and target, None for one that is not plain."""
+    words = line.split(b" ")
+    if len(words) != 3 or words[2] != b"HTTP/1.1" or words[1][:1] != b"/" or words[1].translate(None, _TARGET):
         return None
-    return WholeRequest(method, words[1].decode(), fields, data[end + 4 : length], length)
+    method = words[0].decode("latin-1")
+    return (method, words[1].decode()) if method in METHODS else None
+
+
+def _may_be_plain(data: bytes) -> bool:
+    """Tell whether the beginning of a head may become a plain one."""
+    line, end, fields = data.partition(b"\r\n")
+    if not end:
+        method, space, target = line.removesuffix(b"\r").partition(b" ")
+        if not space:
+            return any(each.startswith(method.decode("latin-1")) for each in METHODS)
+        return method.decode("latin-1") in METHODS and target[:1] in (b"", b"/") and not target.translate(None, _LINE)
+    lines = fields.removesuffix(b"\r").split(b"\r\n")
+    return _words_of(line) is not None and not any(each.translate(None, _PRINTABLE) for each in lines)

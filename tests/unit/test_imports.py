@@ -52,8 +52,12 @@ def test_what_a_cold_start_pays_for(module: str, banned: set[str]) -> None:
     assert loaded_by(module) & banned == set()
 
 
-def test_the_server_answers_before_it_builds_any_model() -> None:
-    assert (
-        loaded_by("compat_api.server", "compat_api.dispatch") & {"pydantic", "aiohttp.client", "aiohttp.connector"}
-        == set()
+def test_the_server_answers_without_models_and_without_aiohttp() -> None:
+    loaded = loaded_by(
+        "compat_api.server", "compat_api.dispatch", "compat_api.connection", "compat_api.handlers.system"
     )
+    assert loaded & {"pydantic", "aiohttp", "multidict", "yarl"} == set()
+
+
+def test_what_aiohttp_reads_needs_no_client() -> None:
+    assert loaded_by("compat_api.parsed") & {"aiohttp.client", "aiohttp.connector"} == set()

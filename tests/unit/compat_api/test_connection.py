@@ -1,4 +1,7 @@
-"""Connections: taking over, half-closes, hangups, and ending without losing a request."""
+"""Connections: taking over, half-closes, hangups, and ending without losing a request.
+
+Each test runs twice: with requests that are read here, and with such as are left to aiohttp.
+"""
 
 from __future__ import annotations
 
@@ -6,61 +9,69 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import cast
 
 import pytest
 
 from compat_api.activity import Activity
-from compat_api.connection import Connection, ServeWhole, may_take_over, request_length
-from compat_api.hijack import HijackedConnection
-from compat_api.lean_aiohttp import BaseRequest, Response, Server, StreamResponse
+from compat_api.connection import Connection, may_take_over, request_length
+from compat_api.dispatch import Dispatcher
 from compat_api.problems import TruncatedBody
-from compat_api.stream import Finished
-from compat_api.whole_request import WholeRequest
+from compat_api.replies import Chunks, Reply
+from compat_api.whole_request import BODY_BYTES, WholeRequest
 
-Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
+Handler = Callable[..., Awaitable[Reply | Chunks | None]]  # of a request, and its connection
+GET = b"GET %s HTTP/1.1\r\nHost: d\r\n\r\n"
 ATTACH = b"POST /v1.51/containers/x/attach?stream=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
 UPGRADED = b"HTTP/1.1 101 UPGRADED\r\n\r\n"
+ODD = b"Host: d\r\nX-Odd: \xe9"  # a header field that is not read here
+
+
+@pytest.fixture(params=["plain", "odd"])
+def odd(request: pytest.FixtureRequest) -> bool:
+    """Whether requests are left to aiohttp."""
+    return request.param == "odd"
+
+
+class Answers(Dispatcher):
+    """Answers with a function, in place of the dispatcher's routes."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._aiohttp = None
+
+    async def answer(self, http, connection):  # type: ignore[no-untyped-def]  # as the dispatcher does
+        try:
+            return await self._handler(http, connection)
+        finally:
+            if connection.hijacked is None:
+                connection.decline_take_over()
 
 
 class Peer:
     """The client's end of a connection whose other end has a handler."""
 
-    def __init__(self, handler: Handler, serve_whole: ServeWhole | None = None) -> None:
+    def __init__(self, handler: Handler, odd: bool = False) -> None:
         self.loop = asyncio.get_running_loop()
         self.activity = Activity(self.loop)
-
-        async def handle(http: BaseRequest) -> StreamResponse:  # as the dispatcher does
-            cast(Connection, http.protocol).check_body(http)
-            answer = await handler(http)
-            if cast(Connection, http.protocol).last_answer:
-                answer.force_close()
-            return answer
-
-        self._server = Server(handle, handler_cancellation=True)
-        self._serve_whole = serve_whole
         self.sock, self._theirs = socket.socketpair()
-        self.connection: Connection | None = None
+        self._answers = Answers(handler)
+        self._odd = odd
+        self.connection = Connection(self._answers, self.activity, self.loop)
 
     async def __aenter__(self) -> Peer:
         self.sock.setblocking(False)
         self._theirs.setblocking(False)
-
-        def make() -> Connection:
-            self.connection = Connection(self._server, self.activity, self.loop, serve_whole=self._serve_whole)
-            return self.connection
-
-        await self.loop.connect_accepted_socket(make, self._theirs)
+        await self.loop.connect_accepted_socket(lambda: self.connection, self._theirs)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.sock.close()
-        if self.connection is not None:
-            self.connection.end()
+        self.connection.end()
         await asyncio.sleep(0)
 
     async def send(self, data: bytes) -> None:
-        await self.loop.sock_sendall(self.sock, data)
+        """Send bytes; a request in them is made odd where it should be."""
+        await self.loop.sock_sendall(self.sock, data.replace(b"Host: d", ODD) if self._odd else data)
 
     async def receive(self, until: bytes) -> bytes:
         """Return what has come, once it ends like this."""
@@ -81,24 +92,27 @@ class Peer:
         return data
 
 
-def take_over(http: BaseRequest) -> HijackedConnection:
-    return cast(Connection, http.protocol).take_over(UPGRADED)
+def ok(text: str) -> Reply:
+    return Reply(200, [("Content-Length", str(len(text)))], text.encode())
 
 
-async def collect(http: BaseRequest) -> StreamResponse:
+async def collect(_: object, connection: Connection) -> None:
     """Read all input, then say what it was."""
-    hijacked = take_over(http)
+    hijacked = connection.take_over(UPGRADED)
     data = b""
     while piece := await hijacked.read():
         data += piece
     await hijacked.write(b"got " + data)
     hijacked.close()
-    return Finished()
+
+
+async def body_of(http) -> bytes:  # type: ignore[no-untyped-def]  # a request of either kind
+    return b"".join([piece async for piece in http.content.iter_any()])
 
 
 @pytest.mark.parametrize("upgrade", [b"Connection: Upgrade\r\nUpgrade: tcp\r\n", b""])
-async def test_bytes_right_behind_the_request_are_raw(upgrade: bytes) -> None:
-    async with Peer(collect) as peer:
+async def test_bytes_right_behind_the_request_are_raw(upgrade: bytes, odd: bool) -> None:
+    async with Peer(collect, odd) as peer:
         head = b"POST /containers/x/attach HTTP/1.1\r\nHost: d\r\n" + upgrade + b"\r\n"
         await peer.send(head + b"GET / HTTP/1.1\r\n")
         await peer.receive(UPGRADED)
@@ -107,16 +121,16 @@ async def test_bytes_right_behind_the_request_are_raw(upgrade: bytes) -> None:
         assert await peer.rest() == b"got GET / HTTP/1.1\r\n more"
 
 
-async def test_the_request_may_come_in_pieces_with_a_body() -> None:
+async def test_the_request_may_come_in_pieces_with_a_body(odd: bool) -> None:
     bodies = []
 
-    async def handler(http: BaseRequest) -> StreamResponse:
-        bodies.append(await http.content.read())
-        return await collect(http)
+    async def handler(http: WholeRequest, connection: Connection) -> None:
+        bodies.append(await body_of(http))
+        await collect(http, connection)
 
     async with Peer(handler) as peer:
         whole = b'POST /exec/x/start HTTP/1.1\r\nHost: d\r\nContent-Length: 2\r\n\r\n{}"raw"'
-        for byte in whole:
+        for byte in whole.replace(b"Host: d", ODD) if odd else whole:
             await peer.send(bytes([byte]))
             await asyncio.sleep(0)
         peer.sock.shutdown(socket.SHUT_WR)
@@ -124,52 +138,88 @@ async def test_the_request_may_come_in_pieces_with_a_body() -> None:
     assert bodies == [b"{}"]
 
 
-async def test_output_goes_on_after_the_client_closed_its_half() -> None:
-    async def handler(http: BaseRequest) -> StreamResponse:
-        hijacked = take_over(http)
+@pytest.mark.parametrize("size", [3000, BODY_BYTES, BODY_BYTES + 1])
+async def test_a_body_may_come_after_its_head(size: int) -> None:
+    async def handler(http: WholeRequest, _: Connection) -> Reply:
+        return ok(f"{type(http).__name__} {len(await body_of(http))}")
+
+    async with Peer(handler) as peer:
+        await peer.send(b"POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: %d\r\n\r\n" % size)
+        await asyncio.sleep(0.01)
+        await peer.send(bytes(size - 1))
+        await asyncio.sleep(0.01)
+        await peer.send(b"!" + GET % b"/second")
+        reader = b"BaseRequest" if size > BODY_BYTES else b"WholeRequest"
+        answers = await peer.receive(b" 0")
+        assert b"%s %d" % (reader, size) in answers
+
+
+async def test_output_goes_on_after_the_client_closed_its_half(odd: bool) -> None:
+    async def handler(_: object, connection: Connection) -> None:
+        hijacked = connection.take_over(UPGRADED)
         assert await hijacked.read() == b""
         for _ in range(50):
             await hijacked.write(b"x" * 100_000)
         hijacked.close()
-        return Finished()
 
-    async with Peer(handler) as peer:
+    async with Peer(handler, odd) as peer:
         await peer.send(ATTACH)
         peer.sock.shutdown(socket.SHUT_WR)
         assert len(await peer.rest()) == len(UPGRADED) + 5_000_000
 
 
-async def test_a_slow_reader_makes_the_writer_wait() -> None:
+async def test_a_slow_reader_makes_the_writer_wait(odd: bool) -> None:
     written = 0
 
-    async def handler(http: BaseRequest) -> StreamResponse:
+    async def handler(_: object, connection: Connection) -> None:
         nonlocal written
-        hijacked = take_over(http)
+        hijacked = connection.take_over(UPGRADED)
         while True:
             await hijacked.write(b"x" * 100_000)
             written += 1
 
-    async with Peer(handler) as peer:
+    async with Peer(handler, odd) as peer:
         await peer.send(ATTACH)
         for _ in range(200):
             await asyncio.sleep(0)
         assert 0 < written < 50
 
 
-async def test_a_fast_writer_waits_for_the_reader() -> None:
+async def test_a_slow_reader_makes_who_writes_chunks_wait() -> None:
+    written, ended = 0, asyncio.Event()
+
+    async def handler(_: object, connection: Connection) -> Chunks:
+        nonlocal written
+        chunks = Chunks(connection, 200, [])
+        for _ in range(200):
+            await chunks.write(b"x" * 100_000)
+            written += 1
+        ended.set()
+        return chunks
+
+    async with Peer(handler) as peer:
+        await peer.send(GET % b"/")
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert 0 < written < 50
+        whole = await peer.receive(b"\r\n0\r\n\r\n")
+        assert whole.count(b"x") == 20_000_000
+        assert ended.is_set()
+
+
+async def test_a_fast_writer_waits_for_the_reader(odd: bool) -> None:
     go = asyncio.Event()
 
-    async def handler(http: BaseRequest) -> StreamResponse:
-        hijacked = take_over(http)
+    async def handler(_: object, connection: Connection) -> None:
+        hijacked = connection.take_over(UPGRADED)
         await go.wait()
         size = 0
         while piece := await hijacked.read():
             size += len(piece)
         await hijacked.write(str(size).encode())
         hijacked.close()
-        return Finished()
 
-    async with Peer(handler) as peer:
+    async with Peer(handler, odd) as peer:
         await peer.send(ATTACH)
         await peer.receive(UPGRADED)
         sending = asyncio.ensure_future(peer.send(b"y" * 20_000_000))
@@ -182,22 +232,38 @@ async def test_a_fast_writer_waits_for_the_reader() -> None:
         assert await peer.rest() == b"20000000"
 
 
-async def test_requests_behind_a_declined_one_are_answered() -> None:
-    async def handler(http: BaseRequest) -> StreamResponse:
-        cast(Connection, http.protocol).decline_take_over()
-        return Response(text=http.path)
+async def test_requests_behind_a_declined_one_are_answered(odd: bool) -> None:
+    async def handler(http: WholeRequest, _: Connection) -> Reply:
+        return ok(http.path_qs)
 
-    async with Peer(handler) as peer:
-        await peer.send(ATTACH + b"GET /second HTTP/1.1\r\nHost: d\r\n\r\n")
+    async with Peer(handler, odd) as peer:
+        await peer.send(ATTACH + GET % b"/second")
         assert b"/containers/x/attach" in await peer.receive(b"/second")
 
 
+async def test_plain_and_odd_requests_on_one_connection_are_answered_in_order() -> None:
+    async def handler(http: WholeRequest, _: Connection) -> Reply:
+        await asyncio.sleep(0.01)
+        return ok(f"{type(http).__name__}:{http.path_qs};")
+
+    async with Peer(handler) as peer:
+        odd = (GET % b"/odd").replace(b"Host: d", ODD)
+        await peer.send(GET % b"/1" + odd + GET % b"/2" + GET % b"/3")
+        whole = await peer.receive(b"/3;")
+        told = [piece.rpartition(b"\r\n\r\n")[2] for piece in whole.split(b";")[:-1]]
+        assert told[:2] == [b"WholeRequest:/1", b"BaseRequest:/odd"]
+        assert [each.partition(b":")[2] for each in told[2:]] == [b"/2", b"/3"]
+        await asyncio.sleep(0.01)
+        await peer.send(GET % b"/4")
+        assert (await peer.receive(b"/4;")).endswith(b"WholeRequest:/4;")
+
+
 @pytest.mark.parametrize(("hijack", "read_first"), [(True, True), (True, False), (False, False)])
-async def test_a_client_that_vanishes_cancels_its_handler(hijack: bool, read_first: bool) -> None:
+async def test_a_client_that_vanishes_cancels_its_handler(hijack: bool, read_first: bool, odd: bool) -> None:
     begun, cancelled = asyncio.Event(), asyncio.Event()
 
-    async def handler(http: BaseRequest) -> StreamResponse:
-        hijacked = take_over(http) if hijack else None
+    async def handler(_: object, connection: Connection) -> None:
+        hijacked = connection.take_over(UPGRADED) if hijack else None
         begun.set()
         try:
             if hijacked is not None and read_first:
@@ -208,8 +274,8 @@ async def test_a_client_that_vanishes_cancels_its_handler(hijack: bool, read_fir
             raise
         raise AssertionError
 
-    async with Peer(handler) as peer:
-        await peer.send(ATTACH if hijack else b"GET /events HTTP/1.1\r\nHost: d\r\n\r\n")
+    async with Peer(handler, odd) as peer:
+        await peer.send(ATTACH if hijack else GET % b"/events")
         async with asyncio.timeout(10):
             await begun.wait()
             if hijack:
@@ -218,15 +284,15 @@ async def test_a_client_that_vanishes_cancels_its_handler(hijack: bool, read_fir
             await cancelled.wait()
 
 
-async def test_a_half_closed_client_gets_its_answer() -> None:
+async def test_a_half_closed_client_gets_its_answer(odd: bool) -> None:
     go = asyncio.Event()
 
-    async def handler(_: BaseRequest) -> StreamResponse:
+    async def handler(_: object, __: Connection) -> Reply:
         await go.wait()
-        return Response(text="late")
+        return ok("late")
 
-    async with Peer(handler) as peer:
-        await peer.send(b"GET /info HTTP/1.1\r\nHost: d\r\n\r\n")
+    async with Peer(handler, odd) as peer:
+        await peer.send(GET % b"/info")
         peer.sock.shutdown(socket.SHUT_WR)
         for _ in range(20):
             await asyncio.sleep(0)
@@ -234,77 +300,111 @@ async def test_a_half_closed_client_gets_its_answer() -> None:
         assert (await peer.rest()).endswith(b"late")
 
 
-async def test_a_body_that_breaks_off_is_an_error_and_not_a_wait() -> None:
-    async def handler(http: BaseRequest) -> StreamResponse:
+@pytest.mark.parametrize("size", [1000, 1_000_000])
+async def test_a_body_that_breaks_off_is_an_error_and_not_a_wait(size: int, odd: bool) -> None:
+    async def handler(http: WholeRequest, _: Connection) -> Reply:
         try:
-            await http.content.read()
+            await body_of(http)
         except TruncatedBody as problem:
-            return Response(text=problem.message)
+            return ok(problem.message)
         raise AssertionError
 
-    async with Peer(handler) as peer:
-        await peer.send(b"POST /images/load HTTP/1.1\r\nHost: d\r\nContent-Length: 1000\r\n\r\nshort")
+    async with Peer(handler, odd) as peer:
+        await peer.send(b"POST /images/load HTTP/1.1\r\nHost: d\r\nContent-Length: %d\r\n\r\nshort" % size)
         peer.sock.shutdown(socket.SHUT_WR)
         assert (await peer.rest()).endswith(b"unexpected EOF")
 
 
-async def test_what_is_no_http_gets_400() -> None:
-    async def handler(_: BaseRequest) -> StreamResponse:
+async def test_a_head_that_breaks_off_ends_the_connection() -> None:
+    async def handler(_: object, __: Connection) -> Reply:
         raise AssertionError
 
     async with Peer(handler) as peer:
-        await peer.send(b"junk\r\n\r\n")
+        await peer.send(b"GET / HTTP/1.1\r\nHost: d\r\n")
+        peer.sock.shutdown(socket.SHUT_WR)
+        assert await peer.rest() == b""
+
+
+@pytest.mark.parametrize("junk", [b"junk\r\n\r\n", b"junk", b"GET / HTTP/1.1\r\nHost d\r\n\r\n"])
+async def test_what_is_no_http_gets_400(junk: bytes) -> None:
+    async def handler(_: object, __: Connection) -> Reply:
+        raise AssertionError
+
+    async with Peer(handler) as peer:
+        await peer.send(junk)
         answer = await peer.rest()
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert answer.endswith(b"\r\n\r\n400 Bad Request")
 
 
-async def test_an_idle_connection_can_be_ended_at_once() -> None:
-    async def handler(_: BaseRequest) -> StreamResponse:
-        return Response(text="ok")
+async def test_an_idle_connection_can_be_ended_at_once(odd: bool) -> None:
+    async def handler(_: object, __: Connection) -> Reply:
+        return ok("ok")
 
-    async with Peer(handler) as peer:
-        await peer.send(b"GET / HTTP/1.1\r\nHost: d\r\n\r\n")
+    async with Peer(handler, odd) as peer:
+        await peer.send(GET % b"/")
         await peer.receive(b"ok")
         for _ in range(5):
             await asyncio.sleep(0)
-        assert peer.connection is not None
         assert peer.connection.quiesce()
         with pytest.raises(BrokenPipeError):
             await peer.send(b"GET / HTTP/1.1\r\n")
 
 
-async def test_a_request_that_raced_in_is_answered() -> None:
-    async def handler(_: BaseRequest) -> StreamResponse:
-        return Response(text="served")
+async def test_a_request_that_raced_in_is_answered(odd: bool) -> None:
+    async def handler(_: object, __: Connection) -> Reply:
+        return ok("served")
 
-    async with Peer(handler) as peer:
+    async with Peer(handler, odd) as peer:
         for _ in range(5):
             await asyncio.sleep(0)
-        peer.sock.send(b"GET / HTTP/1.1\r\nHost: d\r\n\r\n")
-        assert peer.connection is not None
+        peer.sock.send(GET % b"/")
         assert not peer.connection.quiesce()
         assert (await peer.rest()).endswith(b"served")
 
 
-async def test_a_connection_in_use_is_not_ended() -> None:
+async def test_a_connection_in_use_is_not_ended(odd: bool) -> None:
     go = asyncio.Event()
 
-    async def handler(_: BaseRequest) -> StreamResponse:
+    async def handler(_: object, __: Connection) -> Reply:
         await go.wait()
-        return Response(text="served")
+        return ok("served")
 
-    async with Peer(handler) as peer:
-        await peer.send(b"GET / HTTP/1.1\r\nHost: d\r\n\r\n")
-        assert peer.connection is not None
+    async with Peer(handler, odd) as peer:
+        await peer.send(GET % b"/")
         seen = set()
         for _ in range(20):  # whatever aiohttp is doing in between
             await asyncio.sleep(0)
             seen.add(peer.connection.quiesce())
+        assert not peer.connection.shed()
         assert seen == {False}
         go.set()
         with suppress(ConnectionError):
             assert (await peer.receive(b"served")).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_connection_whose_body_is_on_its_way_is_not_ended() -> None:
+    async def handler(http: WholeRequest, _: Connection) -> Reply:
+        return ok((await body_of(http)).decode())
+
+    async with Peer(handler) as peer:
+        await peer.send(b"POST /x HTTP/1.1\r\nHost: d\r\nContent-Length: 4\r\n\r\nbo")
+        await asyncio.sleep(0.01)
+        assert not peer.connection.shed()
+        assert not peer.connection.quiesce()
+        await peer.send(b"dy")
+        assert (await peer.rest()).endswith(b"body")
+
+
+async def test_an_answer_that_cannot_be_made_ends_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    async def handler(_: object, __: Connection) -> Reply:
+        raise LookupError("nobody thought of this")
+
+    async with Peer(handler) as peer:
+        await peer.send(GET % b"/x")
+        with suppress(ConnectionResetError):
+            assert await peer.rest() == b""
+    assert "Unexpected failure to answer GET /x" in caplog.text
 
 
 def test_only_attach_and_exec_start_may_take_over() -> None:
@@ -324,83 +424,3 @@ def test_the_length_of_a_request() -> None:
     assert request_length(b"A\r\ncontent-LENGTH: 3\r\n\r\n") == 27
     assert request_length(b"A\r\nTransfer-Encoding: chunked\r\n\r\n") == 0
     assert request_length(b"A\r\nContent-Length: x\r\n\r\n") == 0
-
-
-async def test_whole_requests_are_served_one_after_the_other_and_the_rest_by_aiohttp() -> None:
-    async def serve(whole: WholeRequest, connection: Connection) -> None:
-        await asyncio.sleep(0.01)
-        connection.decline_take_over()
-        connection.send(f"whole {whole.path_qs}\n".encode())
-
-    async def handler(http: BaseRequest) -> StreamResponse:
-        return Response(text=f"aiohttp {http.path_qs}\n")
-
-    async with Peer(handler, serve) as peer:
-        get = b"GET /%d HTTP/1.1\r\nHost: d\r\n\r\n"
-        await peer.send(get % 1 + get % 2)
-        assert await peer.receive(b"/2\n") == b"whole /1\nwhole /2\n"
-        await peer.send((get % 3)[:-2])
-        await asyncio.sleep(0.01)
-        await peer.send((get % 3)[-2:])
-        assert (await peer.receive(b"/3\n")).endswith(b"\r\n\r\naiohttp /3\n")
-        await peer.send(get % 4 + b"GET /5 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + get % 6)
-        answers = await peer.receive(b"/6\n")
-        assert [line for line in answers.splitlines() if b"/" in line and b":" not in line and b"HTTP" not in line] == [
-            b"whole /4",
-            b"aiohttp /5",
-            b"aiohttp /6",
-        ]
-        await peer.send(get % 7)
-        assert await peer.receive(b"/7\n") == b"whole /7\n"
-
-
-async def test_a_whole_request_may_take_the_connection_over() -> None:
-    async def serve(_: WholeRequest, connection: Connection) -> None:
-        hijacked = connection.take_over(UPGRADED)
-        data = b""
-        while piece := await hijacked.read():
-            data += piece
-        await hijacked.write(b"got " + data)
-        hijacked.close()
-
-    async with Peer(collect, serve) as peer:
-        await peer.send(ATTACH + b"raw")
-        await peer.receive(UPGRADED)
-        peer.sock.shutdown(socket.SHUT_WR)
-        assert await peer.rest() == b"got raw"
-
-
-async def test_a_client_that_goes_away_ends_the_serving_of_its_whole_request() -> None:
-    ended = asyncio.Event()
-
-    async def serve(_: WholeRequest, __: Connection) -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            ended.set()
-
-    async with Peer(collect, serve) as peer:
-        await peer.send(b"GET / HTTP/1.1\r\nHost: d\r\n\r\n")
-        await asyncio.sleep(0.01)
-        peer.sock.close()
-        async with asyncio.timeout(10):
-            await ended.wait()
-
-
-async def test_a_connection_with_a_whole_request_in_progress_is_not_idle() -> None:
-    going_on = asyncio.Event()
-
-    async def serve(_: WholeRequest, connection: Connection) -> None:
-        await going_on.wait()
-        connection.send(b"answer")
-        assert connection.ends
-        connection.end_after_sending()
-
-    async with Peer(collect, serve) as peer:
-        assert peer.connection is not None
-        await peer.send(b"GET / HTTP/1.1\r\nHost: d\r\n\r\n")
-        await asyncio.sleep(0.01)
-        assert not peer.connection.shed()
-        assert not peer.connection.quiesce()
-        going_on.set()
-        assert await peer.rest() == b"answer"

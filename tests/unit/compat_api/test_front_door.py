@@ -16,7 +16,6 @@ from compat_api.activity import Activity
 from compat_api.connection import Connection
 from compat_api.dispatch import Dispatcher
 from compat_api.headers import ping, response
-from compat_api.lean_aiohttp import Server
 from engine import Engine, Settings
 
 GET = b"GET /_ping HTTP/1.1\r\nHost: docker\r\nUser-Agent: x\r\n\r\n"
@@ -44,11 +43,11 @@ async def full_server_answer(request: bytes, tmp_path: Path) -> bytes:
     loop = asyncio.get_running_loop()
     activity = Activity(loop)
     engine = Engine(Settings(tmp_path / "root", tmp_path / "run"))
-    server = Server(Dispatcher(engine, activity).handle, handler_cancellation=True)
+    dispatcher = Dispatcher(engine, activity)
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     theirs.setblocking(False)
-    await loop.connect_accepted_socket(lambda: Connection(server, activity, loop), theirs)
+    await loop.connect_accepted_socket(lambda: Connection(dispatcher, activity, loop), theirs)
     await loop.sock_sendall(ours, request)
     data = b""
     while b"\r\n\r\n" not in data:
