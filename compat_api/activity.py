@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from compat_api import memory
+
 if TYPE_CHECKING:
     from compat_api.connection import Connection
+
+TIDY_SECONDS = 0.5  # after a request has ended, memory that is free is given back
 
 
 class Activity:
@@ -23,6 +27,7 @@ class Activity:
         self.changed = asyncio.Event()
         self.connections: set[Connection] = set()
         self.last = loop.time()
+        self._tidying: asyncio.TimerHandle | None = None
 
     @contextmanager
     def request(self) -> Iterator[None]:
@@ -34,6 +39,12 @@ class Activity:
             self._in_progress -= 1
             self.touch()
             self.changed.set()
+            if self._tidying is None:
+                self._tidying = self._loop.call_later(TIDY_SECONDS, self._tidy)
+
+    def _tidy(self) -> None:
+        self._tidying = None
+        memory.give_back()
 
     def connected(self, connection: Connection) -> None:
         """Note that a connection is there."""

@@ -17,7 +17,7 @@ import socket
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from compat_api import log
+from compat_api import log, memory
 from compat_api.activation import Sockets, notify
 from compat_api.activity import Activity
 from compat_api.connection import Connection
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from compat_api.access.guard import Guard
     from compat_api.access.tls import Decrypted
 
+TUNE_SECONDS = 0.05  # after the start, when the first request is being served
 FINISH_SECONDS = 5.0  # what requests in progress get after SIGTERM
 ACCEPT_AT_ONCE = 64
 KEPT_SECONDS = 1.3  # more idle time for a client that keeps its connection, so that one which asks again after
@@ -109,6 +110,7 @@ class Front:
         for connection in connections:
             self._take(connection)
         self._accept_from_now_on()
+        self._loop.call_later(TUNE_SECONDS, memory.tune)
 
     async def until_done(self) -> None:
         """Return when the server has nothing more to do, or was told to end."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 BUSY_SECONDS = 30.0
+CACHE_KIB = 256  # of each thread's connection; SQLite's default is 2 MB, and the kernel has the pages anyway
 KEPT_EVENTS = 16384  # the journal's bound, about 5 MB; dockerd keeps 256
 
 # Each entry brings the file from the version of its index to the next; never edited once released.
@@ -177,6 +178,7 @@ class Database:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         if connection.execute("PRAGMA user_version").fetchone()[0] < len(MIGRATIONS):
             _migrate(connection)
         return connection
