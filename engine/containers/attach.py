@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import select
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +74,7 @@ class Attachment:
         self.tty = tty
         self.detached = False
         self.options = options
+        self._ends_input = True
         self._socket: socket.socket | None = None
         self._connected = asyncio.Event()
         self._over = asyncio.Event()
@@ -102,6 +105,10 @@ class Attachment:
         """Have ended() awaited after the last output and before the end is told, and release() when we leave."""
         self._ended = ended
         self._release = release
+
+    def leave_input_open(self) -> None:
+        """Let the process's input outlast this connection: another client's may be what it comes from."""
+        self._ends_input = False
 
     def on_detach(self, told: Callable[[], Awaitable[None]]) -> None:
         """Have told() awaited when the client leaves by its detach keys."""
@@ -166,7 +173,10 @@ class Attachment:
             self._connecting.cancel()
             await asyncio.gather(self._connecting, return_exceptions=True)
         if self._socket is not None:
-            self._socket.close()
+            if self._ends_input:
+                self._socket.close()
+            else:
+                _Kept(self._socket)
             self._socket = None
         if self._release is not None:
             self._release()
@@ -238,6 +248,27 @@ class Attachment:
                 await loop.sock_sendall(self._socket, data[at : at + MAX_STDIN_MESSAGE])
         except (ConnectionError, OSError):
             pass  # the process has ended; what it did not read is lost, as on a closed pipe
+
+
+class _Kept:
+    """A monitor's connection that nobody uses any more, kept for as long as the process lives.
+
+    The monitor takes the end of any connection for the end of the process's input.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        with suppress(OSError):  # it has ended
+            connection.shutdown(socket.SHUT_RD)
+        self._connection = connection
+        self._loop = asyncio.get_running_loop()
+        self._epoll = select.epoll()  # the loop's own would wake for what is not read any more
+        self._epoll.register(connection.fileno(), 0)  # a hangup is reported unasked
+        self._loop.add_reader(self._epoll.fileno(), self._let_go)
+
+    def _let_go(self) -> None:
+        self._loop.remove_reader(self._epoll.fileno())
+        self._epoll.close()
+        self._connection.close()
 
 
 def _resolve(future: asyncio.Future[None]) -> None:
@@ -325,6 +356,8 @@ async def attach(engine: Engine, name: str, options: AttachOptions) -> Attachmen
     container = await off_loop(rows.get, engine.database, container_id)
     _refuse(container, name)
     attachment = Attachment(tty=container.config.tty, options=options)
+    if container.config.stdin_once and not (container.config.tty or options.stdin):
+        attachment.leave_input_open()
     if options.logs:
         from engine.containers.logs import history, why_no_history
 
