@@ -43,6 +43,13 @@ def now() -> int:
     return time.time_ns()
 
 
+def go_time(nanoseconds: int) -> str:
+    """Return a time since 1970 as Go prints one in UTC: 2026-01-02 03:04:05.123 +0000 UTC."""
+    seconds, fraction = divmod(nanoseconds, 1_000_000_000)
+    rest = f".{fraction:09d}".rstrip("0") if fraction else ""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds)) + rest + " +0000 UTC"
+
+
 def duration(text: str) -> int:
     """Return the nanoseconds of a duration such as 1m30s. Raises ValueError in Go's words."""
     found = list(_DURATION.finditer(text))

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.containers.journal import field_name
 from engine.containers.log_drivers import JOURNALD, LogOptionUnusable
+from engine.times import go_time
 
 if TYPE_CHECKING:
     from engine.containers.record import Container
 
 _SHORT_ID = 12
-_ACTION = re.compile(r"\{\{-?\s*\.(\w+)\s*-?\}\}")
-_FIELDS: dict[str, Callable[[Container], str]] = {
-    "ID": lambda container: container.id[:_SHORT_ID],
-    "FullID": lambda container: container.id,
-    "ContainerID": lambda container: container.id,
-    "Name": lambda container: container.name.removeprefix("/"),
-    "ContainerName": lambda container: "/" + container.name.removeprefix("/"),
-    "ImageID": lambda container: f"sha256:{container.image_id}"[:_SHORT_ID],
-    "ImageFullID": lambda container: f"sha256:{container.image_id}",
-    "ContainerImageID": lambda container: f"sha256:{container.image_id}",
-    "ImageName": lambda container: container.config.image,
-    "ContainerImageName": lambda container: container.config.image,
-    "Command": lambda container: " ".join([container.definition.path, *container.definition.args]),
-    "ContainerEntrypoint": lambda container: container.definition.path,
-    "DaemonName": lambda container: "docker",
-}
 
 
-def attributes(container: Container) -> dict[str, str]:
-    """Return what a container's messages carry. Raises LogOptionUnusable."""
+def attributes(container: Container, log_path: str = "") -> dict[str, str]:
+    """Return what a container's messages carry; log_path is where they lie. Raises LogOptionUnusable."""
     options = container.host.log_config.config
     labels = container.config.labels or {}
     variables = dict(entry.split("=", 1) for entry in container.config.env or [] if "=" in entry)
@@ -43,7 +28,7 @@ def attributes(container: Container) -> dict[str, str]:
         if pattern:
             compiled = _compiled(pattern)
             found |= {key: value for key, value in values.items() if compiled.search(key)}
-    tag = _tag(options.get("tag", ""), container)
+    tag = _tag(options.get("tag", ""), container, log_path)
     if container.host.log_config.type == JOURNALD:  # there the tag is a field that dockerd does not count among them
         return {field_name(key): value for key, value in found.items()}
     return found | {"tag": tag} if tag else found
@@ -62,21 +47,44 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         raise LogOptionUnusable(f"error parsing regexp: {cause}: `{pattern}`") from error
 
 
-def _tag(template: str, container: Container) -> str:
-    """Fill in a template of Go's as far as it names fields."""
-    plain = _ACTION.sub("", template)
-    if "{{" in plain:
-        if "}}" not in plain[plain.index("{{") :]:
-            raise LogOptionUnusable("template: log-tag:1: unclosed action")
-        raise LogOptionUnusable(f"template: log-tag:1: only fields can be named: {template}")
+def _tag(template: str, container: Container, log_path: str = "") -> str:
+    """Fill in a template of Go's."""
+    if "{{" not in template:
+        return template
+    from engine.containers.go_template import BadTemplate, Fields, Template
 
-    def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in _FIELDS:
-            raise LogOptionUnusable(
-                f'template: log-tag:1:{match.start(1) - 1}: executing "log-tag" at <.{name}>: '
-                f"can't evaluate field {name} in type *logger.Info"
-            )
-        return _FIELDS[name](container)
+    try:
+        return Template("log-tag", template).render(Fields("*logger.Info", *_facts(container, log_path)))
+    except BadTemplate as error:
+        raise LogOptionUnusable(str(error)) from error
 
-    return _ACTION.sub(value, template)
+
+def _facts(container: Container, log_path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a tag's template can name: the fields and the methods of dockerd's logger.Info."""
+    name, image = container.name.removeprefix("/"), f"sha256:{container.image_id}"
+    definition = container.definition
+    fields = {
+        "Config": container.host.log_config.config,
+        "ContainerID": container.id,
+        "ContainerName": f"/{name}",
+        "ContainerEntrypoint": definition.path,
+        "ContainerArgs": definition.args,
+        "ContainerImageID": image,
+        "ContainerImageName": container.config.image,
+        "ContainerCreated": go_time(container.created),
+        "ContainerEnv": container.config.env or [],
+        "ContainerLabels": container.config.labels or {},
+        "LogPath": log_path,
+        "DaemonName": "docker",
+    }
+    methods = {
+        "ID": container.id[:_SHORT_ID],
+        "FullID": container.id,
+        "Name": name,
+        "ImageID": image[:_SHORT_ID],
+        "ImageFullID": image,
+        "ImageName": container.config.image,
+        "Command": " ".join([definition.path, *definition.args]),
+        "Hostname": os.uname().nodename,
+    }
+    return fields, methods

@@ -70,12 +70,13 @@ async def logs(engine: Engine, name: str, options: LogOptions) -> Log:
     """
     container, begun = await off_loop(_open, engine, name, options)
     selection = Selection(options)
+    told = attributes(container, str(folders.log_file(engine.settings, container.id)))
     if begun is None:
         more: AsyncIterator[list[Message]] = _growing(engine, container, options)
-        return Log(container, [], _selected(more, selection), attributes(container))
+        return Log(container, [], _selected(more, selection), told)
     first = [message for batch in begun.first for message in selection.of(batch)]
     rest = None if begun.whole else _selected(_rest(begun), selection)
-    return Log(container, first, rest, attributes(container))
+    return Log(container, first, rest, told)
 
 
 def _open(engine: Engine, name: str, options: LogOptions) -> tuple[Container, Begun | None]:

@@ -141,7 +141,7 @@ def test_attributes(options: dict[str, Any], expected: dict[str, str]) -> None:
             {"tag": "{{.Nope}}"},
             'template: log-tag:1:2: executing "log-tag" at <.Nope>: can\'t evaluate field Nope in type *logger.Info',
         ),
-        ({"tag": "{{json .}}"}, "template: log-tag:1: only fields can be named: {{json .}}"),
+        ({"tag": "{{nope .ID}}"}, 'template: log-tag:1: function "nope" not defined'),
     ],
 )
 def test_attributes_that_cannot_be_made(options: dict[str, Any], words: str) -> None:
