@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +32,6 @@ _ARCHITECTURES = {
     "loongarch64": "loong64",
 }
 MONITOR = "conmon"
-_MONITOR_SECONDS = 10.0
 # statfs(2) is not in os; /proc/self/mountinfo names the file system, and these are Docker's names for them.
 _FILE_SYSTEMS = {"ext2": "extfs", "ext3": "extfs", "ext4": "extfs", "overlay": "overlayfs"}
 
@@ -109,7 +107,7 @@ class System:
         uname = os.uname()
         tools = []
         if path := oci.which(MONITOR):
-            tools.append(Tool(MONITOR, _version_of(path)))
+            tools.append(Tool(MONITOR, oci.version_of(path)))
         try:
             runtime = self._default_runtime()
             tools.append(Tool(runtime.name, runtime.version()))
@@ -219,16 +217,6 @@ def _existing(path: Path) -> str:
     while not path.exists() and path != path.parent:
         path = path.parent
     return os.path.realpath(path)
-
-
-def _version_of(program: str) -> str:
-    """Return the last word of what a program says first to --version."""
-    try:
-        result = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=_MONITOR_SECONDS)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    words = result.stdout.partition("\n")[0].split()
-    return words[-1] if words else ""
 
 
 def _read(path: str) -> str:

@@ -42,7 +42,7 @@ async def inspect(request: Request) -> Answer:
     """Show an exec session."""
     from compat_api.shapes.execs import inspect as shape
 
-    return Json(shape(await request.call(request.engine.containers.exec_get, request.name)))
+    return Json(shape(await request.look(request.engine.containers.exec_get, request.name)))
 
 
 async def resize(request: Request) -> Answer:

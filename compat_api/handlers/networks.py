@@ -22,7 +22,7 @@ _TRUTHS = ("", "1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "f
 
 async def list_(request: Request) -> Answer:
     """List networks."""
-    return Json(await request.call(_list, request.engine, request.query.filters()))
+    return Json(await request.look(_list, request.engine, request.query.filters()))
 
 
 async def inspect(request: Request) -> Answer:
@@ -31,7 +31,7 @@ async def inspect(request: Request) -> Answer:
     if verbose not in _TRUTHS:
         cause = f"strconv.ParseBool: parsing {go_quote(verbose)}: invalid syntax"
         raise BadRequest(f"invalid value for verbose: {verbose}: {cause}")
-    return Json(await request.call(_inspect, request.engine, request.name, request.query.get("scope")))
+    return Json(await request.look(_inspect, request.engine, request.name, request.query.get("scope")))
 
 
 async def remove(request: Request) -> Answer:

@@ -21,13 +21,13 @@ async def list_(request: Request) -> Answer:
         filters = request.query.filters()
     except MalformedFilters as error:
         raise MalformedFilters(f"error reading volume filters: {error}") from error
-    found = await request.call(_list, request.engine, filters)
+    found = await request.look(_list, request.engine, filters)
     return Json({"Volumes": found, "Warnings": None})
 
 
 async def inspect(request: Request) -> Answer:
     """Show one volume."""
-    return Json(shapes.volume(await request.call(request.engine.volumes.get, request.name)))
+    return Json(shapes.volume(await request.look(request.engine.volumes.get, request.name)))
 
 
 async def create(request: Request) -> Answer:

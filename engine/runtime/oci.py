@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +104,7 @@ class Runtime:
 
     def version(self) -> str:
         """Return the version line's last word, such as 1.8.1; empty when the program does not say."""
-        result = subprocess.run([self.path, "--version"], capture_output=True, text=True, timeout=VERB_SECONDS)
-        first = result.stdout.splitlines()[:1]
-        return first[0].split()[-1] if first and first[0].split() else ""
+        return version_of(self.path)
 
     def _run(self, verb: str, *arguments: str, data: str | None = None) -> str:
         command = [self.path, *self.global_arguments, verb, *arguments]
@@ -117,6 +116,22 @@ class Runtime:
         if result.returncode != 0:
             raise RuntimeFailed(verb, result.stderr.strip() or f"exit status {result.returncode}")
         return result.stdout
+
+
+def version_of(program: str) -> str:
+    """Return the last word of what a program says first to --version; each file is asked once."""
+    try:
+        found = os.stat(program)
+        return _asked_version(program, (found.st_dev, found.st_ino, found.st_mtime_ns))
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+@lru_cache(maxsize=16)
+def _asked_version(program: str, _: tuple[int, int, int]) -> str:
+    result = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=VERB_SECONDS)
+    words = result.stdout.partition("\n")[0].split()
+    return words[-1] if words else ""
 
 
 def find(name: str | None, *, default: str | None, run_root: Path) -> Runtime:
