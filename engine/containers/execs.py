@@ -134,8 +134,8 @@ def exec_create(engine: Engine, name: str, config: ExecConfig) -> str:
     container = rows.find(engine.database, name)
     if not config.cmd:
         raise NoExecCommand
-    parse(config.detach_keys)
     _check_runs(container, name)
+    parse(config.detach_keys)
     _check_user(container, config)
     config = replace(config, user=config.user or container.config.user)
     exec_id = os.urandom(32).hex()
@@ -158,7 +158,12 @@ def exec_get(engine: Engine, exec_id: str) -> ExecSession:
     found = engine.database.row("SELECT * FROM exec_sessions WHERE id = ?", (exec_id,))
     if found is None:
         raise NoSuchExec(exec_id)
-    return _from_row(found)
+    session = _from_row(found)
+    if not session.running:
+        return session
+    # The monitor knows of the end before the command that records it has started.
+    code = monitor.exit_code(folders.exec_session(engine.settings, session.container_id, exec_id))
+    return session if code is None else replace(session, status=EXITED, exit_code=code)
 
 
 def exec_ready(engine: Engine, exec_id: str) -> ExecSession:

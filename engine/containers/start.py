@@ -78,8 +78,11 @@ class StartOfRemoved(Conflict):
 def start(engine: Engine, name: str) -> None:
     """Start a container; returns when its process runs.
 
-    Raises NoSuchContainer, AlreadyRunning, StartOfPaused, StartOfRemoved, StartFailed and what the network raises.
+    Raises NoSuchContainer, AlreadyRunning, StartOfPaused, StartOfRemoved, StartFailed, what the network raises, and
+    what validate_again does: the container may have been updated since, and the machine changed.
     """
+    from engine.containers.validate import validate_again
+
     container_id = rows.find_id(engine.database, name)
     with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
         container = settled(engine, container_id)
@@ -90,6 +93,7 @@ def start(engine: Engine, name: str) -> None:
             raise AlreadyRunning(container_id)
         if status in (REMOVING, DEAD):
             raise StartOfRemoved(container_id)
+        validate_again(container.host)
         start_locked(engine, container)
 
 

@@ -94,6 +94,13 @@ def validate(config: ContainerConfig, host: HostConfig, known: HostFacts | None 
     return [*warnings, *check_platform(host, known)]
 
 
+def validate_again(host: HostConfig) -> None:
+    """Check before a start what this machine gives a container. Raises as check_host and check_platform do."""
+    known = facts.gather()
+    check_host(host, known)
+    check_platform(host, known)
+
+
 def check_config(config: ContainerConfig) -> None:
     """Check what an image can say, too. Raises InvalidSetting and InvalidSignal."""
     if config.working_dir and not config.working_dir.startswith("/"):
