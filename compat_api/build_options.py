@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from compat_api import go_json, versions
 from compat_api.problems import BadRequest, Problem
-from compat_api.query import go_integer, go_quote
+from compat_api.query import go_integer
 from engine.build.request import BuildRequest
 from engine.containers.config import HostConfig, LogConfig, Ulimit
 from engine.errors import NotImplementedHere
+from engine.go_text import go_quote
 
 if TYPE_CHECKING:
     from compat_api.query import Query

@@ -27,17 +27,31 @@ def decode_body(model: type[Model], body: bytes, content_type: str, *, required:
         check_json(content_type)
     if not body and length_known and not required:
         return decode_value(model, {})
-    return decode_value(model, _read(body))
+    value, more = _read(body)
+    found = decode_value(model, value)
+    if more:
+        raise BadRequest(more)
+    return found
 
 
-def decode_list(body: bytes, content_type: str, go_type: str, *, length_known: bool) -> list[Any]:
+def decode_list(
+    body: bytes, content_type: str, go_type: str, *, length_known: bool, items: type[DockerModel] | None = None
+) -> list[Any]:
     """Read a JSON body that is a list of texts or of objects, [] for an empty one. Raises BadRequest.
 
-    go_type: what Go's decoder calls the list: "[]string", or a type named as its items with an s.
+    go_type: what Go's decoder calls the list: "[]string", or a type named as its items with an s. items: what the
+    objects must be like.
     """
     if content_type or body or not length_known:
         check_json(content_type)
-    value = _read(body) if body or not length_known else []
+    value, more = _read(body) if body or not length_known else ([], "")
+    found = _items(value, go_type, items)
+    if more:
+        raise BadRequest(more)
+    return found
+
+
+def _items(value: Any, go_type: str, model: type[DockerModel] | None) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
@@ -48,6 +62,8 @@ def decode_list(body: bytes, content_type: str, go_type: str, *, length_known: b
         if item is not None and not isinstance(item, str if texts else dict):
             into = f"{name}.{index} of type {item_type}"
             raise BadRequest(f"invalid JSON: json: cannot unmarshal {go_kind(item)} into {into}")
+        if model is not None:
+            decode_value(model, item, root=f"{name}.{index}")
     return value
 
 
@@ -57,18 +73,22 @@ def go_kind(value: Any) -> str:
     return next((name for kind, name in kinds.items() if isinstance(value, kind)), "number")
 
 
-def _read(body: bytes) -> Any:
+def _read(body: bytes) -> tuple[Any, str]:
+    """Return the JSON value, and what is wrong with that which follows it: told when the value itself is right."""
     try:
-        return go_json.loads(body.decode(errors="replace"))
-    except go_json.TrailingContent:
-        raise BadRequest("unexpected content after JSON") from None
+        return go_json.loads(body), ""
+    except go_json.TrailingContent as more:
+        return more.value, str(more)
     except go_json.SyntaxProblem as problem:
         text = "got EOF while reading request body" if str(problem) == "EOF" else str(problem)
         raise BadRequest(f"invalid JSON: {text}") from None
 
 
-def decode_value(model: type[Model], value: Any) -> Model:
-    """Make a model of a JSON value; null is a model of defaults. Raises BadRequest in the words of Go's decoder."""
+def decode_value(model: type[Model], value: Any, *, root: str | None = None) -> Model:
+    """Make a model of a JSON value; null is a model of defaults. Raises BadRequest in the words of Go's decoder.
+
+    root: how the value is called there, where it is a part of another one.
+    """
     from pydantic import ValidationError
 
     try:
@@ -76,7 +96,7 @@ def decode_value(model: type[Model], value: Any) -> Model:
     except ValidationError as error:
         from compat_api.go_types import type_problem
 
-        raise BadRequest(f"invalid JSON: {type_problem(model, value, error)}") from None
+        raise BadRequest(f"invalid JSON: {type_problem(model, value, error, root)}") from None
 
 
 def check_json(content_type: str) -> None:

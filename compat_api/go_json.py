@@ -1,16 +1,29 @@
 """JSON as Go's encoding/json reads and writes it: what dockerd's answers look like, and its words for what is no JSON.
 
-Pure. Reading is Python's own; only when that fails is the text looked at once more, to say it as Go does.
+Pure. Reading is Python's own; only when that fails is the text looked at once more, to say it as Go does. What Python
+minds otherwise is mended before: bytes that are no UTF-8, halves of surrogate pairs, and depth, of which Go takes ten
+times as much.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
+
+from engine.go_text import go_quote
 
 _SPACE = " \t\r\n"
 _LITERALS = {"t": "true", "f": "false", "n": "null"}
 _HEX = "0123456789abcdefABCDEF"
+_DEPTH = 10_000  # more is refused by Go
+_SHALLOW = 200  # deeper than anything that is asked for, and no trouble to Python's decoder and its users
+# Expressions, compiled at their first use: importing this belongs to a cold start.
+_STRINGS_AND_BRACKETS = r'(?s)"(?:[^"\\]|\\.)*"?|[\[{\]}]'
+_ESCAPES = r"(?s)\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)"
+_PLAIN = r'[^"\\\x00-\x1f]*'
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -23,7 +36,11 @@ class SyntaxProblem(ValueError):
 
 
 class TrailingContent(ValueError):
-    """Something follows the JSON value."""
+    """Something follows the JSON value, which is read all the same."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__("unexpected content after JSON")
+        self.value = value
 
 
 class Fraction(float):
@@ -51,30 +68,91 @@ def dumps_escaped(value: Any) -> str:
     return dumps(value).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def loads(text: str) -> Any:
+def text_of(data: bytes) -> str:
+    """Decode UTF-8 as Go does: each byte that belongs to no character is a U+FFFD of its own."""
+    return data.decode(errors=_EACH)
+
+
+def bytes_of(text: str) -> bytes:
+    """Encode as UTF-8 what may hold halves of surrogate pairs, as names of files do: each becomes U+FFFD."""
+    return text.encode(errors=_EACH)
+
+
+def _each(problem: UnicodeError) -> tuple[str | bytes, int]:
+    if isinstance(problem, UnicodeDecodeError):
+        return "\ufffd", problem.start + 1
+    assert isinstance(problem, UnicodeEncodeError)
+    return "\ufffd".encode() * (problem.end - problem.start), problem.end
+
+
+_EACH = "each-byte"
+codecs.register_error(_EACH, _each)
+
+
+def loads(data: str | bytes) -> Any:
     """Read one JSON value; numbers with a fraction or an exponent are Fractions.
 
     Raises SyntaxProblem, or TrailingContent when more follows.
     """
-    text = text.lstrip(_SPACE)
+    text = data if isinstance(data, str) else text_of(data)
+    text = _whole_characters(text).lstrip(_SPACE)
     if not text:
         raise SyntaxProblem("EOF", end=True)
+    if _is_deep(text):
+        _Scanner.of(data).check()
+        text = _cut(text)
     try:
         value, end = _decoder.raw_decode(text)
-    except RecursionError:
-        raise SyntaxProblem("exceeded max depth") from None
     except ValueError:
-        _Scanner(text).check()
+        _Scanner.of(data).check()
         try:
             value, end = _long_numbers.raw_decode(text)
         except ValueError:
             raise SyntaxProblem("unexpected EOF", end=True) from None
     if text[end:].strip(_SPACE):
-        if text[0] in "{[" or text[end] in _SPACE or text[0] == '"':
-            raise TrailingContent
         _Scanner(text).check()
-        raise TrailingContent
+        raise TrailingContent(value)
     return value
+
+
+def _is_deep(text: str) -> bool:
+    if text.count("[") + text.count("{") <= _SHALLOW:
+        return False
+    return any(depth > _SHALLOW for depth, _ in _nesting(text))
+
+
+def _nesting(text: str) -> Iterator[tuple[int, int]]:
+    """Yield how deep what follows is, and where that is, after each bracket; text may be no JSON."""
+    depth = 0
+    for found in re.finditer(_STRINGS_AND_BRACKETS, text):
+        char = found[0]
+        if char in ("[", "{"):
+            depth += 1
+        elif char in ("]", "}"):
+            depth -= 1
+        else:
+            continue
+        yield depth, found.end()
+
+
+def _cut(text: str) -> str:
+    """Empty the objects and arrays of some JSON that lie deeper than anybody looks."""
+    parts, start, before = [], 0, 0
+    for depth, end in _nesting(text):
+        if depth == _SHALLOW + 1 and before == _SHALLOW:
+            parts.append(text[start:end])
+        elif depth == _SHALLOW and before == _SHALLOW + 1:
+            start = end - 1
+        before = depth
+    return "".join([*parts, text[start:]])
+
+
+def _whole_characters(text: str) -> str:
+    """Return a text whose escapes are all of characters: half a surrogate pair is U+FFFD, as for Go."""
+    if "\\ud" not in text and "\\uD" not in text:
+        return text
+    half = ("\\ud", "\\uD")
+    return re.sub(_ESCAPES, lambda m: r"\ufffd" if len(m[0]) == 6 and m[0].startswith(half) else m[0], text)
 
 
 def _no_constant(_: str) -> Any:
@@ -97,17 +175,26 @@ def quote_char(char: str) -> str:
         return r"'\''"
     if char == '"':
         return "'\"'"
-    from compat_api.query import go_quote
-
     return f"'{go_quote(char)[1:-1]}'"
 
 
+def _quoted(text: str) -> str:
+    """Quote a text as Go's error texts do: as it is between backquotes, where that can be."""
+    return f"`{text}`" if text.isprintable() and "`" not in text else go_quote(text)
+
+
 class _Scanner:
-    """Finds the first place where a text stops being JSON. Not recursive, so that no depth is too much."""
+    """Finds the first place where a text stops being JSON. Not recursive, so that no depth is too much for it."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
+        self._plain = re.compile(_PLAIN)
+
+    @classmethod
+    def of(cls, data: str | bytes) -> _Scanner:
+        """Scan a document; a byte that belongs to no character is told by its number."""
+        return cls((data if isinstance(data, str) else data.decode(errors="surrogateescape")).lstrip(_SPACE))
 
     def check(self) -> None:
         """Raise SyntaxProblem for the first error; return when the value is whole."""
@@ -138,6 +225,8 @@ class _Scanner:
         while True:
             self._skip_space()
             char = self._next()
+            if char in ("{", "[") and len(stack) == _DEPTH:
+                raise SyntaxProblem("exceeded max depth")
             if char == "{":
                 stack.append(char)
                 self._skip_space()
@@ -183,6 +272,8 @@ class _Scanner:
 
     def _string(self) -> None:
         while True:
+            if plain := self._plain.match(self._text, self._at):
+                self._at = plain.end()
             char = self._next()
             if char == '"':
                 return
@@ -192,14 +283,16 @@ class _Scanner:
                 continue
             escape = self._next()
             if escape == "u":
-                taken = "\\u"
-                for _ in range(4):
-                    digit = self._next()
-                    taken += digit
+                four = self._text[self._at : self._at + 4].encode(errors="surrogateescape")[:4]
+                taken = four.decode(errors="surrogateescape")  # bytes are counted
+                for digit in taken:
                     if digit not in _HEX:
-                        raise SyntaxProblem(f"invalid escape sequence `{taken}` in string")
+                        raise SyntaxProblem(f"invalid escape sequence {_quoted(chr(92) + 'u' + taken)} in string")
+                if len(taken) < 4:
+                    raise SyntaxProblem("unexpected EOF", end=True)
+                self._at += 4
             elif escape not in '"\\/bfnrt':
-                raise SyntaxProblem(f"invalid escape sequence `\\{escape}` in string")
+                raise SyntaxProblem(f"invalid escape sequence {_quoted(chr(92) + escape)} in string")
 
     def _number(self, char: str) -> None:
         if char == "-":

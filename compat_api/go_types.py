@@ -18,8 +18,11 @@ from compat_api.models.go import DockerModel, Go
 Location = tuple[int | str, ...]
 
 
-def type_problem(model: type[DockerModel], document: Any, error: ValidationError) -> str:
-    """Return what Go's decoder would say of the document's first value of a wrong type."""
+def type_problem(model: type[DockerModel], document: Any, error: ValidationError, root: str | None = None) -> str:
+    """Return what Go's decoder would say of the document's first value of a wrong type.
+
+    root: what it calls the document; None: as the model says.
+    """
     found = []
     for each in error.errors(include_url=False, include_context=False):
         hint, kept = _hint_at(model, each["loc"])
@@ -32,7 +35,8 @@ def type_problem(model: type[DockerModel], document: Any, error: ValidationError
         return f"json: cannot unmarshal {_kind(value, '')} into Go value of type string"
     if not path:
         return f"json: cannot unmarshal {kind} into Go value of type {name}"
-    root = model.go_root if model.go_root is not None else model.go_type.rpartition(".")[2]
+    if root is None:
+        root = model.go_root if model.go_root is not None else model.go_type.rpartition(".")[2]
     dotted = root + "".join(f".{_escape(str(part))}" for part in path)
     where = dotted if isinstance(path[-1], int) else f"Go struct field {dotted}"
     return f"json: cannot unmarshal {kind} into {where} of type {name}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from urllib.parse import unquote_to_bytes
 
+from compat_api import go_json
 from compat_api.problems import BadRequest
 from engine.errors import InvalidParameter
+from engine.go_text import go_quote
 
 _FALSE = ("", "0", "no", "false", "none")
 _HEX = frozenset("0123456789abcdefABCDEF")
@@ -78,23 +79,6 @@ def go_integer(text: str, *, bits: int = 64, function: str = "ParseInt") -> int:
     return value
 
 
-def go_quote(text: str) -> str:
-    """Quote a text as Go's %q does; what cannot be printed is escaped."""
-    out = []
-    short = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v"}
-    for char in text:
-        if char in '"\\':
-            out.append("\\" + char)
-        elif char.isprintable():
-            out.append(char)
-        elif char in short:
-            out.append(short[char])
-        else:
-            code = ord(char)
-            out.append(f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
-    return f'"{"".join(out)}"'
-
-
 def parse(text: str) -> dict[str, list[str]]:
     """Split a query string into its parameters; raises BadRequest for what Go refuses."""
     values: dict[str, list[str]] = {}
@@ -120,7 +104,7 @@ def unescape(text: str, *, plus: bool = True) -> str:
     """Return a part of a URL without its escapes; with plus, + is a space."""
     if plus:
         text = text.replace("+", " ")
-    return unquote_to_bytes(text).decode(errors="replace") if "%" in text else text
+    return go_json.text_of(unquote_to_bytes(text)) if "%" in text else text
 
 
 def bad_escape(text: str) -> str:
@@ -141,8 +125,8 @@ def parse_filters(text: str) -> dict[str, list[str]]:
     if not text:
         return {}
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
+        data = go_json.loads(text)
+    except ValueError:
         raise MalformedFilters("invalid filter") from None
     if data is None:
         return {}

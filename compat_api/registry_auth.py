@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from typing import TYPE_CHECKING
+
+from compat_api import go_json
 
 if TYPE_CHECKING:
     from engine.registry.login import Credentials
@@ -24,15 +25,15 @@ def decode(text: str) -> Credentials:
     fields = {key.lower(): value for key, value in found.items() if isinstance(value, str)}
     username, password = fields.get("username", ""), fields.get("password", "")
     if not username and fields.get("auth"):
-        username, _, password = _plain(fields["auth"]).decode(errors="replace").partition(":")
+        username, _, password = go_json.text_of(_plain(fields["auth"])).partition(":")
         password = password.strip("\0")
     return Credentials(username, password, fields.get("identitytoken", ""), fields.get("registrytoken", ""))
 
 
 def _document(text: str) -> dict[str, object]:
     try:
-        found = json.loads(text if text.lstrip().startswith("{") else _plain(text))
-    except (ValueError, RecursionError):
+        found = go_json.loads(text if text.lstrip().startswith("{") else _plain(text))
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -6,7 +6,7 @@ from time import time
 
 from compat_api.answers import Empty, Json, Plain
 from compat_api.errors import status_and_words
-from compat_api.go_json import dumps, dumps_escaped
+from compat_api.go_json import bytes_of, dumps, dumps_escaped
 from compat_api.headers import COMMON, http_date
 
 JSON = ("Content-Type", "application/json")
@@ -18,7 +18,7 @@ def rendered(answer: Json | Empty | Plain) -> tuple[int, Headers, bytes, bool]:
     """Return an answer's status, headers and body, and whether those are all the headers there are."""
     if isinstance(answer, Json):
         write = dumps_escaped if answer.escaped else dumps
-        return answer.status, [*COMMON, JSON], (write(answer.value) + "\n").encode(errors="replace"), False
+        return answer.status, [*COMMON, JSON], bytes_of(write(answer.value) + "\n"), False
     if isinstance(answer, Empty):
         return answer.status, list(COMMON), b"", False
     return (
@@ -53,4 +53,4 @@ def failed(error: Exception, method: str, target: str) -> tuple[int, str]:
 
 def message(words: str) -> bytes:
     """Return an error's body."""
-    return (dumps({"message": words}) + "\n").encode(errors="replace")
+    return bytes_of(dumps({"message": words}) + "\n")

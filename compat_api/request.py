@@ -128,10 +128,10 @@ class Request:
         """Replace members of the JSON body, however they are spelled; it has been read and is an object or nothing."""
         from compat_api import go_json
 
-        read = go_json.loads((self._whole or b"").decode(errors="replace") or "null") or {}
+        read = go_json.loads(self._whole or b"null") or {}
         lower = {name.lower() for name in members}
         kept = {name: value for name, value in read.items() if name.lower() not in lower}
-        self._whole = go_json.dumps(kept | members).encode(errors="replace")
+        self._whole = go_json.bytes_of(go_json.dumps(kept | members))
         self._kind = "application/json"
 
     def body_parts(self) -> AsyncIterator[bytes]:

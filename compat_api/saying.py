@@ -53,7 +53,7 @@ def uint32(query: Query, name: str, what: str) -> int:
     elif len(digits.lstrip("0")) > 10 or not 0 <= int(text) < 1 << 32:
         problem = "value out of range"
     if problem:
-        from compat_api.query import go_quote
+        from engine.go_text import go_quote
 
         raise BadRequest(f"invalid resize {what} {go_quote(text)}: {problem}")
     return int(text)

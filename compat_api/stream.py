@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from compat_api.go_json import dumps_escaped
+from compat_api.go_json import bytes_of, dumps_escaped
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -30,11 +30,11 @@ class Stream:
 
     async def line(self, value: Any) -> None:
         """Send a value as one line of JSON, as Go's encoder writes it by default."""
-        await self.write((dumps_escaped(value) + "\n").encode(errors="replace"))
+        await self.write(bytes_of(dumps_escaped(value) + "\n"))
 
     async def progress(self, *values: Any) -> None:
         """Send values as dockerd sends messages about progress: JSON, each ended by CR LF."""
-        await self.write("".join(dumps_escaped(value) + "\r\n" for value in values).encode(errors="replace"))
+        await self.write(bytes_of("".join(dumps_escaped(value) + "\r\n" for value in values)))
 
     async def error(self, message: str) -> None:
         """Send an error as dockerd does when the head is out already."""

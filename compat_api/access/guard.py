@@ -227,7 +227,7 @@ class Guard:
         if any(request.query.get(name) for name in ("dir", "checkpoint-dir")):
             raise Denied("a folder of the host is denied")
         if request.method == "POST" and request.route.path.endswith("/checkpoints"):
-            given = go_json.loads((await request.raw_body()).decode(errors="replace") or "{}")
+            given = go_json.loads(await request.raw_body() or b"{}")
             if isinstance(given, dict) and any(key.lower() == "checkpointdir" and given[key] for key in given):
                 raise Denied("a folder of the host is denied")
 

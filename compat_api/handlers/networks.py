@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from compat_api.answers import Answer, Empty, Json
 from compat_api.problems import BadRequest
-from compat_api.query import go_quote
 from compat_api.saying import answering
 from compat_api.shapes import networks as shapes
 from engine.errors import NoSuchNetwork
+from engine.go_text import go_quote
 
 if TYPE_CHECKING:
     from compat_api.models.networks import NetworkCreateBody

@@ -44,7 +44,7 @@ async def privileges(request: Request) -> Answer:
 
 async def pull(request: Request) -> Answer:
     """Refuse to install a plugin."""
-    await _listed(request, "types.PluginPrivileges")
+    await _privileges(request)
     _reference(request.query.get("remote"))
     if request.query.get("name"):
         _reference(request.query.get("name"))
@@ -84,7 +84,7 @@ async def upgrade(request: Request) -> Answer:
     """Say that there is no such plugin to upgrade."""
     from compat_api.errors import familiar
 
-    await _listed(request, "types.PluginPrivileges")
+    await _privileges(request)
     _reference(request.query.get("remote"))
     _reference(request.name)
     raise NoSuchPlugin(familiar(request.name))
@@ -92,7 +92,9 @@ async def upgrade(request: Request) -> Answer:
 
 async def set_(request: Request) -> Answer:
     """Say that there is no such plugin to configure."""
-    await _listed(request, "[]string")
+    from compat_api.decode import decode_list
+
+    decode_list(*await _body(request), "[]string", length_known=_length_known(request))
     raise NoSuchPlugin(request.name)
 
 
@@ -105,13 +107,21 @@ def _reference(text: str) -> Reference:
         return parse(text)
 
 
-async def _listed(request: Request, go_type: str) -> None:
-    """Read a body that must be a list, and nothing of it is needed."""
+async def _privileges(request: Request) -> None:
+    """Read the body that says what a plugin may do, of which nothing is needed."""
     from compat_api.decode import decode_list
+    from compat_api.models.plugins import Privilege
 
-    length_known = request.header("Transfer-Encoding") == ""
-    body = await request.raw_body()
-    decode_list(body, request.header("Content-Type"), go_type, length_known=length_known)
+    what = "types.PluginPrivileges"
+    decode_list(*await _body(request), what, length_known=_length_known(request), items=Privilege)
+
+
+async def _body(request: Request) -> tuple[bytes, str]:
+    return await request.raw_body(), request.header("Content-Type")
+
+
+def _length_known(request: Request) -> bool:
+    return request.header("Transfer-Encoding") == ""
 
 
 def _unsupported() -> Problem:

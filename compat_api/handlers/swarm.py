@@ -93,7 +93,7 @@ def _check(what: str, request: Request, body: object) -> None:
 
 def _check_version(text: str, name: str) -> None:
     """Raise BadRequest unless text is a version; secrets and configs have words of their own."""
-    from compat_api.query import go_quote
+    from engine.go_text import go_quote
 
     problem = ""
     if not (text.isascii() and text.isdigit()):

@@ -42,13 +42,15 @@ async def auth(request: Request) -> Answer:
     from compat_api.problems import BadRequest
     from engine.registry.login import Credentials, login
 
-    text = (await request.raw_body()).decode(errors="replace")
+    body = await request.raw_body()
     try:
-        given = decode_value(AuthBody, loads(text))
+        value = loads(body)
+    except TrailingContent as more:  # which dockerd does not look at
+        value = more.value
     except SyntaxProblem as problem:  # dockerd takes these for failures of its own
         raise Problem(str(problem)) from None
-    except TrailingContent:
-        raise Problem("unexpected content after JSON") from None
+    try:
+        given = decode_value(AuthBody, value)
     except BadRequest as problem:
         raise Problem(problem.message.removeprefix("invalid JSON: ")) from None
     credentials = Credentials(given.username, given.password, given.identitytoken)

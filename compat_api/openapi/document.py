@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from compat_api.models.go import Go
 from compat_api.openapi import words
+from compat_api.openapi.failures import failures_of
 from compat_api.routes import Route, all_routes
 from compat_api.table import load
 from engine.version import API_VERSION, MIN_API_VERSION, VERSION
@@ -210,6 +211,9 @@ def _operation(route: Route, schemas: Schemas) -> Json:
     responses = {status: answer for status, answer in responses.items() if int(status) < 400} | {
         status: {**answer, "content": error} for status, answer in responses.items() if int(status) >= 400
     }
+    if why := failures_of(f"{route.method} {route.path.replace(':.*}', '}')}"):
+        described = "the engine fails, or, as with dockerd: " + "; ".join(each.why for each in why)
+        responses["500"] = {"description": described, "content": error}
     responses["default"] = {"description": "an error", "content": error}
     found["responses"] = responses
     return found

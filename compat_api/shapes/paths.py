@@ -6,7 +6,7 @@ import base64
 import stat
 from typing import TYPE_CHECKING
 
-from compat_api.go_json import dumps_escaped
+from compat_api.go_json import bytes_of, dumps_escaped
 from compat_api.shapes.times import rfc3339_nano
 
 if TYPE_CHECKING:
@@ -43,4 +43,4 @@ def header(found: PathStat) -> tuple[str, str]:
             "linkTarget": found.link_target,
         }
     )
-    return HEADER, base64.b64encode(text.encode(errors="replace")).decode()
+    return HEADER, base64.b64encode(bytes_of(text)).decode()

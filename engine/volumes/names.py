@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from engine.errors import Conflict, EngineError, InvalidParameter, NotFound
+from engine.go_text import go_quote
 
 LOCAL = "local"
 ANONYMOUS_LABEL = "com.docker.volume.anonymous"
@@ -59,12 +60,12 @@ def new_name() -> str:
 
 def check_name(name: str) -> None:
     """Raise InvalidVolumeName for what cannot be a volume's name."""
-    if len(name) == 1:
+    if len(name.encode()) == 1:
         raise InvalidVolumeName(name, "volume name is too short, names should be at least two alphanumeric characters")
     if not _NAME.fullmatch(name):
         raise InvalidVolumeName(
             name,
-            f'"{name}" includes invalid characters for a local volume name, only "{_CHARACTERS}" are allowed. '
+            f'{go_quote(name)} includes invalid characters for a local volume name, only "{_CHARACTERS}" are allowed. '
             "If you intended to pass a host directory, use absolute path",
         )
 

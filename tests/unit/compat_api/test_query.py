@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from compat_api.problems import BadRequest
-from compat_api.query import MalformedFilters, Query, go_quote, parse_filters
+from compat_api.query import MalformedFilters, Query, parse_filters
+from engine.go_text import go_quote
 
 
 @pytest.mark.parametrize("text", ["", "0", "no", "false", "none", "False", " NO "])
