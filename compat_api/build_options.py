@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from compat_api import go_json, versions
 from compat_api.problems import BadRequest, Problem
 from compat_api.query import go_integer
-from engine.build.request import BuildRequest
+from engine.build.request import Bounds, BuildRequest
 from engine.containers.config import HostConfig, LogConfig, Ulimit
 from engine.errors import NotImplementedHere
 from engine.go_text import go_quote
@@ -97,6 +97,7 @@ def build_request(request: Request, archive: Readable) -> BuildRequest:
         ),
         credentials=_credentials(request.header(REGISTRIES)),
         epoch=_epoch(epoch),
+        bounds=request.bounds or Bounds(),
     )
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from compat_api.lean_aiohttp import BaseRequest, StreamResponse
     from compat_api.routes import Route
     from engine import Engine
+    from engine.build.request import Bounds
+    from engine.images.load import Check
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,6 +54,11 @@ class Request:
         self._connection = connection
         self._whole: bytes | None = None  # the body, once it has been read
         self._kind: str | None = None  # the content type of a body that a policy has written
+        self.scope = ""  # the label, KEY=VALUE, of the only objects that an answer may tell of
+        self.labels: dict[str, str] = {}  # what everything that is made has to have, as a policy says
+        self.bounds: Bounds | None = None  # what a policy holds a build to
+        self.check_image: Check | None = None  # asked of each image that is loaded, where there is a policy
+        self.may_name: Callable[[str], None] | None = None  # and of each name that an image is to be given
         self.answered = False  # the head of the answer is out
         self.streamed: StreamResponse | Chunks | None = None
 

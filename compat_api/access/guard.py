@@ -8,6 +8,7 @@ of what the client wrote: between the look and the deed no name can come to mean
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from compat_api.access import policy as words
@@ -16,13 +17,14 @@ from compat_api.problems import Problem
 from engine.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from compat_api.access.policy import Policy, Reference
     from compat_api.request import Request
     from engine import Engine
     from engine.containers.record import Container
     from engine.images.record import Image
+    from engine.images.reference import Reference as ImageName
 
 
 class Denied(Problem):
@@ -88,9 +90,11 @@ class Guard:
         """Answer a list, a prune or the events for the label's objects only."""
         filters = request.query.filters()
         for kind in ("before", "since"):
-            if request.route.path == "/containers/json":
-                for name in filters.get(kind, ()):
+            for name in filters.get(kind, ()):
+                if request.route.path == "/containers/json":
                     self._objects.container(name)
+                elif request.route.path == "/images/json":
+                    self._objects.image(name, common=True)
         labels = [*filters.get("label", ()), self._policy.filter]
         chosen = filters | {"label": list(dict.fromkeys(labels))}
         request.query.replace("filters", json.dumps(chosen))
@@ -108,6 +112,9 @@ class Guard:
         if problem := words.problem_of(self._policy, host):
             raise Denied(problem)
         labels = self._labels(config.labels)
+        for mount in host.mounts or ():
+            if isinstance(given := (mount.volume_options or {}).get("Labels"), dict):
+                self._labels(given)
         await request.call(self._objects.check_all, words.named_by(config, host, endpoints))
         self._write_labels(request, labels)
 
@@ -121,15 +128,16 @@ class Guard:
 
     async def update(self, request: Request) -> None:
         """Check a change of a container's limits."""
+        from dataclasses import fields
+
         from compat_api.models.containers import UpdateBody
         from engine.containers.config import HostConfig
 
         body = await request.body(UpdateBody)
-        given = {name: value for name, value in body.model_dump().items() if value is not None}
-        names = ("cgroup_parent", "devices", "device_cgroup_rules", "device_requests")
-        asked = [name for name in names if given.get(name)]
-        if asked and words.PRIVILEGED in self._policy.denied and hasattr(HostConfig, asked[0]):
-            raise Denied(f"{asked[0]} is denied")
+        given = body.model_dump(include={each.name for each in fields(HostConfig)} - {"restart_policy"})
+        asked = HostConfig(**{name: value for name, value in given.items() if value is not None})
+        if problem := words.problem_of(self._policy, asked):
+            raise Denied(problem)
 
     async def connect(self, request: Request) -> None:
         """Check what is to be connected to a network, or disconnected from it."""
@@ -179,7 +187,7 @@ class Guard:
 
         body = await request.body(CreateBody)
         self._labels(body.labels)
-        self._no_label_instruction(request)
+        self._keep_label(request)
         query = request.query
         await request.call(self._commits, request, query.get("repo"), query.get("tag"))
 
@@ -195,28 +203,65 @@ class Guard:
         await request.call(self._objects.free_name, request.query.get("repo"), request.query.get("tag"))
 
     async def pull(self, request: Request) -> None:
-        """Check what is to be pulled; an import has content of the client's own under any name."""
+        """Check what is to be pulled, or imported."""
         query = request.query
+        name, tag = query.get("fromImage"), query.get("tag")
+        if not name:
+            if query.get("fromSrc") != "-" and words.HOST_NETWORK in self._policy.denied:
+                raise Denied("fetching from the host's network is denied")
+            self._keep_label(request)
+            await request.call(self._objects.free_name, query.get("repo"), tag)
+            return
         if not self._policy.scoped:
             return
-        name, tag = query.get("fromImage"), query.get("tag")
-        if query.get("fromSrc") or not name:
-            raise Denied(f"importing cannot be held to {self._policy.filter}")
         if not tag and "@" not in name and ":" not in name.rpartition("/")[2]:
             raise Denied("pulling every tag of a repository is denied")
         await request.call(self._objects.pulled, name, tag)
 
+    async def usage(self, request: Request) -> None:
+        """Have only the label's objects be told of."""
+        if self._policy.scoped:
+            request.scope = self._policy.filter
+
     async def names(self, request: Request) -> None:
         """Check every image that is to be saved."""
-        for name in request.query.all("names"):
-            await request.call(self._objects.image, name, common=True)
+        for name in [request.name] if request.name else request.query.all("names"):
+            await request.call(self._objects.repository, name)
+
+    async def push(self, request: Request) -> None:
+        """Check every image that is to be pushed: where no tag is given, all of a repository are."""
+        tag = request.query.get("tag")
+        await request.call(self._objects.repository, f"{request.name}:{tag}" if tag else request.name)
+
+    async def load(self, request: Request) -> None:
+        """Check every image of an archive, as it comes."""
+        if self._policy.scoped:
+            request.check_image = self._objects.loaded
 
     async def build(self, request: Request) -> None:
-        """Check a build."""
+        """Check a build, and bind what comes of its Dockerfile."""
+        from engine.build.request import Bounds
+
         query = request.query
         more = {name: query.get(name) for name in ("cgroupparent", "securityopt")}
         if problem := words.build_problem(self._policy, query.get("networkmode"), more):
             raise Denied(problem)
+        host_network = words.HOST_NETWORK not in self._policy.denied
+        if not self._policy.scoped:
+            request.bounds = Bounds(host_network=host_network, fetch=host_network)
+            return
+        label, objects = self._policy.filter, self._objects
+        for name in query.all("t"):
+            await request.call(objects.free_name, name)
+        request.bounds = Bounds(
+            labels=self._policy.labelled(None) or {},
+            use=lambda image: objects.own_image(image, common=True),
+            make=lambda image: objects.own_image(image, common=False),
+            name=objects.free_name,
+            host_network=host_network,
+            fetch=host_network,
+            caches=label,
+        )
 
     async def checkpoint(self, request: Request) -> None:
         """Check where a checkpoint is to lie."""
@@ -227,7 +272,10 @@ class Guard:
         if any(request.query.get(name) for name in ("dir", "checkpoint-dir")):
             raise Denied("a folder of the host is denied")
         if request.method == "POST" and request.route.path.endswith("/checkpoints"):
-            given = go_json.loads(await request.raw_body() or b"{}")
+            try:
+                given = go_json.loads(await request.raw_body() or b"{}")
+            except ValueError:
+                return  # which the handler says of it
             if isinstance(given, dict) and any(key.lower() == "checkpointdir" and given[key] for key in given):
                 raise Denied("a folder of the host is denied")
 
@@ -244,9 +292,14 @@ class Guard:
         if labels is not None:
             request.rewrite(Labels=labels)
 
-    def _no_label_instruction(self, request: Request) -> None:
-        if self._policy.scoped and any("label" in text.lower() for text in request.query.all("changes")):
+    def _keep_label(self, request: Request) -> None:
+        """Have the image that is to be made carry the label, whatever instructions say."""
+        if not self._policy.scoped:
+            return
+        if any("label" in text.lower() for text in request.query.all("changes")):
             raise Denied("changing labels is denied")
+        request.labels = self._policy.labelled(None) or {}
+        request.may_name = self._objects.free_name
 
 
 _CHECKS: dict[tuple[str, str], tuple[Any, ...]] = {
@@ -263,7 +316,11 @@ _CHECKS: dict[tuple[str, str], tuple[Any, ...]] = {
     ("POST", "/commit"): (Guard.commit,),
     ("POST", "/images/{name}/tag"): (Guard.tag,),
     ("POST", "/images/create"): (Guard.pull,),
+    ("GET", "/system/df"): (Guard.usage,),
     ("GET", "/images/get"): (Guard.names,),
+    ("GET", "/images/{name}/get"): (Guard.names,),
+    ("POST", "/images/{name}/push"): (Guard.push,),
+    ("POST", "/images/load"): (Guard.load,),
     ("POST", "/build"): (Guard.build,),
 }
 
@@ -321,6 +378,40 @@ class Objects:
         self._own("image", name, found.config.labels, common=common)
         return found
 
+    def repository(self, name: str) -> None:
+        """Check what a name stands for and, where it has no tag, whatever else has the name with one.
+
+        Raises Denied, NoSuchImage.
+        """
+        from engine.images import reference
+
+        wanted = reference.parse_any(name)
+        tagged = []
+        if not isinstance(wanted, str) and not wanted.tag and not wanted.digest:
+            tagged = [each for each in self._names() if each.name == wanted.name]
+        for text in [each.full for each in tagged] or [name]:
+            self.image(text, common=True)
+
+    def _names(self) -> Iterator[ImageName]:
+        """Yield the names of all images."""
+        from engine.errors import InvalidReference
+        from engine.images.reference import parse
+
+        for image in self.engine.store.images():
+            for text in image.names:
+                with suppress(InvalidReference):
+                    yield parse(text)
+
+    def own_image(self, image: Image, *, common: bool) -> None:
+        """Raise Denied unless an image is of the policy's, or with common everybody's."""
+        self._own("image", image.id[:12], image.config.labels, common=common)
+
+    def loaded(self, labels: Mapping[str, str], names: list[str]) -> None:
+        """Check an image of an archive. Raises Denied."""
+        self._own("image", ", ".join(names) or "of the archive", labels)
+        for name in names:
+            self.free_name(name)
+
     def network(self, name: str, *, common: bool) -> str:
         """Return the id of a network of the policy's, or a built-in one with common. Raises Denied, NoSuchNetwork."""
         found = self.engine.networks.resolve(name)
@@ -343,7 +434,7 @@ class Objects:
         self._own("volume", name, found.definition.labels)
         self._check_volume_options(name)
 
-    def free_name(self, repository: str, tag: str) -> None:
+    def free_name(self, repository: str, tag: str = "") -> None:
         """Raise Denied when an image's new name is one that an image of another has."""
         if self._policy.scoped and repository:
             self._named(f"{repository}:{tag}" if tag else repository, common=False)

@@ -26,6 +26,7 @@ PLUGIN = "skiff-policy"
 # Attributes that events have of themselves: a label of that name could not be told from them.
 RESERVED = frozenset("container execDuration execID exitCode image name oldName signal size type".split())
 _MODE = "container:"
+_SPEAKING = ("run.oci.", "org.systemd.property.")  # annotations by which a runtime is told to do more
 _SAFE_VOLUMES = ("tmpfs", "nfs", "nfs4", "cifs")
 _SAFE_TMPFS = ("size", "mode", "uid", "gid", "nr_inodes", "ro", "rw", "noexec", "nosuid", "nodev")
 
@@ -141,7 +142,7 @@ def _more_than_default(host: HostConfig, *, made: bool) -> Iterator[str]:
         if found is not None and not set(least) <= set(found):
             yield f"less {name.replace('_', ' ')} than the default"
     for name in host.annotations or ():
-        if name.startswith("run.oci."):
+        if name.startswith(_SPEAKING):
             yield f"the annotation {name}"
 
 

@@ -33,6 +33,8 @@ async def commit(request: Request) -> Answer:
         pause=query.flag("pause", default=True),
         config=records(body)[0] if given else None,
         changes=query.all("changes"),
+        labels=request.labels,
+        may_name=request.may_name,
     )
     made = await request.call(request.engine.containers.commit, wanted)
     return Json({"Id": made}, status=201)

@@ -75,6 +75,8 @@ def _import(request: Request, archive: Readable, source: str, platform: str) -> 
             query.get("message") or f"Imported from {source}",
             query.all("changes"),
             platform,
+            request.labels,
+            request.may_name,
         )
     finally:
         if isinstance(archive, _Watched):

@@ -25,7 +25,7 @@ async def load(request: Request) -> Answer:
     platform = platforms.wanted_once(request, versions.IMAGES_BY_PLATFORM)
     quiet = request.query.flag("quiet", default=True)
     body = BodyReader(request.http)
-    loaded = iterate_off_loop(partial(request.engine.images.load, body, platform))
+    loaded = iterate_off_loop(partial(request.engine.images.load, body, platform, request.check_image))
     stream = None
     try:
         async for event in loaded:

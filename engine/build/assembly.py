@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +33,13 @@ FLUSH_SECONDS = 5.0
 class Assembly:
     """The images of one build; its stages may use it at the same time."""
 
-    def __init__(self, engine: Engine, stage: Path, epoch: int | None) -> None:
+    def __init__(
+        self, engine: Engine, stage: Path, epoch: int | None, check: Callable[[Image], None] | None = None
+    ) -> None:
         self.stage = stage  # the store's staging folder, in which all of the build's files lie
         self.epoch = epoch
         self._engine = engine
+        self._check = check  # of each image that is made; raises what is wrong with it
         self._mutex = threading.Lock()
         self._pending: list[NewImage] = []
         self._events: list[tuple[str, dict[str, str]]] = []
@@ -92,6 +96,8 @@ class Assembly:
         from hashlib import sha256
 
         image = Image(sha256(data).hexdigest(), [], layer, config, document, "", parent_id)
+        if self._check is not None:
+            self._check(image)
         with self._mutex:
             self._pending.append(NewImage(data, manifest, layer, created, parent_id))
             if event:

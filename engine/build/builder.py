@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -58,7 +58,7 @@ class Builder:
         self.request = request
         self.cancellation = Cancellation()
         self.identity = os.urandom(16).hex()
-        self.caches = Caches(engine.settings.root / "build" / "caches")
+        self.caches = Caches(engine.settings.root / "build" / "caches", request.bounds.caches)
         self._tell = tell
         self._stack = ExitStack()
         self._assembly: Assembly | None = None
@@ -83,7 +83,7 @@ class Builder:
             parse_platform(self.request.platform)
         with self._stack, locks.locked(self.engine.settings.locks, lock_name(self.identity)):
             stage = self._stack.enter_context(self.engine.store.staging())
-            self._assembly = Assembly(self.engine, stage, self.request.epoch)
+            self._assembly = Assembly(self.engine, stage, self.request.epoch, self.request.bounds.make)
             self._stack.callback(self._sweep)
             try:
                 image = self._build(self._read())
@@ -92,6 +92,8 @@ class Builder:
             image = self._assembly.recorded(image)
         self._tell(Output(f"Successfully built {image.id[:SHORT]}\n"))
         for name in names:
+            if self.request.bounds.name is not None:
+                self.request.bounds.name(name.full)
             add_name(self.engine, image, name)
             self._tell(Output(f"Successfully tagged {name.familiar}\n"))
         self._tell(Built(image.digest))
@@ -168,6 +170,8 @@ class Builder:
             if request.archive is None:
                 raise BuildFailed("missing build context")
             self._context = self._received(request.archive)
+        elif not request.bounds.fetch:
+            raise BuildInvalid(f"fetching the context {request.remote} is not allowed")
         elif remote.is_git(request.remote):
             self._context = self._stack.enter_context(remote.cloned(request.remote, self.assembly.folder()))
         elif remote.is_url(request.remote):
@@ -297,9 +301,7 @@ class Builder:
             index=index,
             arguments=early.for_stage(),
             tell=tell,
-            cache=cache.Cache(
-                self.engine, cache.sources(self.engine, self.request.cache_from), enabled=not self.request.no_cache
-            ),
+            cache=cache.Cache(self.engine, self._cache_sources(), enabled=not self.request.no_cache),
             platform=platform or self._default_platform(),
             escape=dockerfile.escape,
         )
@@ -384,6 +386,9 @@ class Builder:
         if known is not None:
             return known
         image: Image | None = None
+        if self.request.bounds.use is not None:  # before a pull takes the name from what has it
+            with suppress(NotFound):
+                self.request.bounds.use(self.engine.images.resolve(name))
         if not self.request.pull:
             try:
                 image = self.engine.images.resolve(name)
@@ -392,8 +397,17 @@ class Builder:
                 image = None
         if image is None:
             image = self._pulled(name, platform)
+        if self.request.bounds.use is not None:
+            self.request.bounds.use(image)
         with self._mutex:
             return self._images.setdefault(f"{name} {platform}", image)
+
+    def _cache_sources(self) -> list[Image]:
+        found = cache.sources(self.engine, self.request.cache_from)
+        if self.request.bounds.use is not None:
+            for image in found:
+                self.request.bounds.use(image)
+        return found
 
     def _pulled(self, name: str, platform: Platform | None) -> Image:
         import asyncio

@@ -120,6 +120,8 @@ def _gather(stage: StageRun, instruction: Copy, words: Words, plan: _Plan, stack
         if is_url(path) or (instruction.add and is_git(path)):
             if not instruction.add:
                 raise BuildFailed("source can't be a URL for COPY")
+            if not stage.builder.request.bounds.fetch:
+                raise BuildInvalid(f"fetching {path} is not allowed")
             plan.pieces.append(_fetched(stage, instruction, words, plan, path, stack))
             continue
         if instruction.checksum:

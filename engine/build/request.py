@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from engine.containers.config import HostConfig
 
 if TYPE_CHECKING:
+    from engine.images.record import Image
     from engine.images.reference import Reference
     from engine.registry.login import Credentials
     from engine.storage.source import Readable
@@ -36,6 +37,26 @@ class NoSecrets:
         """Return None."""
         del identity
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a build is held to for somebody who may not do everything.
+
+    labels: every image that it makes has these, also those of single steps. use, make, name: called by a thread of the
+    build with an image before it is used, with one before it is recorded, and with each name before it is given; they
+    raise what is wrong with it. host_network: whether RUN may ask for the host's network. fetch: whether the engine
+    fetches files and repositories for it, which it does from the host's network. caches: for whom --mount=type=cache
+    has folders of its own, "" for those of everybody.
+    """
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    use: Callable[[Image], None] | None = None
+    make: Callable[[Image], None] | None = None
+    name: Callable[[str], None] | None = None
+    host_network: bool = True
+    fetch: bool = True
+    caches: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +88,5 @@ class BuildRequest:
     secrets: Secrets = field(default_factory=NoSecrets)
     contexts: Mapping[str, Callable[[], Readable]] = field(default_factory=dict)
     entitlements: frozenset[str] = frozenset()
+    bounds: Bounds = field(default_factory=Bounds)
     epoch: int | None = None

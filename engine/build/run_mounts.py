@@ -52,6 +52,8 @@ def prepared(stage: StageRun, instruction: Run, words: Words, script: tuple[str,
     found = StepMounts()
     with ExitStack() as stack:
         if instruction.network != "default":
+            if instruction.network == "host" and not stage.builder.request.bounds.host_network:
+                raise BuildInvalid("the host's network is not allowed")
             found.notes.append(f"--network={instruction.network}")
         if instruction.security != "sandbox":
             if INSECURE not in stage.builder.request.entitlements:
@@ -235,14 +237,18 @@ def _filled(source: Source, path: str, folder: Path) -> None:
 
 
 class Caches:
-    """The folders of cache mounts, ROOT/build/caches/<hash of the id>: each with a lock file and a file with its id."""
+    """The folders of cache mounts, ROOT/build/caches/<hash of the id>: each with a lock file and a file with its id.
 
-    def __init__(self, folder: Path) -> None:
+    whose: for whom there are folders of their own, "" for everybody.
+    """
+
+    def __init__(self, folder: Path, whose: str = "") -> None:
         self.folder = folder
+        self._before = f"{whose}\0" if whose else ""
 
     def open(self, stack: ExitStack, identity: str, sharing: str, *, private: bool) -> Path:
         """Return a cache's folder, held as long as the stack is; locked: alone; private: one that nobody else uses."""
-        name = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()
+        name = hashlib.sha256((self._before + identity).encode("utf-8", "surrogateescape")).hexdigest()
         number = 0
         while True:
             path = self.folder / (f"{name}.{number}" if number else name)

@@ -16,7 +16,7 @@ from engine.build.arguments import Arguments
 from engine.build.cache import Cache, Found
 from engine.build.configuring import Words, variables_of
 from engine.build.dockerfile.errors import DockerfileError
-from engine.build.dockerfile.instructions import Arg, Cmd, Copy, Health, Instruction, Maintainer, Run, Workdir
+from engine.build.dockerfile.instructions import Arg, Cmd, Copy, Health, Instruction, Label, Maintainer, Run, Workdir
 from engine.build.dockerfile.reading import trigger
 from engine.build.errors import BuildInvalid
 from engine.build.events import BuildEvent, Output
@@ -60,6 +60,8 @@ class StageRun:
             self.config = dataclasses.replace(base.config, open_stdin=False, stdin_once=False)
             self.platform = dataclasses.replace(of_document(base.document), os_version="")
         self.config = configuring.with_default_path(self.config, DEFAULT_PATH)
+        for name, value in self.builder.request.bounds.labels.items():
+            self.do(Label(pairs=[(name, value)], literal=True, code=f"LABEL {name}={value}", name="label"))
         triggers = self.config.on_build or []
         if triggers:
             self.config = dataclasses.replace(self.config, on_build=None)
@@ -111,6 +113,8 @@ class StageRun:
             return False
         self.say(" ---> Using cache\n")
         self.image = self._take(found, container_config)
+        if self.builder.request.bounds.make is not None:
+            self.builder.request.bounds.make(self.image)
         self.builder.assembly.used(self.image)
         return True
 

@@ -10,7 +10,7 @@ import dataclasses
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,10 @@ class CommitOfRemoved(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class CommitRequest:
-    """What a client asks for; config replaces the container's own, changes are Dockerfile instructions for it."""
+    """What a client asks for; config replaces the container's own, changes are Dockerfile instructions for it.
+
+    labels: what the image has in any case. may_name: called with its name before it is given it.
+    """
 
     container: str
     repository: str = ""
@@ -61,6 +64,8 @@ class CommitRequest:
     pause: bool = True
     config: ContainerConfig | None = None
     changes: list[str] = field(default_factory=list)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    may_name: Callable[[str], None] | None = None
 
 
 class _Stream:
@@ -92,7 +97,10 @@ def commit(engine: Engine, request: CommitRequest) -> str:
         raise CommitOfRemoved(container.id, container.state.status)
     with _paused(engine, container, wanted=request.pause):
         config = instructions.apply(request.config or container.config, request.changes)
-        image = _make(engine, container, merge(config, container.config), request, name)
+        config = merge(config, container.config)
+        if request.labels:
+            config = dataclasses.replace(config, labels={**(config.labels or {}), **request.labels})
+        image = _make(engine, container, config, request, name)
         event(engine, image, "create")
         if name is not None:
             event(engine, image, "tag", name.familiar)
@@ -134,6 +142,8 @@ def _make(
         below = [(each.diff_id, each.archive_size) for each in store.layer_chain(parent.layer)]
         manifest = manifest_for(document, [*below, *((each.diff_id, each.archive_size) for each in made)])
         names = [name.full] if name is not None else []
+        if name is not None and request.may_name is not None:
+            request.may_name(name.full)
         stored = store.add_image(
             document, manifest, layer, names, created, tagged=bool(names), parent=container.image_id
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine import Engine
     from engine.images.distribution import Distribution
     from engine.images.listing import ImageQuery
-    from engine.images.load import LoadEvent
+    from engine.images.load import Check, LoadEvent
     from engine.images.platform import Platform
     from engine.images.progress import TransferEvent
     from engine.images.prune import Pruned
@@ -117,11 +117,13 @@ class Images:
 
         return history(self._engine, reference, platform)
 
-    def load(self, stream: Readable, platform: Platform | None = None) -> Iterator[LoadEvent]:
+    def load(
+        self, stream: Readable, platform: Platform | None = None, check: Check | None = None
+    ) -> Iterator[LoadEvent]:
         """Load the images of an archive as it streams in; see engine.images.load."""
         from engine.images.load import load
 
-        return load(self._engine, stream, platform)
+        return load(self._engine, stream, platform, check)
 
     def import_image(
         self,
@@ -131,11 +133,14 @@ class Images:
         message: str = "",
         changes: Iterable[str] = (),
         platform: str = "",
+        labels: Mapping[str, str] | None = None,
+        may_name: Callable[[str], None] | None = None,
     ) -> str:
         """Make an image of one layer from a tar stream; returns sha256:<id>; see engine.images.importing."""
         from engine.images.importing import import_image
 
-        return import_image(self._engine, stream, repository, tag, message, [*changes], platform)
+        given = [*changes]
+        return import_image(self._engine, stream, repository, tag, message, given, platform, labels or {}, may_name)
 
     def tag(self, reference: str, repository: str, tag: str = "") -> None:
         """Give an image another name. Raises NoSuchImage, InvalidReference."""

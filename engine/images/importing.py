@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform as machine
 import re
 import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.containers.config import ContainerConfig
@@ -51,10 +53,20 @@ class InvalidPlatform(InvalidParameter):
 
 
 def import_image(
-    engine: Engine, stream: Readable, repository: str, tag: str, message: str, changes: list[str], platform: str
+    engine: Engine,
+    stream: Readable,
+    repository: str,
+    tag: str,
+    message: str,
+    changes: list[str],
+    platform: str,
+    labels: Mapping[str, str],
+    may_name: Callable[[str], None] | None,
 ) -> str:
     """Make an image from a tar stream, packed or not, give it a name if there is one; returns sha256:<id>.
 
+    labels: what it has besides those of the changes, and whatever those say. may_name: called with the name before
+    the image is given it, raises what is wrong.
     Raises InvalidReference, InvalidChange, InvalidPlatform, BadArchive, OSError; no layer is left behind then.
     """
     name = parse_target(repository, tag)
@@ -62,6 +74,8 @@ def import_image(
         check_name(name)
     system, architecture, variant = parse_platform(platform)
     config = instructions.apply(ContainerConfig(), changes)
+    if labels:
+        config = dataclasses.replace(config, labels={**(config.labels or {}), **labels})
     created = text_of(time.time_ns())
     with engine.store.staging() as stage:
         staged = engine.store.extract_layer(stream, stage / "layer")
@@ -69,6 +83,8 @@ def import_image(
         document = encode(import_document(config, staged.diff_id, created, message, system, architecture, variant))
         manifest = manifest_for(document, [(staged.diff_id, staged.archive_size)])
         names = [name.full] if name is not None else []
+        if name is not None and may_name is not None:
+            may_name(name.full)
         stored = engine.store.add_image(document, manifest, layer, names, created, tagged=bool(names))
         image = to_image(engine, stored)
     if name is not None:

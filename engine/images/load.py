@@ -8,7 +8,7 @@ on disk and recorded. Whatever goes wrong before that leaves nothing behind.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,12 +64,16 @@ class ImagesLoaded:
     ids: list[str]
 
 
+Check = Callable[[Mapping[str, str], list[str]], None]
 LoadEvent = LayerLoaded | NameMoved | ImageLoaded | ImagesLoaded
 
 
-def load(engine: Engine, stream: Readable, platform: Platform | None = None) -> Iterator[LoadEvent]:
+def load(
+    engine: Engine, stream: Readable, platform: Platform | None = None, check: Check | None = None
+) -> Iterator[LoadEvent]:
     """Load every image of the archive in stream, or those for one platform, telling what happens as it does.
 
+    check is called with each image's labels and names before it is recorded, and raises what is wrong with it.
     Raises BadArchive, InvalidReference, NoZstd, OSError; images before the bad one stay.
     """
     with engine.store.staging() as stage:
@@ -80,6 +84,9 @@ def load(engine: Engine, stream: Readable, platform: Platform | None = None) -> 
         for item in items(archive.document, own_platform()):
             document = _document(item)
             if platform is None or is_exactly(of_document(document), platform):
+                if check is not None:
+                    config = configuration.container_config(document)
+                    check(config.labels or {}, [name.full for name in item.names])
                 yield from _load(engine, archive, item, document, ids)
                 named = bool(item.names)
         if not named:

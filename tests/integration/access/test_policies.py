@@ -74,13 +74,16 @@ def place(busybox_tar: Path) -> Iterator[Place]:
     ids["exec"] = exec_in(skiff.server, "theirs", ["true"])
     ids["privileged-exec"] = exec_in(skiff.server, "own", ["true"], Privileged=True)
     ids["image"] = docker.ok("commit", "theirs", "their-image").strip()
+    docker.ok("commit", "own", "shared:latest")
+    docker.ok("tag", "their-image", "shared:v1")
+    docker.ok("build", "-t", "triggers", "-", stdin="FROM busybox\nONBUILD LABEL team=b\n")
     yield Place(skiff, *servers, ids)
     for server in servers:
         server.stop()
     skiff.remove_containers()
     docker.ok("network", "rm", "their-net")
     docker.ok("volume", "rm", "theirs", "nobodys", "over-etc")
-    docker.ok("rmi", "-f", "their-image")
+    docker.ok("rmi", "-f", "their-image", "shared:v1", "shared:latest", "triggers")
     end_skiff(skiff)
 
 
@@ -169,6 +172,18 @@ AROUND_THE_LABEL: list[tuple[str, str, Any]] = [
     ("POST", CREATE, host(CgroupParent="/other")),
     ("POST", CREATE, host(MaskedPaths=[])),
     ("POST", CREATE, host(Annotations={"run.oci.keep_original_groups": "1"})),
+    ("POST", CREATE, host(Annotations={"org.systemd.property.DeviceAllow": "[('/dev/sda', 'rw')]"})),
+    ("POST", CREATE, host(UsernsMode="host")),
+    ("POST", CREATE, host(UTSMode="host")),
+    ("POST", CREATE, host(DeviceRequests=[{"Driver": "cdi", "DeviceIDs": ["vendor.com/device=0"]}])),
+    ("POST", CREATE, host(Binds=["/var/run:/var/run:rshared"])),
+    ("POST", CREATE, host(Binds=["/etc/:/host:ro,rslave,nocopy"])),
+    ("POST", CREATE, host(Mounts=[{"Type": "bind", "Source": "/", "Target": "/m", "BindOptions": {
+        "Propagation": "rshared", "CreateMountpoint": True}}])),
+    ("POST", CREATE, host(Mounts=[{"Type": "cluster", "Source": "x", "Target": "/m"}])),
+    ("POST", CREATE, host(Mounts=[{"Type": "volume", "Target": "/m", "VolumeOptions": {"Labels": OTHER}}])),
+    ("POST", CREATE, {**host(), "NetworkingConfig": {"EndpointsConfig": {"bridge": {"Links": ["theirs:db"]}}}}),
+    ("POST", CREATE, {**host(), "NetworkingConfig": {"EndpointsConfig": {"host": {}}}}),
     ("POST", CREATE, host(Devices=[{"PathOnHost": "/dev/kmsg", "PathInContainer": "/dev/kmsg"}])),
     ("POST", CREATE, host(DeviceCgroupRules=["b *:* rwm"])),
     ("POST", CREATE, host(Binds=["/:/host"])),
@@ -197,6 +212,10 @@ AROUND_THE_LABEL: list[tuple[str, str, Any]] = [
     ("GET", "/containers/over-etc/archive?path=/host/shadow", None),
     ("POST", "/containers/in-host-net/exec", {"Cmd": ["sh"]}),
     ("POST", "/containers/host-net/restart", None),
+    ("POST", "/containers/own/update", {"CpuRealtimeRuntime": 1000}),
+    ("POST", "/containers/own/update", {"devices": [{"PathOnHost": "/dev/kmsg"}]}),
+    ("POST", "/containers/own/update", {"DeviceCgroupRules": ["a *:* rwm"]}),
+    ("POST", "/containers/own/update", {"CgroupParent": "/other"}),
     ("POST", "/containers/own/exec", {"Cmd": ["sh"], "Privileged": True}),
     ("POST", "/containers/own/exec", {"Cmd": ["sh"], "pRIVILEGED": True}),
     ("POST", "/exec/{privileged-exec}/start", {}),
@@ -210,8 +229,18 @@ AROUND_THE_LABEL: list[tuple[str, str, Any]] = [
     ("POST", "/images/busybox/tag?repo=their-image", None),
     ("DELETE", "/images/their-image", None),
     ("DELETE", "/images/busybox?force=1", None),
-    ("POST", "/images/load", archive()),
+    ("GET", "/images/shared/get", None),
+    ("GET", "/images/get?names=shared", None),
+    ("GET", "/images/get?names=busybox&names=docker.io/library/shared", None),
+    ("GET", "/images/shared:v1/get", None),
+    ("POST", "/images/shared/push", None),
+    ("POST", "/images/shared/push?tag=v1", None),
+    ("POST", "/images/their-image/push?tag=latest", None),
+    ("GET", "/images/json?filters=%7B%22since%22%3A%5B%22their-image%22%5D%7D", None),
     ("POST", "/images/create?fromSrc=-&repo=busybox&tag=latest", archive()),
+    ("POST", "/images/create?fromSrc=-&repo=their-image", archive()),
+    ("POST", "/images/create?fromSrc=-&repo=mine&changes=LABEL+team%3Db", archive()),
+    ("POST", "/images/create?fromSrc=http://127.0.0.1:1/x&repo=mine", None),
     ("POST", "/images/create?fromImage=localhost/x", None),
     ("POST", "/images/create?fromImage=their-image&tag=latest", None),
     ("POST", "/commit?container=theirs&repo=mine", {}),
@@ -219,7 +248,12 @@ AROUND_THE_LABEL: list[tuple[str, str, Any]] = [
     ("POST", "/commit?container=own&repo=busybox", {}),
     ("POST", "/commit?container=own&repo=mine&changes=LABEL+team%3Db", {}),
     ("POST", "/commit?container=own&repo=mine", {"Labels": OTHER}),
-    ("POST", "/build", archive()),
+    ("POST", "/build?t=their-image", archive()),
+    ("POST", "/build?t=mine&t=busybox", archive()),
+    ("POST", "/build?networkmode=host", archive()),
+    ("POST", "/build?networkmode=container:theirs", archive()),
+    ("POST", "/build?networkmode=their-net", archive()),
+    ("POST", "/build?cgroupparent=/other", archive()),
     # networks, volumes and the whole
     ("GET", "/networks/their-net", None),
     ("GET", "/networks/bridge", None),
@@ -232,7 +266,6 @@ AROUND_THE_LABEL: list[tuple[str, str, Any]] = [
     ("POST", "/volumes/create", {"Name": "theirs"}),
     ("POST", "/volumes/create", {"Name": "new", "Labels": OTHER}),
     ("POST", "/networks/create", {"Name": "new", "Labels": OTHER}),
-    ("GET", "/system/df", None),
     ("POST", "/build/prune", None),
     ("POST", "/session", None),
 ]  # fmt: skip
@@ -251,11 +284,6 @@ def filled(value: Any, ids: dict[str, str]) -> Any:
     return value
 
 
-def served(path: str) -> bool:
-    """Tell whether the route is there: what others still have to build cannot be walked around by."""
-    return path.split("?")[0] not in ("/build", "/build/prune")
-
-
 def test_there_is_no_way_around_a_label(place: Place) -> None:
     before = place.skiff.docker.ok("ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.State}}")
     wrong = []
@@ -263,7 +291,7 @@ def test_there_is_no_way_around_a_label(place: Place) -> None:
         answer = call(place.team_a, method, filled(path, place.ids), filled(body, place.ids))
         said = "" if method == "HEAD" else answer.body.decode()
         denied = answer.status == 403 and (method == "HEAD" or json.loads(said)["message"].startswith(SAYS))
-        if not denied and (served(path) or answer.status != 404):
+        if not denied:
             wrong.append(f"{method} {path} {body!r}: {answer.status} {said[:200]}")
     assert not wrong, "\n".join(wrong)
     assert before == place.skiff.docker.ok("ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.State}}")
@@ -294,6 +322,163 @@ def test_bytes_after_a_refused_upgrade_are_requests_like_others(place: Place) ->
     assert b" 101 " not in said
 
 
+BUILDS = {  # Dockerfiles, and what is said of them
+    "FROM their-image": "is not of team=a",
+    "FROM busybox AS x\nFROM their-image": "is not of team=a",
+    "ARG BASE=their-image\nFROM $BASE": "is not of team=a",
+    "FROM busybox\nCOPY --from=their-image /etc /x": "is not of team=a",
+    "FROM busybox\nRUN --mount=type=bind,from=their-image,target=/x true": "is not of team=a",
+    "FROM busybox\nRUN --mount=type=cache,from=their-image,target=/x true": "is not of team=a",
+    "FROM triggers": "is not of team=a",
+    "FROM busybox\nLABEL team=b": "is not of team=a",
+    "FROM busybox\nENV K=team\nLABEL ${K}=b": "is not of team=a",
+    "FROM busybox\nLA\\\nBEL te\\\nam=b\nLABEL team=a": "is not of team=a",
+    "FROM busybox\nONBUILD RUN --network=host true\nRUN --network=host true": "network is not allowed",
+    "FROM busybox\nRUN --security=insecure true": "security.insecure is not allowed",
+    "FROM busybox\nADD http://127.0.0.1:1/x /x": "is not allowed",
+    "FROM busybox\nADD https://127.0.0.1/x.git /x": "is not allowed",
+    "FROM busybox\nADD git@127.0.0.1:x/y.git /x": "is not allowed",
+}  # fmt: skip
+
+
+def dockerfile(text: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        member = tarfile.TarInfo("Dockerfile")
+        member.size = len(text)
+        tar.addfile(member, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+def archive_of(server: Server, method: str, path: str, data: bytes) -> Answer:
+    return send(server.url, method, path, data, kind="application/x-tar")
+
+
+def images_of(place: Place, *filters: str) -> list[str]:
+    options = [option for each in filters for option in ("--filter", each)]
+    return place.skiff.docker.ok("images", "-aq", "--no-trunc", *options).split()
+
+
+def test_builds_are_held_to_the_label(place: Place) -> None:
+    before = images_of(place, "label=team=b")
+    wrong = []
+    for text, words in BUILDS.items():
+        said = archive_of(place.team_a, "POST", "/build?t=never", dockerfile(text + "\n")).body.decode()
+        if words not in said or "Successfully" in said:
+            wrong.append(f"{text!r}: {said}")
+    assert not wrong, "\n".join(wrong)
+    for query, status in {
+        "remote=http://127.0.0.1:1/x": 400,
+        "remote=git://127.0.0.1/x": 400,
+        "labels=%7B%22team%22%3A%22b%22%7D": 200,
+        "cachefrom=%5B%22their-image%22%5D": 200,
+    }.items():
+        answer = archive_of(place.team_a, "POST", f"/build?t=never&{query}", dockerfile("FROM busybox\nENV A=1\n"))
+        assert (answer.status, b"Successfully" in answer.body) == (status, False), (query, answer.body)
+    assert images_of(place, "label=team=b") == before
+    assert images_of(place, "reference=never") == []
+
+
+def test_what_a_team_builds_is_its_own_with_every_step(place: Place) -> None:
+    before = set(images_of(place))
+    text = "FROM busybox AS one\nRUN --mount=type=cache,target=/c echo hi >/c/x; cp /c/x /x\nENV A=1\n" \
+           "FROM scratch\nCOPY --from=one /x /y\n"  # fmt: skip
+    said = archive_of(place.team_a, "POST", "/build?t=built", dockerfile(text)).body.decode()
+    assert "Successfully tagged built:latest" in said
+    made = set(images_of(place)) - before
+    assert len(made) > 3
+    assert made == set(images_of(place, "label=team=a")) - before
+    elsewhere = text.replace("echo hi >/c/x", "ls /c >&2")
+    assert b"\\nx\\n" not in archive_of(place.denying, "POST", "/build", dockerfile(elsewhere)).body
+    place.docker(place.team_a).ok("rmi", "-f", "built")
+    place.skiff.docker.ok("image", "prune", "-f")
+
+
+def test_what_is_denied_is_denied_of_builds(place: Place) -> None:
+    for text, words in BUILDS.items():
+        if "allowed" in words:
+            said = archive_of(place.denying, "POST", "/build", dockerfile(text + "\n")).body.decode()
+            assert words in said, text
+            assert "Successfully" not in said
+    for query in (
+        "networkmode=host",
+        "networkmode=container:host-net",
+        "cgroupparent=/x",
+        "remote=http://127.0.0.1:1/",
+    ):
+        answer = archive_of(place.denying, "POST", f"/build?{query}", dockerfile("FROM busybox\nENV A=1\n"))
+        assert answer.status in (400, 403), query
+    assert call(place.denying, "POST", "/images/create?fromSrc=http://127.0.0.1:1/x").status == 403
+    built = archive_of(place.denying, "POST", "/build", dockerfile("FROM busybox\nRUN --network=none true\n"))
+    assert b"Successfully built" in built.body
+    place.skiff.docker.ok("image", "prune", "-f")
+
+
+def test_only_the_labels_images_are_loaded(place: Place) -> None:
+    docker = place.docker(place.team_a)
+    docker.ok("commit", "own", "mine:1")
+    own = call(place.team_a, "GET", "/images/mine:1/get").body
+    docker.ok("rmi", "mine:1")
+    everybody = call(place.skiff.server, "GET", "/images/get?names=busybox").body
+    theirs = call(place.skiff.server, "GET", "/images/get?names=their-image").body
+    for data in (everybody, theirs, own.replace(b"mine", b"shared").replace(b'"1"', b'"v1"')):
+        said = archive_of(place.team_a, "POST", "/images/load", data).body.decode()
+        assert "errorDetail" in said, said
+    place.skiff.docker.ok("tag", "their-image", "mine:1")
+    assert "is not of team=a" in archive_of(place.team_a, "POST", "/images/load", own).body.decode()
+    place.skiff.docker.ok("rmi", "mine:1")
+    assert "Loaded image: mine:1" in archive_of(place.team_a, "POST", "/images/load", own).body.decode()
+    docker.ok("rmi", "mine:1")
+
+
+def test_what_is_committed_or_imported_carries_the_label(place: Place) -> None:
+    hidden = "/commit?container=own&repo=hidden&changes=LA%5C%0ABEL+te%5C%0Aam%3Db"
+    assert call(place.team_a, "POST", hidden, {}).status == 201
+    imported = archive_of(place.team_a, "POST", "/images/create?fromSrc=-&repo=imported&changes=ENV+A%3D1", archive())
+    assert imported.status == 200
+    found = json.loads(place.skiff.docker.ok("image", "inspect", "hidden", "imported"))
+    assert [each["Config"]["Labels"] for each in found] == [OWN] * 2
+    place.docker(place.team_a).ok("rmi", "hidden", "imported")
+
+
+def test_usage_tells_of_the_labels_objects_only(place: Place) -> None:
+    found = call(place.team_a, "GET", "/system/df").json()
+    names = {name for each in found["Containers"] for name in each["Names"]}
+    assert "/own" in names
+    assert not names & {"/theirs", "/nobodys"}
+    assert {each["Name"] for each in found["Volumes"]} == {"over-etc"}
+    assert [each["RepoTags"] for each in found["Images"]] == [["shared:latest"]]
+    assert found["BuildCache"] == []
+    everything = call(place.read_only, "GET", "/system/df").json()
+    assert len(everything["Containers"]) > len(found["Containers"])
+
+
+def test_filters_of_another_label_find_nothing(place: Place) -> None:
+    for path in ("/containers/json?all=1&", "/images/json?", "/networks?", "/volumes?"):
+        for filters in ({"label": ["team=b"]}, {"label": {"team=b": True}}, {"label": ["team"]}):
+            found = call(place.team_a, "GET", f"{path}filters={json.dumps(filters).replace(' ', '')}").json()
+            found = found["Volumes"] if isinstance(found, dict) else found
+            own = filters["label"] == ["team"]
+            assert all(each["Labels"] == OWN for each in found or ()), path
+            assert bool(found) == (own and path != "/networks?"), path
+    double = '/containers/json?all=1&filters={"label":["team=a"],"label":["team=b"]}&filters={}'
+    assert call(place.team_a, "GET", double).json() == []
+
+
+def test_keys_in_any_case_and_twice_are_read_once(place: Place) -> None:
+    for body in (b'{"Image":"busybox","HostConfig":{"Privileged":false},"hostCONFIG":{"privileged":true}}',
+                 b'{"Image":"busybox","HostConfig":{"Privileged":false,"PRIVILEGED":true}}',
+                 b'{"Image":"busybox","Image":"their-image"}', b'{"image":"their-image"}',
+                 b'{"Image":"busybox","HostConfig":null,"Hostconfig":{"binds":["/:/h"]}}'):  # fmt: skip
+        assert call(place.team_a, "POST", CREATE, body).status == 403, body
+        chunked = (
+            b"POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        ) + b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"  # fmt: skip
+        assert send_bytes(place.team_a.url, chunked).startswith(b"HTTP/1.1 403 "), body
+    assert call(place.team_a, "POST", "/commit?container=theirs&container=own", {}).status == 403
+
+
 def test_an_old_body_of_start_is_refused(place: Place) -> None:
     body = {"Privileged": True, "Binds": ["/:/host"]}
     assert call(place.team_a, "POST", "/v1.24/containers/own/start", body).status == 400
@@ -307,7 +492,7 @@ def test_lists_and_events_tell_of_the_labels_objects_only(place: Place) -> None:
     assert docker.ok("ps", "-aq", "--filter", "name=theirs") == ""
     assert docker.ok("network", "ls", "-q") == ""
     assert docker.ok("volume", "ls", "-q").split() == ["over-etc"]
-    assert docker.ok("images", "-q") == ""
+    assert set(docker.ok("images", "--format", "{{.Repository}}").split()) <= {"shared", "<none>"}
     events = docker.ok("events", "--since", "1h", "--until", "0s", "--format", "{{.Type}} {{json .Actor}}")
     assert '"team":"a"' in events
     assert all('"team":"a"' in line for line in events.splitlines())
