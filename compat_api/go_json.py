@@ -23,6 +23,14 @@ _SHALLOW = 200  # deeper than anything that is asked for, and no trouble to Pyth
 # Expressions, compiled at their first use: importing this belongs to a cold start.
 _STRINGS_AND_BRACKETS = r'(?s)"(?:[^"\\]|\\.)*"?|[\[{\]}]'
 _ESCAPES = r"(?s)\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)"
+_SPACES = r"[ \t\r\n]*+"
+_STRING = r'"(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*+"'
+_SMALL = (
+    rf"(?:{_STRING}|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null|"
+    rf"\[{_SPACES}\]|\{{{_SPACES}\}})"
+)
+_ELEMENTS = rf"(?:{_SPACES},{_SPACES}{_SMALL}(?={_SPACES}[,\]]))++"
+_MEMBERS = rf"(?:{_SPACES},{_SPACES}{_STRING}{_SPACES}:{_SPACES}{_SMALL}(?={_SPACES}[,}}]))++"
 _PLAIN = r'[^"\\\x00-\x1f]*'
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -190,6 +198,7 @@ class _Scanner:
         self._text = text
         self._at = 0
         self._plain = re.compile(_PLAIN)
+        self._more = {"[": re.compile(_ELEMENTS), "{": re.compile(_MEMBERS)}  # of what is right and not nested
 
     @classmethod
     def of(cls, data: str | bytes) -> _Scanner:
@@ -202,6 +211,8 @@ class _Scanner:
         self._value(stack)
         while stack:
             inside = stack[-1]
+            if more := self._more[inside].match(self._text, self._at):
+                self._at = more.end()
             self._skip_space()
             char = self._next()
             if inside == "{":

@@ -7,7 +7,7 @@ status; exceptions are turned into answers by compat_api.errors.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from compat_api.headers import COMMON, NEWEST_VERSION
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-JSON_BODY_LIMIT = 16 * 1024 * 1024  # no request of Docker's API with a JSON body comes near it
+LARGE = 128 * 1024  # bytes of JSON, which are read in some milliseconds
+JSON_BODY_LIMIT = 4 * 1024 * 1024  # no request of Docker's API with a JSON body comes near it
 
 
 class Request:
@@ -106,9 +107,14 @@ class Request:
         from compat_api.decode import decode_body
 
         length_known = self._kind is not None or "Transfer-Encoding" not in self.http.headers
-        data = await self.raw_body()
         kind = self._kind or self.header("Content-Type")
-        return decode_body(model, data, kind, required=required, length_known=length_known)
+        decode = partial(decode_body, model, content_type=kind, required=required, length_known=length_known)
+        return await self.reading(decode)
+
+    async def reading(self, read: Callable[[bytes], R]) -> R:
+        """Return what a function makes of the whole body; of a long one in a thread: others are answered meanwhile."""
+        data = await self.raw_body()
+        return read(data) if len(data) < LARGE else await off_loop(read, data)
 
     async def raw_body(self, limit: int = JSON_BODY_LIMIT) -> bytes:
         """Return the whole body, as often as it is asked for; raises BadRequest when it is longer than limit bytes."""

@@ -273,7 +273,7 @@ class Guard:
             raise Denied("a folder of the host is denied")
         if request.method == "POST" and request.route.path.endswith("/checkpoints"):
             try:
-                given = go_json.loads(await request.raw_body() or b"{}")
+                given = await request.reading(lambda body: go_json.loads(body or b"{}"))
             except ValueError:
                 return  # which the handler says of it
             if isinstance(given, dict) and any(key.lower() == "checkpointdir" and given[key] for key in given):

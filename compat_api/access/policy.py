@@ -24,7 +24,10 @@ BUILT_IN = ("bridge", "none")  # networks that are everybody's
 PLUGIN = "skiff-policy"
 
 # Attributes that events have of themselves: a label of that name could not be told from them.
-RESERVED = frozenset("container execDuration execID exitCode image name oldName signal size type".split())
+RESERVED = frozenset(
+    "comment container destination driver execDuration execID exitCode image imageID imageRef name oldName propagation "
+    "read/write reclaimed signal size type".split()
+)
 _MODE = "container:"
 _SPEAKING = ("run.oci.", "org.systemd.property.")  # annotations by which a runtime is told to do more
 _SAFE_VOLUMES = ("tmpfs", "nfs", "nfs4", "cifs")

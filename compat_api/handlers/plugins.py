@@ -9,6 +9,7 @@ from compat_api.problems import BadRequest, Problem
 from compat_api.saying import answering
 
 if TYPE_CHECKING:
+    from compat_api.models.go import DockerModel
     from compat_api.request import Request
     from engine.images.reference import Reference
 
@@ -92,9 +93,7 @@ async def upgrade(request: Request) -> Answer:
 
 async def set_(request: Request) -> Answer:
     """Say that there is no such plugin to configure."""
-    from compat_api.decode import decode_list
-
-    decode_list(*await _body(request), "[]string", length_known=_length_known(request))
+    await _listed(request, "[]string")
     raise NoSuchPlugin(request.name)
 
 
@@ -109,19 +108,16 @@ def _reference(text: str) -> Reference:
 
 async def _privileges(request: Request) -> None:
     """Read the body that says what a plugin may do, of which nothing is needed."""
-    from compat_api.decode import decode_list
     from compat_api.models.plugins import Privilege
 
-    what = "types.PluginPrivileges"
-    decode_list(*await _body(request), what, length_known=_length_known(request), items=Privilege)
+    await _listed(request, "types.PluginPrivileges", items=Privilege)
 
 
-async def _body(request: Request) -> tuple[bytes, str]:
-    return await request.raw_body(), request.header("Content-Type")
+async def _listed(request: Request, go_type: str, items: type[DockerModel] | None = None) -> None:
+    from compat_api.decode import decode_list
 
-
-def _length_known(request: Request) -> bool:
-    return request.header("Transfer-Encoding") == ""
+    kind, length_known = request.header("Content-Type"), request.header("Transfer-Encoding") == ""
+    await request.reading(lambda body: decode_list(body, kind, go_type, length_known=length_known, items=items))
 
 
 def _unsupported() -> Problem:

@@ -42,9 +42,8 @@ async def auth(request: Request) -> Answer:
     from compat_api.problems import BadRequest
     from engine.registry.login import Credentials, login
 
-    body = await request.raw_body()
     try:
-        value = loads(body)
+        value = await request.reading(loads)
     except TrailingContent as more:  # which dockerd does not look at
         value = more.value
     except SyntaxProblem as problem:  # dockerd takes these for failures of its own
