@@ -22,7 +22,7 @@ _DEPTH = 10_000  # more is refused by Go
 _SHALLOW = 200  # deeper than anything that is asked for, and no trouble to Python's decoder and its users
 # Expressions, compiled at their first use: importing this belongs to a cold start.
 _STRINGS_AND_BRACKETS = r'(?s)"(?:[^"\\]|\\.)*"?|[\[{\]}]'
-_ESCAPES = r"(?s)\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)"
+_ESCAPES = r"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)"
 _SPACES = r"[ \t\r\n]*+"
 _STRING = r'"(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*+"'
 _SMALL = (
