@@ -34,14 +34,18 @@ class Pattern:
         if second:
             value, found, end = path.removeprefix(self.prefix).rpartition(middle)
             fits = path.startswith(self.prefix) and found and value and end and "/" not in end
-            return {self.variable: value, last.rstrip("}"): end} if fits and (self.greedy or "/" not in value) else None
+            return {self.variable: value, last.rstrip("}"): end} if fits and self._takes(value) else None
         length = len(path) - len(self.prefix) - len(self.suffix)
         if length < 0 or (length == 0 and not (self.greedy and not self.suffix)):
             return None
         if not (path.startswith(self.prefix) and path.endswith(self.suffix)):
             return None
         value = path[len(self.prefix) : len(path) - len(self.suffix)]
-        return {self.variable: value} if self.greedy or "/" not in value else None
+        return {self.variable: value} if self._takes(value) else None
+
+    def _takes(self, value: str) -> bool:
+        """Whether this can be the variable's value: in gorilla/mux one is ".*", which ends at a line, or "[^/]+"."""
+        return ("\n" if self.greedy else "/") not in value
 
 
 class Table:

@@ -46,6 +46,11 @@ def texts_that_are_no_characters(s: Session) -> None:
         s.call("POST", "/volumes/create", b'{"Name":"' + name + b'"}')
     for name in ("%e2%82", "%ed%a0%80", "%f4%90%80%80", "a%ffb"):
         s.call("GET", f"/containers/{name}/json")
+    for target in (
+        "containers/a%0Ab/json", "containers/a%0Db/json", "images/a%0A/json", "networks/a%0Ab", "nodes/a%0Ab",
+        "volumes/a%0Ab", "exec/a%0Ab/json", "plugins/a%0Ab/json", "services/a%0Ab/logs",
+    ):  # fmt: skip
+        s.call("GET", f"/{target}")
     for value in (r'"\ud800"', r'"a\udfffb"', r'"\ud83d\ude00"', r'"\\ud800"'):
         s.call("GET", "/containers/json", query={"filters": f'{{"status":[{value}]}}'})
 
