@@ -17,7 +17,7 @@ from compat_api.problems import Problem
 from engine.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from compat_api.access.policy import Policy, Reference
     from compat_api.request import Request
@@ -214,8 +214,6 @@ class Guard:
             return
         if not self._policy.scoped:
             return
-        if not tag and "@" not in name and ":" not in name.rpartition("/")[2]:
-            raise Denied("pulling every tag of a repository is denied")
         await request.call(self._objects.pulled, name, tag)
 
     async def usage(self, request: Request) -> None:
@@ -230,8 +228,11 @@ class Guard:
 
     async def push(self, request: Request) -> None:
         """Check every image that is to be pushed: where no tag is given, all of a repository are."""
-        tag = request.query.get("tag")
-        await request.call(self._objects.repository, f"{request.name}:{tag}" if tag else request.name)
+        from engine.images.reference import parse, parse_target
+
+        name, tag = request.name, request.query.get("tag")
+        target = parse_target(parse(name).name, tag) if tag else None
+        await request.call(self._objects.repository, target.full if target is not None else name)
 
     async def load(self, request: Request) -> None:
         """Check every image of an archive, as it comes."""
@@ -436,21 +437,26 @@ class Objects:
 
     def free_name(self, repository: str, tag: str = "") -> None:
         """Raise Denied when an image's new name is one that an image of another has."""
+        from engine.images.reference import parse_target
+
         if self._policy.scoped and repository:
-            self._named(f"{repository}:{tag}" if tag else repository, common=False)
+            self._named(lambda: parse_target(repository, tag), common=False)
 
     def pulled(self, name: str, tag: str) -> None:
         """Raise Denied when what is to be pulled would take its name from another's image."""
-        separator = "@" if tag.startswith("sha256:") else ":"
-        self._named(f"{name}{separator}{tag}" if tag else name, common=True)
+        from compat_api.handlers.image_transfers import wanted
 
-    def _named(self, reference: str, *, common: bool) -> None:
+        self._named(lambda: wanted(name, tag), common=True)
+
+    def _named(self, read: Callable[[], ImageName | None], *, common: bool) -> None:
+        """Check what has a name, read by what the handler reads it with: a tag replaces the repository's."""
         from engine.errors import InvalidReference
 
-        try:
-            self.image(reference, common=common)
-        except (NotFound, InvalidReference):
-            pass  # the name is free, or the handler says what is wrong with it
+        with suppress(NotFound, InvalidReference):  # the name is free, or the handler says what is wrong with it
+            if (name := read()) is not None:
+                if not name.tag and not name.digest:
+                    raise Denied("every tag of a repository cannot be taken at once")
+                self.image(name.full, common=common)
 
     def _check_volume_options(self, name: str) -> None:
         try:

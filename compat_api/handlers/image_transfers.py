@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 async def pull(request: Request, platform: str) -> Answer:
     """Pull an image, or all of a repository's where no tag is given."""
     query = request.query
-    reference = _wanted(query.get("fromImage"), query.get("tag"))
+    reference = wanted(query.get("fromImage"), query.get("tag"))
     credentials = registry_auth.decode(request.header(registry_auth.HEADER))
     return await _stream(request, request.engine.images.pull(reference, _platform(platform), credentials))
 
@@ -80,7 +80,7 @@ async def _stream(request: Request, events: AsyncGenerator[TransferEvent]) -> An
     return None
 
 
-def _wanted(name: str, tag: str) -> Reference:
+def wanted(name: str, tag: str) -> Reference:
     """Return what is to be pulled; tag may be a digest, too."""
     found = parse(name.removesuffix(":"))
     if is_digest(tag):
