@@ -47,7 +47,7 @@ def build_request(request: Request, archive: Readable) -> BuildRequest:
     isolation = query.get("isolation")
     if isolation.lower() not in _ISOLATIONS:
         raise BadRequest(f"unsupported isolation: {go_quote(isolation)}")
-    ulimits = _ulimits(query)
+    limits = ulimits(query)
     build_args = _texts(query, "buildargs", "error reading build args", "*string")
     labels = _texts(query, "labels", "error reading labels", "string")
     cache_from = _list(query, "cachefrom", "error reading cache-from")
@@ -92,7 +92,7 @@ def build_request(request: Request, archive: Readable) -> BuildRequest:
             memory_swap=_number(query, "memswap"),
             shm_size=shm,
             isolation=isolation,
-            ulimits=ulimits or None,
+            ulimits=limits or None,
             extra_hosts=query.all("extrahosts") or None,
         ),
         credentials=_credentials(request.header(REGISTRIES)),
@@ -171,7 +171,8 @@ def _list(query: Query, name: str, words: str) -> list[str]:
     return [value or "" for value in found]
 
 
-def _ulimits(query: Query) -> list[Ulimit]:
+def ulimits(query: Query) -> list[Ulimit]:
+    """Return the limits of the processes of RUN. Raises BadRequest."""
     if not query.get("ulimits"):
         return []
     words = "error reading ulimit settings"

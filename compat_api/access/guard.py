@@ -241,11 +241,15 @@ class Guard:
 
     async def build(self, request: Request) -> None:
         """Check a build, and bind what comes of its Dockerfile."""
+        from compat_api.build_options import ulimits
         from engine.build.request import Bounds
+        from engine.containers.config import HostConfig
 
         query = request.query
         more = {name: query.get(name) for name in ("cgroupparent", "securityopt")}
         if problem := words.build_problem(self._policy, query.get("networkmode"), more):
+            raise Denied(problem)
+        if problem := words.problem_of(self._policy, HostConfig(ulimits=ulimits(query))):
             raise Denied(problem)
         host_network = words.HOST_NETWORK not in self._policy.denied
         if not self._policy.scoped:

@@ -30,6 +30,7 @@ RESERVED = frozenset(
 )
 _MODE = "container:"
 _SPEAKING = ("run.oci.", "org.systemd.property.")  # annotations by which a runtime is told to do more
+_PRIORITIES = ("rtprio", "nice")  # limits that let a process be more urgent than the machine's own
 _SAFE_VOLUMES = ("tmpfs", "nfs", "nfs4", "cifs")
 _SAFE_TMPFS = ("size", "mode", "uid", "gid", "nr_inodes", "ro", "rw", "noexec", "nosuid", "nodev")
 
@@ -138,7 +139,8 @@ def _more_than_default(host: HostConfig, *, made: bool) -> Iterator[str]:
             yield name
     if not made and host.runtime not in ("", "crun", "runc"):
         yield f"the runtime {host.runtime}"
-    if host.oom_score_adj < 0 or host.cpu_realtime_runtime:
+    above = any(each.name.lower() in _PRIORITIES and each.hard for each in host.ulimits or ())
+    if host.oom_score_adj < 0 or host.cpu_realtime_runtime or above:
         yield "a priority above the default"
     for name, least in (("masked_paths", MASKED_PATHS), ("readonly_paths", READONLY_PATHS)):
         found = getattr(host, name)

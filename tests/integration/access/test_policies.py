@@ -262,6 +262,11 @@ AROUND_THE_LABEL: list[tuple[str, str, Any]] = [
     ("POST", "/build?networkmode=container:theirs", archive()),
     ("POST", "/build?networkmode=their-net", archive()),
     ("POST", "/build?cgroupparent=/other", archive()),
+    ("POST", '/build?ulimits=[{"name":"RTPRIO","soft":1,"hard":99}]', archive()),
+    ("POST", CREATE, host(Ulimits=[{"Name": "rtprio", "Soft": 1, "Hard": 99}])),
+    ("POST", CREATE, host(Ulimits=[{"Name": "nice", "Hard": -1}])),
+    ("POST", CREATE, host(OomScoreAdj=-500)),
+    ("POST", CREATE, host(CpuRealtimeRuntime=1000)),
     # networks, volumes and the whole
     ("GET", "/networks/their-net", None),
     ("GET", "/networks/bridge", None),
