@@ -7,9 +7,10 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from compat_api import go_json, versions
+from compat_api import versions
 from compat_api.problems import BadRequest, Problem
 from compat_api.query import go_integer
+from engine import go_json
 from engine.build.request import Bounds, BuildRequest
 from engine.containers.config import HostConfig, LogConfig, Ulimit
 from engine.errors import NotImplementedHere

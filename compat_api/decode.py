@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from compat_api import go_json
 from compat_api.problems import BadRequest
+from engine import go_json
 
 if TYPE_CHECKING:
     from compat_api.models.go import DockerModel

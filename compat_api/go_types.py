@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from compat_api.go_json import Fraction
 from compat_api.models.go import DockerModel, Go
+from engine.go_json import Fraction
 
 Location = tuple[int | str, ...]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from compat_api import go_json
 from compat_api.problems import BadRequest
+from engine import go_json
 
 if TYPE_CHECKING:
     from compat_api.request import Request

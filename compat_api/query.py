@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import unquote_to_bytes
 
-from compat_api import go_json
 from compat_api.problems import BadRequest
+from engine import go_json
 from engine.errors import InvalidParameter
 from engine.go_text import go_quote
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
-from compat_api import go_json
+from engine import go_json
 
 if TYPE_CHECKING:
     from engine.registry.login import Credentials

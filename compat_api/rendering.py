@@ -6,8 +6,8 @@ from time import time
 
 from compat_api.answers import Empty, Json, Plain
 from compat_api.errors import status_and_words
-from compat_api.go_json import bytes_of, dumps, dumps_escaped
 from compat_api.headers import COMMON, http_date
+from engine.go_json import bytes_of, dumps, dumps_escaped
 
 JSON = ("Content-Type", "application/json")
 

@@ -139,7 +139,7 @@ class Request:
 
     def rewrite(self, **members: object) -> None:
         """Replace members of the JSON body, however they are spelled; it has been read and is an object or nothing."""
-        from compat_api import go_json
+        from engine import go_json
 
         read = go_json.loads(self._whole or b"null") or {}
         lower = {name.lower() for name in members}

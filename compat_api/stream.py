@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from compat_api.go_json import bytes_of, dumps_escaped
+from engine.go_json import bytes_of, dumps_escaped
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

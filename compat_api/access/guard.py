@@ -270,7 +270,7 @@ class Guard:
 
     async def checkpoint(self, request: Request) -> None:
         """Check where a checkpoint is to lie."""
-        from compat_api import go_json
+        from engine import go_json
 
         if words.HOST_MOUNTS not in self._policy.denied:
             return

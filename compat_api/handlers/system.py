@@ -37,9 +37,9 @@ async def info(request: Request) -> Answer:
 async def auth(request: Request) -> Answer:
     """Try a user's credentials at a registry."""
     from compat_api.decode import decode_value
-    from compat_api.go_json import SyntaxProblem, TrailingContent, loads
     from compat_api.models.system import AuthBody
     from compat_api.problems import BadRequest
+    from engine.go_json import SyntaxProblem, TrailingContent, loads
     from engine.registry.login import Credentials, login
 
     try:

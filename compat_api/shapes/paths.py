@@ -6,8 +6,8 @@ import base64
 import stat
 from typing import TYPE_CHECKING
 
-from compat_api.go_json import bytes_of, dumps_escaped
 from compat_api.shapes.times import rfc3339_nano
+from engine.go_json import bytes_of, dumps_escaped
 
 if TYPE_CHECKING:
     from engine.containers.archive import PathStat

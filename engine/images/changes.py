@@ -13,7 +13,7 @@ import re
 import signal
 from collections.abc import Callable
 
-from engine import times
+from engine import go_json, times
 from engine.containers.config import ContainerConfig, Healthcheck
 from engine.errors import InvalidChange
 
@@ -67,14 +67,16 @@ def _lines(changes: list[str]) -> list[str]:
 
 
 def _json_words(text: str) -> list[str] | None:
-    """Return the words of a JSON array of strings; None when the text is none."""
+    """Return the words of a JSON array; None when the text is none. Raises InvalidChange for one of something else."""
     if not text.startswith("["):
         return None
     try:
-        words = json.loads(text)
+        words = go_json.loads(text)
     except ValueError:
         return None
-    return words if isinstance(words, list) and all(isinstance(word, str) for word in words) else None
+    if not all(isinstance(word, str) for word in words):
+        raise InvalidChange("when using JSON array syntax, arrays must be comprised of strings only")
+    return list(words)
 
 
 def _cmd(config: ContainerConfig, rest: str) -> ContainerConfig:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from engine import go_json
 from engine.containers.config import ContainerConfig, Healthcheck
 from engine.errors import BadArchive
 
 
 def parse(data: bytes) -> dict[str, Any]:
     """Return a configuration as a dict. Raises BadArchive for what cannot be one."""
+    text = go_json.characters(data)
     try:
-        document = json.loads(data)
+        document = json.loads(text)
     except json.JSONDecodeError as error:
-        if error.pos >= len(data.decode(errors="replace").rstrip()):
+        if error.pos >= len(text.rstrip()):
             raise BadArchive("unexpected end of JSON input") from None
         raise BadArchive(f"invalid image configuration: {error}") from None
     except (ValueError, RecursionError) as error:
@@ -111,7 +113,7 @@ def encode(document: Any) -> bytes:
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return text.encode("utf-8", "surrogateescape")
+    return go_json.bytes_of(text)
 
 
 def _keys(value: dict[str, Any] | None) -> list[str] | None:

@@ -7,11 +7,11 @@ certain processors or from certain kernels on. A profile of the client's is JSON
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from engine import go_json
 from engine.errors import InvalidParameter
 from engine.runtime.facts import HostFacts
 
@@ -152,9 +152,12 @@ def default_profile(held: Collection[str], facts: HostFacts) -> dict[str, Any]:
 def load_profile(text: str, held: Collection[str], facts: HostFacts) -> dict[str, Any] | None:
     """Turn a client's profile into linux.seccomp; None for a profile that says nothing. Raises InvalidProfile."""
     try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise InvalidProfile(f"Decoding seccomp profile failed: {error}") from error
+        data = go_json.loads(text)
+    except go_json.SyntaxProblem as problem:
+        cause = "unexpected end of JSON input" if problem.end else str(problem)
+        raise InvalidProfile(f"Decoding seccomp profile failed: {cause}") from None
+    except go_json.TrailingContent:
+        raise InvalidProfile("Decoding seccomp profile failed: invalid character after top-level value") from None
     if not isinstance(data, dict):
         raise InvalidProfile("Decoding seccomp profile failed: the profile is no JSON object")
     if not data.get("defaultAction") and not data.get("syscalls"):

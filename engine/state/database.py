@@ -96,14 +96,29 @@ class Transaction:
 
     def execute(self, statement: str, values: Values = ()) -> sqlite3.Cursor:
         """Run one statement inside the transaction."""
-        return self._connection.execute(statement, values)
+        return _execute(self._connection, statement, values)
 
     def event(self, kind: str, action: str, actor: str, attributes: Mapping[str, str]) -> None:
         """Record that something happened to an object; kind and action are the events' own words."""
-        self._connection.execute(
+        self.execute(
             "INSERT INTO events (time, type, action, actor, attributes) VALUES (?, ?, ?, ?, ?)",
             (time.time_ns(), kind, action, actor, json.dumps(attributes, separators=(",", ":"))),
         )
+
+
+def _execute(connection: sqlite3.Connection, statement: str, values: Values) -> sqlite3.Cursor:
+    """Run a statement; what of a text is no character, as in a file's name, is U+FFFD in the database."""
+    try:
+        return connection.execute(statement, values)
+    except UnicodeEncodeError:
+        from engine.go_json import bytes_of
+
+        def plain(value: Any) -> Any:
+            return bytes_of(value).decode() if isinstance(value, str) else value
+
+        if isinstance(values, Mapping):
+            return connection.execute(statement, {name: plain(value) for name, value in values.items()})
+        return connection.execute(statement, [plain(value) for value in values])
 
 
 class Database:
@@ -116,11 +131,11 @@ class Database:
 
     def rows(self, statement: str, values: Values = ()) -> list[sqlite3.Row]:
         """Return all rows of a query; it sees one consistent state."""
-        return self._connection().execute(statement, values).fetchall()
+        return _execute(self._connection(), statement, values).fetchall()
 
     def row(self, statement: str, values: Values = ()) -> sqlite3.Row | None:
         """Return a query's first row, or None."""
-        found: sqlite3.Row | None = self._connection().execute(statement, values).fetchone()
+        found: sqlite3.Row | None = _execute(self._connection(), statement, values).fetchone()
         return found
 
     @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from engine import go_json
 from engine.build.dockerfile.expansion import is_space
 
 SPACES = re.compile(r"[\t\v\f\r ]+")
@@ -113,8 +114,8 @@ def json_words(text: str) -> list[str] | None:
     if not text.lstrip().startswith("["):
         return None
     try:
-        words = json.loads(text)
-    except (ValueError, RecursionError):
+        words = go_json.loads(text)
+    except ValueError:
         return None
     if not isinstance(words, list):
         return None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from tests.conformance.scenarios.registry import scenario
-from tests.conformance.session import Session
+from tests.conformance.session import IMAGE, Session
+from tests.harness import tars
 
 _NO_JSON = (
     b"", b" ", b"\xfa", b"\0", b'{"\xfa":1', b'{"a":\xfa}', b"[\xc3\xa9]", b'{"a":1 \xfa\xfb}', b"tr\xfae", b"-\xfa",
@@ -63,3 +67,58 @@ def credentials_that_cannot_be_read(s: Session) -> None:
     for body in (b'{"serveraddress":"127.0.0.1:1"}', b'{"serveraddress":"127.0.0.1:1","username":"\\ud800\xfa"} x'):
         s.call("POST", "/auth", body)
     s.call("POST", "/auth", b'{"username":1}', headers={"Content-Type": "text/plain"})
+
+
+@scenario
+def texts_of_images_that_are_no_characters(s: Session) -> None:
+    """What a Dockerfile, a change or a loaded configuration says is kept as characters, and all can still be listed."""
+    deep = "[" * 5000 + "]" * 5000
+    empty = tars.files({"x": b""})
+    for change in (
+        f"CMD {deep}", "CMD [1]", r'CMD ["\ud800"]', r'ENTRYPOINT ["\udfff", "a"]', "CMD [1", f"HEALTHCHECK CMD {deep}",
+    ):  # fmt: skip
+        query = {"fromSrc": "-", "repo": "conf-odd", "changes": change}
+        s.call("POST", "/images/create", empty, query=query, headers={"Content-Type": "application/x-tar"})
+        s.records[-1]["request"] = f"POST /images/create {change[:40]}"
+        _configuration(s, "conf-odd")
+        s.quietly("DELETE", "/images/conf-odd")
+    for text in (r'CMD ["\ud800"]', "ENV A=\udcff", f"CMD {deep}", 'LABEL "a\udcff"=b', f"HEALTHCHECK CMD {deep}"):
+        dockerfile = f"FROM {IMAGE}\n{text}\n".encode(errors="surrogateescape")
+        context = tars.files({"Dockerfile": dockerfile})
+        s.quietly("POST", "/build", context, query={"t": "conf-odd"}, headers={"Content-Type": "application/x-tar"})
+        _configuration(s, "conf-odd")
+        s.quietly("DELETE", "/images/conf-odd")
+    s.quietly("POST", "/images/load", _odd_image(), headers={"Content-Type": "application/x-tar"})
+    _configuration(s, "conf-odd:1")
+    s.call("GET", "/images/conf-odd:1/history")
+    s.call("GET", "/images/json", query={"filters": {"reference": ["conf-odd"]}})
+    s.create("conf-a", Image="conf-odd:1", HostConfig={"NetworkMode": "none"})
+    s.quietly("POST", "/commit", {}, query={"container": "conf-a", "repo": "conf-odd", "tag": "2"})
+    _configuration(s, "conf-odd:2")
+    s.remove("conf-a")
+    for tag in ("1", "2"):
+        s.quietly("DELETE", f"/images/conf-odd:{tag}")
+    profile = f'{{"defaultAction":"SCMP_ACT_ALLOW","a":{deep}}}'
+    s.create("conf-a", "true", HostConfig={"NetworkMode": "none", "SecurityOpt": [f"seccomp={profile}"]})
+    s.call("POST", "/containers/conf-a/start")
+    s.remove("conf-a")
+
+
+def _configuration(s: Session, name: str) -> None:
+    """Write down what an image says, or that there is none."""
+    found = s.call("GET", f"/images/{name}/json").get("Config") or {}
+    s.records[-1]["body"] = {key: found.get(key) for key in ("Env", "Cmd", "Entrypoint", "Healthcheck", "Labels")}
+
+
+def _odd_image() -> bytes:
+    """Return an archive with an image whose configuration has halves of pairs everywhere."""
+    layer = tars.files({"x": b""})
+    digest = f"sha256:{hashlib.sha256(layer).hexdigest()}"
+    odd = {"Labels": {"a": "@"}, "Env": ["A=@"], "Cmd": ["@"]}
+    document = {
+        "architecture": "amd64", "os": "linux", "config": odd, "history": [{"created_by": "@"}],
+        "rootfs": {"type": "layers", "diff_ids": [digest]},
+    }  # fmt: skip
+    manifest = [{"Config": "c.json", "RepoTags": ["conf-odd:1"], "Layers": ["l.tar"]}]
+    config = json.dumps(document).replace("@", r"\ud800")
+    return tars.files({"c.json": config.encode(), "l.tar": layer, "manifest.json": json.dumps(manifest).encode()})

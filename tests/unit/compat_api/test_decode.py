@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compat_api import go_json
 from compat_api.decode import decode_body, decode_list, parse_media_type
 from compat_api.models.containers import CreateBody
 from compat_api.models.volumes import VolumeCreateBody
 from compat_api.problems import BadRequest
+from engine import go_json
 
 JSON = "application/json"
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compat_api import go_json
 from compat_api.request import LARGE, Request
+from engine import go_json
 from engine.go_text import go_quote
 
 VALUES = st.recursive(

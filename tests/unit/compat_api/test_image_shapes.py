@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from compat_api.go_json import dumps, dumps_escaped
 from compat_api.shapes import images as shapes
+from engine.go_json import dumps, dumps_escaped
 from engine.images.configuration import container_config, parse
 from engine.images.inspect import details
 from engine.images.load import ImageLoaded, ImagesLoaded, LayerLoaded, NameMoved

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from compat_api.go_json import dumps_escaped
 from compat_api.shapes.stats import stats
+from engine.go_json import dumps_escaped
 from engine.runtime.usage import BlockCount, CpuUsage, InterfaceUsage, MemoryUsage, Usage
 
 ANSWERS = Path(__file__).parent / "dockerd"

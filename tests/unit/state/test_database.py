@@ -81,3 +81,12 @@ def test_only_what_is_told_does_not_wait_for_the_disk(database: Database) -> Non
     with database.transaction() as tx:
         tx.event("container", "start", "abc", {})
         assert waits() == 2
+
+
+def test_what_is_no_character_is_kept_as_one(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.execute("INSERT INTO engine VALUES (?, ?)", ("a\udcff", "\ud800b"))
+        tx.event("container", "exec_create: \udcff", "abc", {"name": "\udcff"})
+    row = database.row("SELECT value FROM engine WHERE key = :key", {"key": "a\udcfe"})
+    assert row is not None and row["value"] == "\ufffdb"
+    assert [each["action"] for each in database.rows("SELECT action FROM events")] == ["exec_create: \ufffd"]

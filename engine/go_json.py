@@ -155,6 +155,11 @@ def _cut(text: str) -> str:
     return "".join([*parts, text[start:]])
 
 
+def characters(data: bytes) -> str:
+    """Return a JSON document as text in which everything, also behind escapes, is a character."""
+    return _whole_characters(text_of(data))
+
+
 def _whole_characters(text: str) -> str:
     """Return a text whose escapes are all of characters: half a surrogate pair is U+FFFD, as for Go."""
     if "\\ud" not in text and "\\uD" not in text:
