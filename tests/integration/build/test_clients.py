@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from pathlib import Path
 
 import docker as docker_py
@@ -68,7 +69,8 @@ def test_a_client_that_leaves_ends_its_build(skiff: Skiff) -> None:
     exchange = Exchange(skiff.server.socket, "POST", "/v1.51/build", body, {"Content-Type": "application/x-tar"})
     exchange.read_until(b'"begun\\n"')
     assert json.loads(skiff.docker.ok("ps", "-a", "--format", "json"))["State"] == "running"
-    events = skiff.docker.start("events", "--filter", "event=destroy", "--format", "{{.Action}}", "--since", "0")
+    since = f"{time.time():.6f}"  # what earlier tests' builds removed is not waited for
+    events = skiff.docker.start("events", "--filter", "event=destroy", "--format", "{{.Action}}", "--since", since)
     exchange.close()
     assert events.stdout is not None
     assert events.stdout.readline() == "destroy\n"
