@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from compat_api import versions
+from compat_api.body import blank
 from compat_api.problems import Problem
 from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig
 from engine.containers.mount_syntax import check_options_fit
@@ -26,11 +27,8 @@ SYSCTLS = "com.docker.network.endpoint.sysctls"
 
 def complete(body: CreateBody) -> tuple[HostBody, NetworkingConfig]:
     """Give a body the parts that it lacks, and the default network its name."""
-    from compat_api.models.containers import HostConfig as HostBody
-    from compat_api.models.containers import NetworkingConfig
-
-    host = body.host_config = body.host_config or HostBody()
-    networking = body.networking_config = body.networking_config or NetworkingConfig()
+    host = body.host_config = body.host_config or blank("containers:HostConfig")
+    networking = body.networking_config = body.networking_config or blank("containers:NetworkingConfig")
     endpoints = networking.endpoints_config = networking.endpoints_config or {}
     if host.network_mode in ("", "default"):
         host.network_mode = "bridge"
@@ -246,11 +244,9 @@ def _interface_sysctls(host: HostBody, networking: NetworkingConfig, version: Ve
 
 def _main_endpoint(host: HostBody, networking: NetworkingConfig, version: Version) -> Endpoint:
     """Return the endpoint in the network that the mode names, made where there is none at all."""
-    from compat_api.models.containers import Endpoint
-
     endpoints = networking.endpoints_config
     if not endpoints:
-        made = Endpoint()
+        made: Endpoint = blank("containers:Endpoint")
         networking.endpoints_config = {host.network_mode: made}
         return made
     if version < versions.SEVERAL_NETWORKS:

@@ -1,12 +1,14 @@
 """Turning a request's body into a model, strict and lenient exactly where dockerd is, with its words for what is wrong.
 
-Importing this does not import pydantic; the model that is handed in has done so.
+A model is named as in the table of routes, "module:name" below compat_api.models. It is imported, and pydantic with it,
+only for a body that compat_api.body cannot read.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
+<<<<<<< HEAD
 from compat_api.problems import BadRequest
 from engine import go_json
 
@@ -14,11 +16,17 @@ if TYPE_CHECKING:
     from compat_api.models.go import DockerModel
 
 Model = TypeVar("Model", bound="DockerModel")
+=======
+from compat_api import body as bodies
+from compat_api import go_json
+from compat_api.problems import BadRequest
+from compat_api.table import load
+>>>>>>> 697c557 (Read request bodies by a table made from the models, without importing pydantic)
 
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
-def decode_body(model: type[Model], body: bytes, content_type: str, *, required: bool, length_known: bool) -> Model:
+def decode_body(model: str, body: bytes, content_type: str, *, required: bool, length_known: bool) -> Any:
     """Read a JSON body; an empty one is a model of defaults, or an error when it is required.
 
     length_known: the client said how long the body is, as opposed to sending it in chunks. Raises BadRequest.
@@ -84,15 +92,33 @@ def _read(body: bytes) -> tuple[Any, str]:
         raise BadRequest(f"invalid JSON: {text}") from None
 
 
+<<<<<<< HEAD
 def decode_value(model: type[Model], value: Any, *, root: str | None = None) -> Model:
     """Make a model of a JSON value; null is a model of defaults. Raises BadRequest in the words of Go's decoder.
 
     root: how the value is called there, where it is a part of another one.
     """
+=======
+def decode_value(model: str, value: Any) -> Any:
+    """Make a model, or what is like it, of a JSON value; null is a model of defaults.
+
+    Raises BadRequest in the words of Go's decoder.
+    """
+    value = {} if value is None else value
+    if bodies.known(model):
+        try:
+            return bodies.read(model, value)
+        except bodies.Unusual:
+            pass
+    return _validated(load(model, "models"), value)
+
+
+def _validated(model: Any, value: Any) -> Any:
+>>>>>>> 697c557 (Read request bodies by a table made from the models, without importing pydantic)
     from pydantic import ValidationError
 
     try:
-        return model.model_validate({} if value is None else value)
+        return model.model_validate(value)
     except ValidationError as error:
         from compat_api.go_types import type_problem
 

@@ -7,8 +7,13 @@ status; exceptions are turned into answers by compat_api.errors.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+<<<<<<< HEAD
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
+=======
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+>>>>>>> 697c557 (Read request bodies by a table made from the models, without importing pydantic)
 
 from compat_api.headers import COMMON, NEWEST_VERSION
 from compat_api.problems import BadRequest
@@ -20,7 +25,6 @@ from engine.off_loop import off_loop
 
 if TYPE_CHECKING:
     from compat_api.connection import Connection
-    from compat_api.decode import Model
     from compat_api.hijack import HijackedConnection
     from compat_api.lean_aiohttp import BaseRequest, StreamResponse
     from compat_api.routes import Route
@@ -99,8 +103,10 @@ class Request:
         """Run a verb that reads a few rows and small files: it waits for nobody, so a thread would cost more."""
         return verb(*args, **kwargs)
 
-    async def body(self, model: type[Model], *, required: bool = False) -> Model:
-        """Decode the JSON body as dockerd would; an empty one gives the model's defaults unless it is required.
+    async def body(self, *, required: bool = False) -> Any:
+        """Decode the JSON body as dockerd would, into the model that the route names, or what is like it.
+
+        An empty one gives the model's defaults unless it is required.
 
         Raises BadRequest in dockerd's words.
         """
@@ -108,6 +114,7 @@ class Request:
 
         length_known = self._kind is not None or "Transfer-Encoding" not in self.http.headers
         kind = self._kind or self.header("Content-Type")
+<<<<<<< HEAD
         decode = partial(decode_body, model, content_type=kind, required=required, length_known=length_known)
         return await self.reading(decode)
 
@@ -115,6 +122,9 @@ class Request:
         """Return what a function makes of the whole body; of a long one in a thread: others are answered meanwhile."""
         data = await self.raw_body()
         return read(data) if len(data) < LARGE else await off_loop(read, data)
+=======
+        return decode_body(self.route.body, data, kind, required=required, length_known=length_known)
+>>>>>>> 697c557 (Read request bodies by a table made from the models, without importing pydantic)
 
     async def raw_body(self, limit: int = JSON_BODY_LIMIT) -> bytes:
         """Return the whole body, as often as it is asked for; raises BadRequest when it is longer than limit bytes."""

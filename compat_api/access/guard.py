@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from compat_api.access.policy import Policy, Reference
+    from compat_api.models.containers import CreateBody, UpdateBody
+    from compat_api.models.execs import ExecCreateBody
+    from compat_api.models.networks import ConnectBody, NetworkCreateBody
+    from compat_api.models.volumes import VolumeCreateBody
     from compat_api.request import Request
     from engine import Engine
     from engine.containers.record import Container
@@ -104,9 +108,8 @@ class Guard:
     async def create(self, request: Request) -> None:
         """Check a container that is to be made."""
         from compat_api.create_request import adapt, records
-        from compat_api.models.containers import CreateBody
 
-        body = await request.body(CreateBody, required=True)
+        body: CreateBody = await request.body(required=True)
         adapt(body, request.version)
         config, host, endpoints = records(body)
         if problem := words.problem_of(self._policy, host):
@@ -120,9 +123,8 @@ class Guard:
 
     async def exec(self, request: Request) -> None:
         """Check an exec session that is to be made."""
-        from compat_api.models.execs import ExecCreateBody
 
-        body = await request.body(ExecCreateBody)
+        body: ExecCreateBody = await request.body()
         if body.privileged and words.PRIVILEGED in self._policy.denied:
             raise Denied("a privileged exec session is denied")
 
@@ -130,20 +132,18 @@ class Guard:
         """Check a change of a container's limits."""
         from dataclasses import fields
 
-        from compat_api.models.containers import UpdateBody
         from engine.containers.config import HostConfig
 
-        body = await request.body(UpdateBody)
-        given = body.model_dump(include={each.name for each in fields(HostConfig)} - {"restart_policy"})
-        asked = HostConfig(**{name: value for name, value in given.items() if value is not None})
-        if problem := words.problem_of(self._policy, asked):
+        body: UpdateBody = await request.body()
+        names = {each.name for each in fields(HostConfig)} - {"restart_policy"}
+        given = {name: value for name, value in body.model_dump().items() if name in names and value is not None}
+        if problem := words.problem_of(self._policy, HostConfig(**given)):
             raise Denied(problem)
 
     async def connect(self, request: Request) -> None:
         """Check what is to be connected to a network, or disconnected from it."""
-        from compat_api.models.networks import ConnectBody
 
-        body = await request.body(ConnectBody)
+        body: ConnectBody = await request.body()
         links = (body.endpoint_config.links if body.endpoint_config else None) or ()
         await request.call(self._connects, request, body.container, [link.partition(":")[0] for link in links])
 
@@ -157,9 +157,8 @@ class Guard:
 
     async def volume(self, request: Request) -> None:
         """Check a volume that is to be made."""
-        from compat_api.models.volumes import VolumeCreateBody
 
-        body = await request.body(VolumeCreateBody)
+        body: VolumeCreateBody = await request.body()
         if problem := words.volume_problem(self._policy, body.driver_opts):
             raise Denied(problem)
         if words.HOST_MOUNTS in self._policy.denied and body.driver not in ("", "local", "default"):
@@ -171,9 +170,8 @@ class Guard:
 
     async def network(self, request: Request) -> None:
         """Check a network that is to be made."""
-        from compat_api.models.networks import NetworkCreateBody
 
-        body = await request.body(NetworkCreateBody)
+        body: NetworkCreateBody = await request.body()
         if problem := words.network_problem(self._policy, body.driver, body.options):
             raise Denied(problem)
         labels = self._labels(body.labels)
@@ -183,9 +181,8 @@ class Guard:
 
     async def commit(self, request: Request) -> None:
         """Check an image that is to be made of a container."""
-        from compat_api.models.containers import CreateBody
 
-        body = await request.body(CreateBody)
+        body: CreateBody = await request.body()
         self._labels(body.labels)
         self._keep_label(request)
         query = request.query

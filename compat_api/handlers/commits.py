@@ -8,17 +8,17 @@ from compat_api.answers import Answer, Json
 from compat_api.problems import BadRequest
 
 if TYPE_CHECKING:
+    from compat_api.models.containers import CreateBody
     from compat_api.request import Request
 
 
 async def commit(request: Request) -> Answer:
     """Make an image of a container."""
     from compat_api.create_request import records
-    from compat_api.models.containers import CreateBody
     from engine.containers.commit import CommitRequest
     from engine.images.reference import parse_target
 
-    body = await request.body(CreateBody)
+    body: CreateBody = await request.body()
     query = request.query
     parse_target(query.get("repo"), query.get("tag"))  # before the container is looked for, as dockerd does it
     if not query.get("container"):

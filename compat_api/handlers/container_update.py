@@ -8,16 +8,16 @@ from compat_api import versions
 from compat_api.answers import Answer, Json
 
 if TYPE_CHECKING:
+    from compat_api.models.containers import UpdateBody
     from compat_api.request import Request
 
 
 async def update(request: Request) -> Answer:
     """Change what the body names; what it does not name, or gives as 0, stays."""
-    from compat_api.models.containers import UpdateBody
     from engine.containers.config import HostConfig
     from engine.state.codec import from_plain
 
-    body = await request.body(UpdateBody)
+    body: UpdateBody = await request.body()
     if not request.since(versions.PIDS_LIMIT_CHANGES):
         body.pids_limit = None
     if request.since(versions.NO_KERNEL_MEMORY):

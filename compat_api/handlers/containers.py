@@ -14,6 +14,7 @@ from engine.containers.listing import ListQuery
 from engine.errors import NotFound
 
 if TYPE_CHECKING:
+    from compat_api.models.containers import CreateBody
     from compat_api.request import Request
     from engine import Engine
     from engine.containers.record import Container
@@ -34,10 +35,9 @@ async def list_(request: Request) -> Answer:
 async def create(request: Request) -> Answer:
     """Make a container."""
     from compat_api.create_request import adapt, records
-    from compat_api.models.containers import CreateBody
     from engine.containers.create import CreateRequest
 
-    body = await request.body(CreateBody, required=True)
+    body: CreateBody = await request.body(required=True)
     if not body.model_fields_set - {"host_config", "networking_config"}:
         raise BadRequest("config cannot be empty in order to create a container")
     warnings = adapt(body, request.version)

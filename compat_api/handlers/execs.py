@@ -17,15 +17,14 @@ from engine.errors import EngineError
 
 if TYPE_CHECKING:
     from compat_api.hijack import HijackedConnection
-    from compat_api.models.execs import ExecStartBody
+    from compat_api.models.execs import ExecCreateBody, ExecStartBody
     from compat_api.request import Request
 
 
 async def create(request: Request) -> Answer:
     """Prepare an exec session."""
-    from compat_api.models.execs import ExecCreateBody
 
-    body = await request.body(ExecCreateBody)
+    body: ExecCreateBody = await request.body()
     if not body.cmd:
         raise NoExecCommand
     plain = body.model_dump()
@@ -54,9 +53,8 @@ async def resize(request: Request) -> Answer:
 
 async def start(request: Request) -> Answer:
     """Run an exec session, and stay connected to it unless asked to detach."""
-    from compat_api.models.execs import ExecStartBody
 
-    body = await request.body(ExecStartBody)
+    body: ExecStartBody = await request.body()
     containers = request.engine.containers
     session = await request.call(containers.exec_ready, request.name)
     if body.detach:

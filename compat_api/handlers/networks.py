@@ -12,7 +12,7 @@ from engine.errors import NoSuchNetwork
 from engine.go_text import go_quote
 
 if TYPE_CHECKING:
-    from compat_api.models.networks import NetworkCreateBody
+    from compat_api.models.networks import ConnectBody, DisconnectBody, NetworkCreateBody
     from compat_api.request import Request
     from engine import Engine
     from engine.network.create import NewNetwork
@@ -42,9 +42,8 @@ async def remove(request: Request) -> Answer:
 
 async def create(request: Request) -> Answer:
     """Make a network."""
-    from compat_api.models.networks import NetworkCreateBody
 
-    body = await request.body(NetworkCreateBody)
+    body: NetworkCreateBody = await request.body()
     made = await request.call(request.engine.networks.create, _asked(body))
     return Json({"Id": made.id, "Warning": ""}, status=201)
 
@@ -52,9 +51,8 @@ async def create(request: Request) -> Answer:
 async def connect(request: Request) -> Answer:
     """Connect a container to a network."""
     from compat_api.create_request import endpoint_request
-    from compat_api.models.networks import ConnectBody
 
-    body = await request.body(ConnectBody)
+    body: ConnectBody = await request.body()
     _check_given(body.container)
     wants = endpoint_request(body.endpoint_config)
     await request.call(request.engine.containers.connect, request.name, body.container, wants)
@@ -63,9 +61,8 @@ async def connect(request: Request) -> Answer:
 
 async def disconnect(request: Request) -> Answer:
     """Disconnect a container from a network."""
-    from compat_api.models.networks import DisconnectBody
 
-    body = await request.body(DisconnectBody)
+    body: DisconnectBody = await request.body()
     _check_given(body.container)
     await request.call(request.engine.containers.disconnect, request.name, body.container)
     return Empty(status=200)

@@ -63,11 +63,7 @@ async def update_volume(request: Request) -> Answer:
 
 
 async def _body(request: Request) -> object:
-    if not request.route.body:
-        return None
-    from compat_api.table import load
-
-    return await request.body(load(request.route.body, "models"))
+    return await request.body() if request.route.body else None
 
 
 def _check(what: str, request: Request, body: object) -> None:

@@ -11,6 +11,7 @@ from compat_api.query import MalformedFilters
 from compat_api.shapes import volumes as shapes
 
 if TYPE_CHECKING:
+    from compat_api.models.volumes import VolumeCreateBody
     from compat_api.request import Request
     from engine import Engine
 
@@ -32,9 +33,8 @@ async def inspect(request: Request) -> Answer:
 
 async def create(request: Request) -> Answer:
     """Make a volume, or find the one of this name."""
-    from compat_api.models.volumes import VolumeCreateBody
 
-    body = await request.body(VolumeCreateBody)
+    body: VolumeCreateBody = await request.body()
     if body.cluster_volume_spec is not None:
         from compat_api.handlers.swarm import NOT_MANAGER
 

@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+from compat_api import body
+from compat_api.openapi import bodies
 from compat_api.openapi.coverage import table
 from compat_api.openapi.document import document
 from compat_api.openapi.facts import facts_of, to_lines
@@ -23,6 +25,7 @@ def files() -> dict[Path, str]:
     return {
         FOLDER / f"skiff-v{API_VERSION}.yaml": HEADING + to_yaml(found),
         Path("compat_api") / "openapi.json": to_lines(found),
+        Path("compat_api") / body.FILE: bodies.text(),
         FOLDER / "coverage.md": table(json.loads(FACTS.read_text()), found),
     }
 
