@@ -12,8 +12,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from engine.records import dataclass
 
 RESTORE = "skiff-restore.service"  # of both kinds
 SHARED = ("skiff.socket", "skiff.service", RESTORE)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 from compat_api.routes import Route, routes_under
+from engine.records import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

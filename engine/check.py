@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
+from engine.records import dataclass
 from engine.runtime import cgroups, oci
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.off_loop import off_loop
+from engine.records import dataclass, field
 
 if TYPE_CHECKING:
     import sqlite3

@@ -7,8 +7,9 @@ edge (compat_api, engine.monitor_exit) and handed in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from engine.records import dataclass
 
 DEFAULT_ROOT = Path("/var/lib/skiff")
 DEFAULT_RUN_ROOT = Path("/run/skiff")

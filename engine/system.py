@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import Unavailable
+from engine.records import dataclass, field
 from engine.runtime.support import ResourceSupport
 
 if TYPE_CHECKING:

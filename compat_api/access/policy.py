@@ -9,9 +9,9 @@ more than the default), `host-mounts`, `host-network`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.records import dataclass
 from engine.runtime.capabilities import DEFAULT
 from engine.runtime.spec import MASKED_PATHS, READONLY_PATHS
 

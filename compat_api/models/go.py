@@ -8,13 +8,13 @@ speak of it. Importing this imports pydantic, so only what decodes a body does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from compat_api.names import docker_name
+from engine.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

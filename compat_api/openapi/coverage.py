@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from compat_api.openapi.facts import Json, facts_of, flat
+from engine.records import dataclass
 
 SAME, DIFFERS, ABSENT, MORE = "the same", "differs", "absent", "more"
 OPEN = "not done yet"

@@ -7,7 +7,8 @@ proxies need no ARG and do not show in the history. BuildKit's arguments about p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from engine.records import dataclass, field
 
 PREDEFINED = tuple(
     name for upper in ("HTTP", "HTTPS", "FTP", "NO", "ALL") for name in (f"{upper}_PROXY", f"{upper.lower()}_proxy")

@@ -8,7 +8,6 @@ import os
 import posixpath
 import stat
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.build import patterns, sums
@@ -20,6 +19,7 @@ from engine.build.errors import BuildFailed, BuildInvalid
 from engine.build.remote import is_git, is_url
 from engine.build.sources import Source
 from engine.errors import EngineError
+from engine.records import dataclass, field
 from engine.runtime import users
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from engine import syscalls
+from engine.records import dataclass, field
 from engine.storage.extract import clean_path
 from engine.storage.folders import remove_tree_at
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.errors import EngineError, InvalidFilter, InvalidParameter, NoSuchImage, NoSuchLayer
 from engine.filters import BadTime, truth, until
+from engine.records import dataclass, field
 from engine.storage.folders import content_size, remove_tree
 
 if TYPE_CHECKING:

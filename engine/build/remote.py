@@ -22,7 +22,6 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine import syscalls
@@ -30,6 +29,7 @@ from engine.build.errors import BuildFailed, BuildInvalid
 from engine.build.events import BuildEvent, Output, Progress
 from engine.build.sources import Tree
 from engine.errors import Unavailable
+from engine.records import dataclass
 
 UNNAMED = "__unnamed__"
 PROGRESS_SECONDS = 0.1

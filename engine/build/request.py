@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from engine.containers.config import HostConfig
+from engine.records import dataclass, field
 
 if TYPE_CHECKING:
     from engine.images.record import Image

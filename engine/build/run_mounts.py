@@ -14,7 +14,6 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from engine.build.dockerfile.mounts import Mount
 from engine.build.dockerfile.words import BadWords
 from engine.build.errors import BuildFailed, BuildInvalid
 from engine.containers.config import MountRequest
+from engine.records import dataclass, field
 
 if TYPE_CHECKING:
     from engine.build.sources import Source

@@ -15,7 +15,6 @@ import socket
 import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,7 @@ from engine.containers.settle import LOST, demolish, finish
 from engine.containers.start import start_locked
 from engine.containers.stop import kill
 from engine.errors import EngineError, NoSuchContainer
+from engine.records import dataclass
 from engine.runtime import monitor
 from engine.state.codec import encode
 

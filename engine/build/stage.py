@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine.build import configuring
@@ -24,6 +23,7 @@ from engine.containers.config import ContainerConfig
 from engine.images.configuration import container_config as parse_config
 from engine.images.platform import Platform, of_document
 from engine.images.record import Image
+from engine.records import dataclass, field
 from engine.runtime.spec import DEFAULT_PATH
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine import syscalls
 from engine.containers.changes import MOUNT_POINTS
+from engine.records import dataclass, field
 from engine.storage.pack import Leave
 
 _STAY = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_SYMLINKS

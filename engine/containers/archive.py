@@ -10,13 +10,13 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine import syscalls
 from engine.containers import rows
 from engine.containers.view import View, opened
 from engine.errors import EngineError, InvalidParameter, NotFound
+from engine.records import dataclass
 
 if TYPE_CHECKING:
     from engine import Engine

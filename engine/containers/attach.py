@@ -14,7 +14,6 @@ import select
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from engine.containers import folders, rows
 from engine.containers.detach_keys import DetachFilter, parse
 from engine.errors import Conflict
 from engine.off_loop import off_loop
+from engine.records import dataclass
 from engine.runtime.monitor import MAX_STDIN_MESSAGE, STDERR
 
 if TYPE_CHECKING:

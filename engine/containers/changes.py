@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.containers import rows
 from engine.errors import NoSuchContainer
+from engine.records import dataclass
 from engine.storage.merged import Merged, Node, Place, is_whiteout
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine.containers import rows
@@ -28,6 +27,7 @@ from engine.images.manifest import manifest_for
 from engine.images.reference import Reference, parse_target
 from engine.images.resolve import to_image
 from engine.images.tag import check_name, event
+from engine.records import dataclass, field
 from engine.storage.merged import Merged
 from engine.storage.pack import Leave, pack_layer
 from engine.storage.times import text_of

@@ -7,7 +7,7 @@ found again; None means that the client did not say. Times are nanoseconds, size
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from engine.records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import dataclasses
 import os
 import socket
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine import locks
@@ -24,6 +23,7 @@ from engine.containers.validate import normalise_config, validate
 from engine.errors import InvalidParameter, NameInUse, NoSuchContainer
 from engine.images.platform import Platform, check, of_document, runs_on, unfitting
 from engine.images.record import Image
+from engine.records import dataclass, field
 from engine.runtime import facts, oci
 from engine.storage.store import Unrecorded
 

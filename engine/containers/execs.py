@@ -12,7 +12,6 @@ import os
 import shutil
 import stat
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine import locks
@@ -23,6 +22,7 @@ from engine.containers.settle import LOST, find_runtime, settled
 from engine.containers.stop import NotRunning
 from engine.errors import Conflict, EngineError, InvalidParameter, NoSuchExec
 from engine.off_loop import off_loop
+from engine.records import dataclass, replace
 from engine.runtime import monitor
 from engine.runtime.failures import ProcessFailed, exec_failed
 from engine.runtime.monitor import Launch, MonitorPlan

@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.containers import folders, rows
 from engine.errors import AmbiguousId, EngineError, InvalidParameter, NoSuchContainer
 from engine.network.record import BRIDGE
+from engine.records import dataclass
 
 if TYPE_CHECKING:
     from engine import Engine

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 
 from engine.containers import record
 from engine.containers.record import Container
 from engine.errors import EngineError, InvalidFilter, NoSuchContainer
 from engine.filters import has_labels, matches, truth
+from engine.records import dataclass, field
 
 FILTERS = frozenset(
     (

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from engine.containers import journal
 from engine.containers.config import LogConfig
 from engine.errors import EngineError, InvalidParameter
+from engine.records import dataclass, replace
 
 DEFAULT = "json-file"
 LOCAL = "local"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.containers import folders, log_drivers, rows
@@ -14,6 +13,7 @@ from engine.containers.log_format import ERR, OUT, Message, stamp_of
 from engine.containers.record import DEAD, REMOVING
 from engine.errors import Conflict, NoSuchContainer, NotImplementedHere
 from engine.off_loop import off_loop
+from engine.records import dataclass, field
 
 if TYPE_CHECKING:
     from engine import Engine

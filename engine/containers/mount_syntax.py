@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from engine.containers.config import MountPoint, MountRequest
 from engine.errors import EngineError, InvalidParameter
+from engine.records import dataclass, field
 from engine.runtime.spec_mounts import (
     DEFAULT_PROPAGATION,
     NON_RECURSIVE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.containers import rows
@@ -10,6 +9,7 @@ from engine.containers.record import CREATED, DEAD, EXITED, Container
 from engine.containers.remove import RemoveOfRunning, remove
 from engine.errors import InvalidFilter, NoSuchContainer
 from engine.filters import has_labels
+from engine.records import dataclass, field
 
 if TYPE_CHECKING:
     from engine import Engine

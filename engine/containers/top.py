@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.containers import rows
@@ -13,6 +12,7 @@ from engine.containers.attach import ContainerRestarting
 from engine.containers.record import RESTARTING
 from engine.containers.stop import NotRunning
 from engine.errors import EngineError
+from engine.records import dataclass
 from engine.runtime import cgroup_of
 from engine.runtime.oci import which
 

@@ -16,7 +16,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ from engine.containers.settle import settled
 from engine.containers.working_directory import make_folder_at
 from engine.errors import NoSuchContainer
 from engine.off_loop import afterwards
+from engine.records import dataclass
 from engine.runtime.spec_mounts import NON_RECURSIVE, READ_ONLY_FORCE_RECURSIVE, READ_ONLY_NON_RECURSIVE
 
 if TYPE_CHECKING:

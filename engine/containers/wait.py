@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.containers import folders, rows
 from engine.containers.settle import settle_exit
 from engine.errors import Conflict, InvalidParameter, NoSuchContainer
 from engine.off_loop import off_loop
+from engine.records import dataclass
 from engine.runtime import monitor
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import BadArchive, InvalidReference
 from engine.images.reference import Reference, parse
+from engine.records import dataclass
 
 _NAME = "io.containerd.image.name"
 _REF_NAME = "org.opencontainers.image.ref.name"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.errors import BadArchive, EngineError
@@ -13,6 +12,7 @@ from engine.images.platform import of_document
 from engine.images.pull import SchemaOneRemoved
 from engine.images.reference import Reference
 from engine.images.remote import reach
+from engine.records import dataclass
 from engine.registry.login import Credentials
 from engine.registry.manifests import kind, parse_index, parse_manifest
 from engine.registry.media_types import DOCKER_MANIFEST

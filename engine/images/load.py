@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from engine.images.manifest import manifest_for
 from engine.images.platform import Platform, is_exactly, of_document
 from engine.images.resolve import to_image
 from engine.images.tag import check_name, event
+from engine.records import dataclass
 from engine.storage import tarformat
 from engine.storage.compression import magic_of, unpacked
 from engine.storage.layers import Layer, StagedLayer

@@ -7,10 +7,10 @@ lesser ones of its kind.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError, NotFound
+from engine.records import dataclass, replace
 
 if TYPE_CHECKING:
     from engine.images.record import Image

@@ -7,7 +7,6 @@ container was made from stay in any case. The rules are dockerd's.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.errors import Conflict, EngineError, InvalidFilter, NoSuchLayer
@@ -16,6 +15,7 @@ from engine.images import reference
 from engine.images.record import Image, Removed
 from engine.images.remove import chain_ids, children_of, remove
 from engine.images.resolve import to_image
+from engine.records import dataclass, field
 from engine.times import nanoseconds_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from engine.images.remote import Remote, reach
 from engine.images.resolve import to_image
 from engine.images.tag import check_name
 from engine.off_loop import off_loop
+from engine.records import dataclass
 from engine.registry.login import Credentials
 from engine.registry.manifests import Manifest, check_media_types, choose, kind, parse_index, parse_manifest
 from engine.registry.refusals import BadContent, RegistryLacks, RegistryRefused, of_pull

@@ -15,7 +15,6 @@ import os
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError, InvalidReference, NoSuchImage, Unavailable
@@ -29,6 +28,7 @@ from engine.images.reference import Reference
 from engine.images.remote import Remote, reach
 from engine.images.resolve import to_image
 from engine.off_loop import off_loop
+from engine.records import dataclass
 from engine.registry.login import Credentials, RegistryUnreachable
 from engine.registry.media_types import (
     DOCKER_CONFIG,

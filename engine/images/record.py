@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from engine.containers.config import ContainerConfig
+from engine.records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

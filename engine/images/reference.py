@@ -7,9 +7,9 @@ familiar form. Pure; the error texts are dockerd's.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from engine.errors import InvalidReference
+from engine.records import dataclass
 
 DOMAIN = "docker.io"
 _OLD_DOMAIN = "index.docker.io"

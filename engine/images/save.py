@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, NoSuchImage, Unavailable
@@ -22,6 +21,7 @@ from engine.images.reference import Reference
 from engine.images.remove import chain_ids
 from engine.images.resolve import find, to_image
 from engine.images.tag import event
+from engine.records import dataclass, field
 from engine.times import seconds_of
 
 if TYPE_CHECKING:

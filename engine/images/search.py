@@ -6,10 +6,10 @@ import json
 import os
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import EngineError, InvalidFilter, InvalidParameter
+from engine.records import dataclass
 from engine.registry.connection import Connection, read_at_most
 from engine.registry.login import OFFICIAL, Credentials, RegistryUnreachable
 from engine.registry.refusals import BadContent

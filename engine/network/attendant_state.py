@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from engine.network.record import Endpoint
+from engine.records import dataclass, field
 
 DNS = "dns/"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from engine.network.record import BRIDGE, HOST, LOCK, NONE, PARENTED, Endpoint, 
 from engine.network.ruleset import PublishedPort
 from engine.network.sandbox import namespace_path
 from engine.network.wire import outer_name
+from engine.records import dataclass, field, replace
 from engine.state.codec import encode
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from engine.network import bridge_options, built_in, ipam, ipam_settings, parent
 from engine.network.addresses import is_multicast
 from engine.network.ipam_settings import PoolRequest
 from engine.network.record import BRIDGE, HOST, LOCK, NONE, OPTION, PARENTED, TRUE, Network, NetworkDefinition, Subnet
+from engine.records import dataclass, field
 from engine.state.codec import decode, encode
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from engine.errors import EngineError, Forbidden, InvalidParameter
 from engine.network import ipam
 from engine.network.addresses import canonical, is_ipv6
 from engine.network.record import Subnet
+from engine.records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

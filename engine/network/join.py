@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine import locks
@@ -18,6 +17,7 @@ from engine.network.record import LOCK, Endpoint, Network, NetworkRequest
 from engine.network.ruleset import PublishedPort
 from engine.network.sandbox import namespace_path
 from engine.network.wire import add_ends, default_routes, let_go, outer_name
+from engine.records import dataclass, replace
 from engine.state.codec import decode, encode
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ container has them bind-mounted, so a file that is there is written in place and
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from engine.records import dataclass
 
 MODE = 0o644
 

@@ -7,10 +7,10 @@ all three anew, so what somebody wrote into them lasts until the container's nex
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from engine.errors import EngineError, InvalidParameter
 from engine.network.addresses import canonical, is_ipv6, is_loopback
+from engine.records import dataclass, field
 
 HOST_GATEWAY = "host-gateway"
 RESOLV_CONF = "/etc/resolv.conf"

@@ -12,7 +12,6 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from engine.network.port_errors import (
     UnknownPortProtocol,
     not_bound,
 )
+from engine.records import dataclass
 
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "sctp": 132}
 SOCKET_KINDS = {

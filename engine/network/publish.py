@@ -9,11 +9,11 @@ address; its host address begins with "direct/".
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine.network.record import Endpoint, Network
 from engine.network.ruleset import DIRECT, PublishedPort
+from engine.records import dataclass, replace
 
 if TYPE_CHECKING:
     import sqlite3

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.containers.config import EndpointRequest, PortBinding
+from engine.records import dataclass, field
 
 BRIDGE, HOST, NONE = "bridge", "host", "none"
 PARENTED = ("macvlan", "ipvlan")  # drivers whose interfaces are on another one

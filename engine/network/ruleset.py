@@ -13,7 +13,8 @@ this table's part. Where those are at work, their own configuration has to let o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from engine.records import dataclass
 
 ANY_ADDRESS = ("", "0.0.0.0", "::")
 DIRECT = "direct/"  # begins the host address of a port that is open at the container's own

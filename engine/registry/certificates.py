@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import Unavailable
+from engine.records import dataclass
 
 if TYPE_CHECKING:
     import ssl

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.errors import Forbidden, Unavailable
+from engine.records import dataclass
 
 MAIN = (Path("/etc/containers/registries.conf"), Path("/usr/share/containers/registries.conf"))
 DROP_INS = Path("/etc/containers/registries.conf.d")

@@ -13,9 +13,9 @@ import json
 import re
 import socket
 import urllib.parse
-from dataclasses import dataclass
 
 from engine.errors import EngineError, InvalidParameter
+from engine.records import dataclass
 from engine.version import DOCKER_VERSION
 
 OFFICIAL = "index.docker.io"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import InvalidParameter
 from engine.images.platform import Platform, rank
+from engine.records import dataclass
 from engine.registry.media_types import INDEXES, LAYERS, MANIFESTS, PLUGIN, SCHEMA_1
 from engine.registry.refusals import BadContent
 

@@ -12,10 +12,10 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import EngineError
+from engine.records import dataclass
 from engine.runtime.cdi_yaml import read_yaml
 
 FOLDERS = ("/etc/cdi", "/var/run/cdi")

@@ -7,8 +7,8 @@ So what is found here belongs to the container, or nothing is found. Called by t
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
+from engine.records import dataclass
 from engine.runtime.cgroups import MOUNT
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import posixpath
 from contextlib import suppress
-from dataclasses import dataclass
 
 from engine.errors import InvalidParameter, Unavailable
+from engine.records import dataclass
 
 MOUNT = "/sys/fs/cgroup"
 V1 = "v1"

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from engine.containers.config import Device, HostConfig
 from engine.errors import EngineError
+from engine.records import dataclass, field
 from engine.runtime.failures import CREATE_PREFIX, RUNC_REFUSED
 
 RULES_BEFORE = 16  # that runc and dockerd put before those of a container's own devices

@@ -7,9 +7,9 @@ handed in and touch nothing themselves.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from functools import cache
 
+from engine.records import dataclass, field
 from engine.runtime import capabilities
 from engine.runtime.cgroups import CgroupLayout, detect
 from engine.runtime.support import ResourceSupport, read_support

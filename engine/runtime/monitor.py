@@ -16,10 +16,10 @@ import os
 import shlex
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import Unavailable
+from engine.records import dataclass
 from engine.runtime.oci import Runtime, RuntimeFailed, which
 
 RESIZE = 1

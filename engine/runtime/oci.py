@@ -12,12 +12,12 @@ import os
 import shlex
 import shutil
 import subprocess
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from engine.errors import EngineError, InvalidParameter, Unavailable
+from engine.records import dataclass
 from engine.runtime import cgroups
 
 KNOWN = ("crun", "runc")

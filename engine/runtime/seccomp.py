@@ -8,11 +8,11 @@ certain processors or from certain kernels on. A profile of the client's is JSON
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 from engine import go_json
 from engine.errors import InvalidParameter
+from engine.records import dataclass
 from engine.runtime.facts import HostFacts
 
 ALLOW = "SCMP_ACT_ALLOW"

@@ -6,9 +6,9 @@ Pure. dockerd's separators (= and, of old, :) and its words for what it does not
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from engine.errors import EngineError
+from engine.records import dataclass
 
 _TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 _FALSE = {"0", "f", "F", "FALSE", "false", "False"}

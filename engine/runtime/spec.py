@@ -7,10 +7,10 @@ crun 1.8 and every runc of these years take. Called by the start verb; exec uses
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from engine.containers.config import ContainerConfig, HostConfig, MountPoint
+from engine.records import dataclass, field
 from engine.runtime import apparmor, capabilities, seccomp
 from engine.runtime.devices import HostDevices
 from engine.runtime.facts import HostFacts

@@ -6,8 +6,8 @@ Read from the files that the controllers show, as dockerd reads them. Part of en
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
 
+from engine.records import dataclass, fields
 from engine.runtime.cgroups import MOUNT, V2, CgroupLayout
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from engine import syscalls
 from engine.errors import InvalidParameter
+from engine.records import dataclass, field
 
 PASSWD = "etc/passwd"
 GROUP = "etc/group"

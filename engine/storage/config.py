@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.errors import Unavailable
+from engine.records import dataclass
 from engine.settings import DEFAULT_ROOT, Settings
 
 DEFAULT_GRAPH_ROOT = Path("/var/lib/containers/storage")

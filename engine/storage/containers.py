@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from engine.records import dataclass
 from engine.storage.records import Draft, Record, RecordFiles
 from engine.storage.times import now_text
 

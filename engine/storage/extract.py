@@ -15,12 +15,12 @@ import posixpath
 import stat
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from engine import syscalls
 from engine.errors import BadArchive, EngineError
+from engine.records import dataclass
 from engine.storage import tarformat
 from engine.storage.crc64 import Crc64
 from engine.storage.folders import remove_tree_at

@@ -16,12 +16,12 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.durable import sync_folder, write_file
 from engine.errors import NoSuchImage
+from engine.records import dataclass
 from engine.storage.folders import remove_tree
 from engine.storage.records import Draft, Record, RecordFiles
 from engine.storage.times import ZERO, now_text

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import BadArchive
+from engine.records import dataclass
 from engine.storage.compression import BZIP2, GZIP, MAGIC, XZ, ZSTD, Unpacked, magic_of
 from engine.storage.source import PIECE, Readable, Source
 

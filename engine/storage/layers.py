@@ -15,12 +15,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import syscalls
 from engine.errors import NoSuchLayer
+from engine.records import dataclass
 from engine.storage.folders import content_size, discard, in_use, move_file, recover, remove_tree, temporary_folder
 from engine.storage.overlay import MAX_DEPTH, ROOT_MODE, Overlay
 from engine.storage.records import Draft, Record, RecordFiles, Snapshot

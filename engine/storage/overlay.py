@@ -14,11 +14,11 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine import syscalls
 from engine.errors import Unavailable
+from engine.records import dataclass
 from engine.storage.folders import remove_tree
 
 LINKS = "l"

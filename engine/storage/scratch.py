@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine import syscalls
+from engine.records import dataclass
 from engine.storage.overlay import ROOT_MODE, Overlay
 
 _HERE = -100  # AT_FDCWD

@@ -16,12 +16,12 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import NoSuchContainer, NoSuchImage, NoSuchLayer, ReadOnlyImage, StoredImageInUse
+from engine.records import dataclass
 from engine.storage.containers import (
     ContainerRecords,
     MountRecords,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from engine.errors import BadArchive
+from engine.records import dataclass, field
 from engine.storage.source import Source
 
 BLOCK = 512

@@ -12,12 +12,12 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.containers.config import MountPoint
 from engine.errors import NoSuchVolume
+from engine.records import dataclass, field, replace
 from engine.state.codec import decode, encode
 from engine.volumes.names import (
     ANONYMOUS_LABEL,

@@ -7,8 +7,10 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
+from engine.errors import EngineError
 from tests.crash.campaign import Campaign
 from tests.harness import leftovers
 
@@ -27,17 +29,21 @@ def main() -> int:
     campaign, begun = Campaign(home, options.seed), time.monotonic()
     told = 0
     for verb in options.verbs or campaign.verbs():
-        campaign.every_step(verb, at_most=options.each)
+        try:
+            campaign.every_step(verb, at_most=options.each)
+        except (EngineError, OSError, AssertionError):
+            campaign.report.faults.append(f"{verb} cannot go on: {traceback.format_exc()}")
         report = campaign.report
-        print(*report.faults[told:], sep="\n")
+        print(*report.faults[told:], sep="\n", end="\n" if report.faults[told:] else "")
         told = len(report.faults)
         if told > GIVE_UP:
             break
-        print(
-            f"{verb}: {report.steps[verb]} steps; {report.kills} kills, {len(report.faults)} faults so far", flush=True
-        )
+        steps = report.steps.get(verb, 0)
+        print(f"{verb}: {steps} steps; {report.kills} kills, {len(report.faults)} faults so far", flush=True)
     if not options.verbs:
         campaign.at_random(max(0, options.kills - campaign.report.kills))
+        print(*report.faults[told:], sep="\n")
+        told = len(report.faults)
     leftovers.take_away(campaign.root, campaign.run_root)
     shutil.rmtree(home, ignore_errors=True)
     report = campaign.report

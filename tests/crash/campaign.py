@@ -90,13 +90,13 @@ class Campaign:
                 processes.wait_for_end(victim.pid, PATIENCE)
                 self.report.kills += 1
                 self._check(f"{victim.line.split()[1].rpartition('/')[2]} killed")
-            self._clear()
+            self._clear("at random")
 
     def _count(self, verb: str) -> int:
         engine = self.engine()
         with self._prepared(verb, engine) as arguments:
             done = self._child(0, verb, *arguments)
-        self._clear()
+        self._clear(f"{verb} at none")
         if done.returncode != 0:
             raise AssertionError(f"{verb} fails by itself: {done.stderr}")
         return int(done.stdout.split()[-1])
@@ -110,7 +110,7 @@ class Campaign:
         elif done.returncode:
             self.report.faults.append(f"{verb} at {step}: {done.stderr[-400:]}")
         self._check(f"{verb} at {step}")
-        self._clear()
+        self._clear(f"{verb} at {step}")
 
     def _child(self, step: int, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         line = [
@@ -190,7 +190,7 @@ class Campaign:
         if not state.alive and state.pid and os.path.exists(f"/proc/{state.pid}"):
             self.report.faults.append(f"{what}: it is said to have ended and runs")
 
-    def _clear(self) -> None:
+    def _clear(self, what: str) -> None:
         """Remove all that is there by ordinary calls, and count what is left then."""
         engine = self.engine()
         try:
@@ -208,7 +208,7 @@ class Campaign:
                 except NotFound:
                     pass
         except (EngineError, OSError) as error:
-            self.report.faults.append(f"clearing fails: {error!r}")
+            self.report.faults.append(f"{what}: clearing fails: {error!r}")
         left: dict[str, list[str]] = leftovers.at_rest(self.root, self.run_root)
         rows = {
             table: count
@@ -218,7 +218,7 @@ class Campaign:
         layers = len(engine.store.all_layers()) - self._layers
         volumes = [row["name"] for row in engine.database.rows("SELECT name FROM volumes")]
         if left or rows or layers or volumes:
-            self.report.faults.append(f"left: {left} rows {rows} layers {layers:+} volumes {volumes}")
+            self.report.faults.append(f"{what}: left: {left} rows {rows} layers {layers:+} volumes {volumes}")
             leftovers.take_away(self.root, self.run_root)
         engine.database.close()
 
