@@ -85,13 +85,17 @@ def _is_recorded(root: str, run_root: str, container_id: str) -> bool:
         return not os.path.exists(exit_file)
     try:
         fcntl.flock(fd, fcntl.LOCK_SH)
-        # Who recorded the end deletes the file last; a container that is to be restarted leaves a row to look at.
-        return not os.path.exists(exit_file) and not _restarts(root, container_id)
+        # Who recorded the end deletes the file last. A container that is to be restarted leaves a row to look at, one
+        # whose remover was killed its folder.
+        if os.path.exists(exit_file):
+            return False
+        status = _status(root, container_id)
+        return not os.path.exists(os.path.dirname(exit_file)) if status is None else status != "restarting"
     finally:
         os.close(fd)
 
 
-def _restarts(root: str, container_id: str) -> bool:
+def _status(root: str, container_id: str) -> str | None:
     import sqlite3
 
     connection = sqlite3.connect(os.path.join(root, "state.db"), timeout=30)
@@ -99,7 +103,7 @@ def _restarts(root: str, container_id: str) -> bool:
         row = connection.execute("SELECT status FROM containers WHERE id = ?", (container_id,)).fetchone()
     finally:
         connection.close()
-    return row is not None and row[0] == "restarting"
+    return None if row is None else row[0]
 
 
 def _restart(engine: Engine, container_id: str, run: int, claim: int | None) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from engine import locks
 from engine.containers import folders, health, log_rotation, restarting, rows
 from engine.containers.networks import undo_unfinished
 from engine.containers.record import Container
-from engine.containers.settle import settled
+from engine.containers.settle import clear_folders, settled
 from engine.errors import EngineError, NoSuchContainer
 from engine.runtime import monitor
 
@@ -113,5 +112,4 @@ def _sweep_orphans(engine: Engine) -> None:
         for name in set(names) - known:
             with locks.try_locked(engine.settings.locks, folders.lock_name(name)) as free:
                 if free and engine.database.row("SELECT 1 FROM containers WHERE id = ?", (name,)) is None:
-                    shutil.rmtree(parent / name, ignore_errors=True)
-                    locks.forget(engine.settings.locks, folders.lock_name(name))
+                    clear_folders(engine, name)

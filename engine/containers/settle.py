@@ -52,7 +52,8 @@ def settle_exit(engine: Engine, container_id: str) -> Container | None:
         try:
             return settled(engine, container_id)
         except NoSuchContainer:
-            locks.forget(engine.settings.locks, folders.lock_name(container_id))
+            # Its remover may have been killed, and a look at the folders since has left them to whoever holds the lock.
+            clear_folders(engine, container_id)
             return None
 
 
@@ -204,10 +205,15 @@ def sweep(engine: Engine, container: Container) -> None:
     if container.definition.mounts:
         engine.volumes.settle(container.definition.mounts)
         engine.volumes.clear_removed()
-    shutil.rmtree(folders.persistent(engine.settings, container.id), ignore_errors=True)
-    shutil.rmtree(folders.run(engine.settings, container.id), ignore_errors=True)
-    root_mount.forget(engine, container.id)
-    locks.forget(engine.settings.locks, folders.lock_name(container.id))
+    clear_folders(engine, container.id)
+
+
+def clear_folders(engine: Engine, container_id: str) -> None:
+    """Delete the folders and the lock of a container that has no row any more; the lock is held."""
+    shutil.rmtree(folders.persistent(engine.settings, container_id), ignore_errors=True)
+    shutil.rmtree(folders.run(engine.settings, container_id), ignore_errors=True)
+    root_mount.forget(engine, container_id)
+    locks.forget(engine.settings.locks, folders.lock_name(container_id))
 
 
 def clear_run_folder(engine: Engine, container: Container) -> None:
