@@ -103,6 +103,7 @@ def create(engine: Engine, request: CreateRequest, unrecorded: Image | None = No
         state=State(intent=INTENT_CREATE),
         network=NetworkState(),
     )
+    engine.database.reserve.refuse_if_low()
     with locks.locked(settings.locks, folders.lock_name(container_id)):
         container = _claim_name(engine, container, request, mounted)
         try:

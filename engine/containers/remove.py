@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.containers import folders, rows
 from engine.containers.record import PAUSED, REMOVING, RESTARTING, RUNNING, Container
-from engine.containers.settle import INTENT_REMOVE, INTENT_REMOVE_WITH_VOLUMES, demolish, settled
+from engine.containers.settle import INTENT_REMOVE, INTENT_REMOVE_WITH_VOLUMES, demolish, dismantle, settled
 from engine.errors import Conflict, InvalidParameter, NameInUse, NoSuchContainer
 
 if TYPE_CHECKING:
@@ -46,9 +49,20 @@ def remove(engine: Engine, name: str, *, force: bool = False, volumes: bool = Fa
 
     Raises NoSuchContainer, RemoveOfRunning.
     """
+    container_id = rows.find_id(engine.database, name)
+    try:
+        _remove(engine, container_id, name, force=force, volumes=volumes)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        # Not even room to write down what is about to be done: what is to go makes it.
+        _make_room(engine, rows.get(engine.database, container_id))
+        _remove(engine, container_id, name, force=force, volumes=volumes)
+
+
+def _remove(engine: Engine, container_id: str, name: str, *, force: bool, volumes: bool) -> None:
     from engine.containers.stop import KillOfStopped, kill
 
-    container_id = rows.find_id(engine.database, name)
     container = rows.get(engine.database, container_id)
     if container.state.status in (RUNNING, PAUSED, RESTARTING):
         if not force:
@@ -71,6 +85,21 @@ def remove(engine: Engine, name: str, *, force: bool = False, volumes: bool = Fa
             intent = INTENT_REMOVE_WITH_VOLUMES if volumes else INTENT_REMOVE
             rows.change(tx, container_id, intent=intent, status=REMOVING)
         demolish(engine, container, volumes=volumes)
+
+
+def _make_room(engine: Engine, container: Container) -> None:
+    """End a container that is to be removed, and delete the files that it has written."""
+    from engine.containers.stop import kill_unrecorded
+
+    kill_unrecorded(engine, container)
+    with locks.locked(engine.settings.locks, folders.lock_name(container.id)):
+        dismantle(engine, container)  # a root that is mounted keeps the room of files that are deleted below it
+        written = engine.store.graph(container.id)["UpperDir"]
+        for entry in os.scandir(written):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                os.unlink(entry)
 
 
 def rename(engine: Engine, name: str, new_name: str) -> None:

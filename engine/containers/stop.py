@@ -282,16 +282,27 @@ def _ends(container: Container, number: int) -> bool:
 
 
 def _signal(engine: Engine, container: Container, number: int, *, by_user: bool = True) -> bool:
-    """Signal the container's first process and record that; False when it has ended.
-
-    The pid is checked against its monitor through a pidfd, so that a number that the kernel gave to
-    another process is never signalled.
-    """
+    """Signal the container's first process and record that; False when it has ended."""
     with engine.database.transaction() as tx:
         rows.change(tx, container.id, manual_stop=int(by_user or container.state.manual_stop))
         if _ends(container, number):
             rows.change(tx, container.id, stop_requested=1)
         rows.event(tx, container, "kill", signal=str(number))
+    return _send(container, number)
+
+
+def kill_unrecorded(engine: Engine, container: Container) -> None:
+    """Kill a container, if it runs, where there is no room to record that, and wait for its end."""
+    if container.state.alive and _send(container, signals.SIGKILL):
+        await_exit(engine, container, KILL_SECONDS)
+
+
+def _send(container: Container, number: int) -> bool:
+    """Signal the container's first process; False when it has ended.
+
+    The pid is checked against its monitor through a pidfd, so that a number that the kernel gave to
+    another process is never signalled.
+    """
     process = _open_pid(container.state.pid)
     if process is None:
         return False

@@ -5,11 +5,13 @@ transaction, so that a killed process leaves all of them or none. After a commit
 Settings.run_root/changed is touched, which wakes those who wait (engine.state.changes).
 
 Any number of processes and threads use it at once: each thread has a connection of its own, writers queue
-for SQLite's lock, readers never wait. Rows are read with sqlite3.Row. Only engine code calls this.
+for SQLite's lock, readers never wait. Rows are read with sqlite3.Row. On a full disk engine.state.reserve gives room;
+where even that is used up, OSError (ENOSPC) is raised. Only engine code calls this.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -19,6 +21,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from engine.state.reserve import Reserve
 
 BUSY_SECONDS = 30.0
 CACHE_KIB = 256  # of each thread's connection; SQLite's default is 2 MB, and the kernel has the pages anyway
@@ -127,6 +131,7 @@ class Database:
     def __init__(self, path: Path, wake_file: Path) -> None:
         self.path = path
         self.wake_file = wake_file
+        self.reserve = Reserve(path.parent)
         self._local = threading.local()
 
     def rows(self, statement: str, values: Values = ()) -> list[sqlite3.Row]:
@@ -137,6 +142,15 @@ class Database:
         """Return a query's first row, or None."""
         found: sqlite3.Row | None = _execute(self._connection(), statement, values).fetchone()
         return found
+        try:
+            connection = self._connection()
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            return self._rows_of_copy(statement, values)
+        return connection.execute(statement, values).fetchall()
+        found = self.rows(statement, values)
+        return found[0] if found else None
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -145,8 +159,12 @@ class Database:
         After the commit those who wait for changes are woken. Raises sqlite3.OperationalError when another
         writer keeps the lock for longer than BUSY_SECONDS.
         """
-        with _committed(self._connection()) as connection:
+        connection = self._connection()
+        low = self.reserve.is_low()
+        with self._full_disk_told(), _committed(connection):
             yield Transaction(connection)
+        if low:
+            _checkpoint(connection)
         self.wake()
 
     @contextmanager
@@ -156,12 +174,15 @@ class Database:
         Killed processes lose nothing of it; a power cut may take what no later transaction has brought to the disk.
         """
         connection = self._connection()
+        low = self.reserve.is_low()
         connection.execute("PRAGMA synchronous = NORMAL")
         try:
-            with _committed(connection):
+            with self._full_disk_told(), _committed(connection):
                 yield Transaction(connection)
         finally:
             connection.execute("PRAGMA synchronous = FULL")
+        if low:
+            _checkpoint(connection)
         self.wake()
 
     def wake(self) -> None:
@@ -179,15 +200,46 @@ class Database:
             connection.close()
             del self._local.connection
 
+    def _rows_of_copy(self, statement: str, values: Values) -> list[sqlite3.Row]:
+        """Return all rows of a query where there is no room to open the database: nobody can write to it then."""
+        import shutil
+        import tempfile
+
+        with tempfile.TemporaryDirectory(dir=self.wake_file.parent) as folder:
+            copy = os.path.join(folder, self.path.name)
+            shutil.copy(self.path, copy)
+            if os.path.exists(f"{self.path}-wal"):  # what is not in the file yet
+                shutil.copy(f"{self.path}-wal", f"{copy}-wal")
+            connection = sqlite3.connect(copy)
+            try:
+                connection.row_factory = sqlite3.Row
+                return connection.execute(statement, values).fetchall()
+            finally:
+                connection.close()
+
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = self._open()
+            with self._full_disk_told():
+                connection = self._local.connection = self._open()
         return connection
+
+    @contextmanager
+    def _full_disk_told(self) -> Iterator[None]:
+        """Raise OSError where SQLite has failed because the disk is full."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            code = error.sqlite_errorcode & 0xFF
+            if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and self.reserve.is_low()):
+                raise self.reserve.no_space() from error
+            raise
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
         self.wake_file.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+        if not self.reserve.is_low():
+            self.reserve.fill()
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
@@ -208,6 +260,14 @@ def _committed(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         connection.rollback()
         raise
     connection.commit()
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    """Bring the log of writes into the database, so that the next write begins it anew and it does not grow."""
+    try:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    except sqlite3.OperationalError:
+        pass  # the database could not grow: the next one tries again
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
