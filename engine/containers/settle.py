@@ -10,14 +10,16 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.containers import folders, image_mounts, restarting, root_mount, rows
-from engine.containers.record import EXITED, RESTARTING, Container
+from engine.containers.record import EXITED, PAUSED, RESTARTING, RUNNING, Container
 from engine.containers.restarting import next_backoff, wants_restart
 from engine.errors import NoSuchContainer
 from engine.runtime import monitor, oci
+from engine.runtime.oci import RuntimeFailed
 from engine.state.codec import encode
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ RUN_FILES = (
 INTENT_CREATE = "create"
 INTENT_START = "start"
 INTENT_REMOVE = "remove"
+INTENT_PAUSE = "pause or unpause"  # its processes may be frozen, whatever its status says
 INTENT_REMOVE_WITH_VOLUMES = "remove with volumes"  # the anonymous ones
 
 log = logging.getLogger(__name__)
@@ -60,7 +63,7 @@ def settle_exit(engine: Engine, container_id: str) -> Container | None:
 def settled(engine: Engine, container_id: str) -> Container:
     """Return the container as it truly stands; the caller holds its lock.
 
-    Finishes an exit that nobody recorded, undoes a start or a creation that was cut off, completes a removal.
+    Finishes an exit that nobody recorded, undoes a start, a creation or a pause that was cut off, completes a removal.
     Raises NoSuchContainer.
     """
     container = rows.get(engine.database, container_id)
@@ -68,6 +71,9 @@ def settled(engine: Engine, container_id: str) -> Container:
     if state.intent in (INTENT_CREATE, INTENT_REMOVE, INTENT_REMOVE_WITH_VOLUMES):
         demolish(engine, container, volumes=state.intent != INTENT_REMOVE)
         raise NoSuchContainer(container_id)
+    if state.intent == INTENT_PAUSE:
+        container = _thawed(engine, container)
+        state = container.state
     if state.intent == INTENT_START:
         log.info("Container %s: its start was cut off; undoing it", container_id)
         dismantle(engine, container)
@@ -83,6 +89,23 @@ def settled(engine: Engine, container_id: str) -> Container:
     else:
         return container
     return rows.get(engine.database, container_id)
+
+
+def _thawed(engine: Engine, container: Container) -> Container:
+    """Let a container go on whose freezing was cut off, or whose going on was."""
+    from engine.containers import health
+
+    log.info("Container %s: its %s was cut off; it goes on", container.id, container.state.intent)
+    with suppress(RuntimeFailed):  # it was not frozen, or has ended
+        find_runtime(engine, container).resume(container.id)
+    with engine.database.transaction() as tx:
+        rows.change(tx, container.id, status=RUNNING, intent="")
+        if container.state.status == PAUSED:
+            rows.event(tx, container, "unpause")
+    container = rows.get(engine.database, container.id)
+    if health.is_missing(engine, container):
+        health.begin(engine, container)
+    return container
 
 
 def _ended(engine: Engine, container: Container) -> int | None:

@@ -11,7 +11,8 @@ import re
 import select
 import signal as signals
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from engine import locks, syscalls
 from engine.containers import folders, health, rows
 from engine.containers.attach import ContainerRestarting
 from engine.containers.record import EXITED, PAUSED, RESTARTING, RUNNING, Container
-from engine.containers.settle import find_runtime, settle_exit, settled
+from engine.containers.settle import INTENT_PAUSE, find_runtime, settle_exit, settled
 from engine.errors import Conflict, InvalidParameter, NoSuchContainer, NotModified
 from engine.runtime import monitor
 from engine.runtime.oci import RuntimeFailed
@@ -135,7 +136,7 @@ def kill(engine: Engine, name: str, signal: str = "") -> None:
         settle_exit(engine, container_id)
         raise KillOfStopped(name, container_id)
     if number == signals.SIGKILL:
-        if container.state.status == PAUSED:
+        if container.state.status == PAUSED or container.state.intent == INTENT_PAUSE:
             with suppress(RuntimeFailed):  # it has ended already, as a frozen process does on cgroup v2 only
                 find_runtime(engine, container).resume(container_id)
         await_exit(engine, container, KILL_SECONDS)
@@ -215,9 +216,11 @@ def pause(engine: Engine, name: str) -> None:
         if not container.state.alive:
             raise NotRunning(container_id)
         health.end(engine, container_id)
-        find_runtime(engine, container).pause(container_id)
+        with _freezing(engine, container_id):
+            find_runtime(engine, container).pause(container_id)
         with engine.database.transaction() as tx:
-            rows.change(tx, container_id, status=PAUSED, health=health.UNHEALTHY if container.state.health else "")
+            unhealthy = health.UNHEALTHY if container.state.health else ""
+            rows.change(tx, container_id, status=PAUSED, intent="", health=unhealthy)
             rows.event(tx, container, "pause")
 
 
@@ -228,12 +231,26 @@ def unpause(engine: Engine, name: str) -> None:
         container = settled(engine, container_id)
         if container.state.status != PAUSED:
             raise NotPaused(container_id)
-        find_runtime(engine, container).resume(container_id)
+        with _freezing(engine, container_id):
+            find_runtime(engine, container).resume(container_id)
         with engine.database.transaction() as tx:
-            rows.change(tx, container_id, status=RUNNING)
+            rows.change(tx, container_id, status=RUNNING, intent="")
             rows.event(tx, container, "unpause")
         if container.state.health:
             health.begin(engine, rows.get(engine.database, container_id))
+
+
+@contextmanager
+def _freezing(engine: Engine, container_id: str) -> Iterator[None]:
+    """Write down that a container is being frozen or let go on; whoever finds that later lets it go on."""
+    with engine.database.transaction() as tx:
+        rows.change(tx, container_id, intent=INTENT_PAUSE)
+    try:
+        yield
+    except RuntimeFailed:
+        with engine.database.transaction() as tx:
+            rows.change(tx, container_id, intent="")
+        raise
 
 
 def await_exit(engine: Engine, container: Container, seconds: float | None) -> bool:

@@ -152,6 +152,8 @@ class Campaign:
         if verb in ("start", "remove", "rename"):
             return [NAME]
         engine.containers.start(NAME)
+        if verb == "unpause":
+            engine.containers.pause(NAME)
         if verb == "disconnect":
             from engine.containers.config import EndpointRequest
 

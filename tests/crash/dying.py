@@ -111,6 +111,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "kill": lambda engine, name: engine.containers.kill(name),
     "restart": lambda engine, name: engine.containers.restart(name, timeout=0),
     "pause": lambda engine, name: engine.containers.pause(name),
+    "unpause": lambda engine, name: engine.containers.unpause(name),
     "remove": lambda engine, name: engine.containers.remove(name, volumes=True),
     "remove-force": lambda engine, name: engine.containers.remove(name, force=True, volumes=True),
     "rename": lambda engine, name: engine.containers.rename(name, f"{name}-other"),
