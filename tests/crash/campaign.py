@@ -21,6 +21,8 @@ from engine.runtime import monitor
 from tests.crash.dying import TAG, VERBS, create
 from tests.harness import leftovers, processes
 from tests.harness.busybox_image import busybox_archive
+from tests.harness.registry import Registry
+from tests.harness.registry_images import add_image, layer
 
 NAME = "crash-a"
 PATIENCE = 30.0
@@ -46,6 +48,9 @@ class Campaign:
         self._random = random.Random(seed)
         self._archive = home / "more.tar"
         self._archive.write_bytes(busybox_archive(["more:latest"]))
+        registry = Registry().__enter__()  # there until the campaign's process ends
+        self._pulled = f"{registry.host}/pulled:1"
+        add_image(registry, "pulled", "1", [layer(number, 100_000) for number in range(3)])
         with (home / "image.tar").open("wb") as file:
             file.write(busybox_archive([TAG]))
         with (home / "image.tar").open("rb") as file:
@@ -79,7 +84,7 @@ class Campaign:
             victims = [
                 each
                 for each in processes.mentioning(f"{self.home}/")
-                if any(part in each.line for part in ("conmon", "health_monitor", "monitor_exit"))
+                if any(part in each.line for part in ("conmon", "health_monitor", "monitor_exit", "attendant"))
             ]
             if self._random.random() < 0.5:
                 engine.containers.kill(NAME)  # so that an exit command runs
@@ -134,6 +139,8 @@ class Campaign:
             return [NAME]
         if verb == "load":
             return [str(self._archive)]
+        if verb == "pull":
+            return [self._pulled]
         if verb == "rmi":
             with self._archive.open("rb") as file:
                 list(engine.images.load(file))
@@ -204,6 +211,7 @@ class Campaign:
                 (lambda name: engine.volumes.remove(name, force=True), "crash-volume"),
                 (lambda name: engine.volumes.remove(name, force=True), "crash-more"),
                 (lambda name: engine.images.remove(name, force=True), "more:latest"),
+                (lambda name: engine.images.remove(name, force=True), self._pulled),
             ):
                 try:
                     remove(name)

@@ -23,6 +23,7 @@ from engine.containers.config import ContainerConfig, EndpointRequest, Healthche
 from engine.containers.create import CreateRequest
 from engine.containers.execs import ExecConfig
 from engine.containers.settle import settle_exit
+from engine.images.reference import parse
 from engine.network.create import NewNetwork
 from engine.state.database import Database, Transaction
 
@@ -104,6 +105,16 @@ def load(engine: Engine, path: str) -> None:
         list(engine.images.load(file))
 
 
+def pull(engine: Engine, reference: str) -> None:
+    """Fetch an image from a registry."""
+
+    async def all_of_it() -> None:
+        async for _ in engine.images.pull(parse(reference)):
+            pass
+
+    asyncio.run(all_of_it())
+
+
 VERBS: dict[str, Callable[..., Any]] = {
     "create": create,
     "start": lambda engine, name: engine.containers.start(name),
@@ -122,6 +133,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "connect": lambda engine, name: engine.containers.connect("crash-net", name, EndpointRequest()),
     "disconnect": lambda engine, name: engine.containers.disconnect("crash-net", name),
     "load": load,
+    "pull": pull,
     "rmi": lambda engine, name: engine.images.remove(name, force=True),
     "volume": lambda engine, name: engine.volumes.remove(name),
 }
