@@ -27,25 +27,25 @@ def main() -> int:
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="skiff-crash-", dir="/tmp"))
     campaign, begun = Campaign(home, options.seed), time.monotonic()
-    told = 0
-    for verb in options.verbs or campaign.verbs():
-        try:
-            campaign.every_step(verb, at_most=options.each)
-        except (EngineError, OSError, AssertionError):
-            campaign.report.faults.append(f"{verb} cannot go on: {traceback.format_exc()}")
-        report = campaign.report
-        print(*report.faults[told:], sep="\n", end="\n" if report.faults[told:] else "")
-        told = len(report.faults)
-        if told > GIVE_UP:
-            break
-        steps = report.steps.get(verb, 0)
-        print(f"{verb}: {steps} steps; {report.kills} kills, {len(report.faults)} faults so far", flush=True)
-    if not options.verbs:
-        campaign.at_random(max(0, options.kills - campaign.report.kills))
-        print(*report.faults[told:], sep="\n")
-        told = len(report.faults)
-    leftovers.take_away(campaign.root, campaign.run_root)
-    shutil.rmtree(home, ignore_errors=True)
+    try:
+        told = 0
+        for verb in options.verbs or campaign.verbs():
+            try:
+                campaign.every_step(verb, at_most=options.each)
+            except (EngineError, OSError, AssertionError):
+                campaign.report.faults.append(f"{verb} cannot go on: {traceback.format_exc()}")
+            report = campaign.report
+            print(*report.faults[told:], sep="\n", end="\n" if report.faults[told:] else "")
+            told = len(report.faults)
+            if told > GIVE_UP:
+                break
+            steps = report.steps.get(verb, 0)
+            print(f"{verb}: {steps} steps; {report.kills} kills, {len(report.faults)} faults so far", flush=True)
+        if not options.verbs:
+            campaign.at_random(max(0, options.kills - campaign.report.kills))
+    finally:
+        leftovers.take_away(campaign.root, campaign.run_root)
+        shutil.rmtree(home, ignore_errors=True)
     report = campaign.report
     print("\n".join(report.faults))
     print(f"{report.kills} kills in {time.monotonic() - begun:.0f} s, {len(report.faults)} faults")

@@ -120,6 +120,7 @@ class Campaign:
     def _child(self, step: int, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         line = [
             sys.executable,
+            "-B",  # a file of bytecode that is written is no step
             "-m",
             "tests.crash.dying",
             str(self.root),

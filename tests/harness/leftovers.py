@@ -128,6 +128,9 @@ def take_away(root: Path, run_root: Path) -> None:
     """Remove by force whatever an engine has left, so that a failed test does not harm the next."""
     home = run_root.parent
     ids = container_ids(root / "state.db")
+    for group in cgroups(ids):  # a frozen process takes no signal
+        if os.path.exists(frozen := f"{group}/freezer.state"):
+            Path(frozen).write_text("THAWED")
     for process in processes.mentioning(f"{home}/"):
         _ignoring_errors(os.kill, process.pid, signal.SIGKILL)
         processes.wait_for_end(process.pid, 5)
