@@ -186,9 +186,10 @@ def _shutdown(options: argparse.Namespace) -> int:
 
 def _engine(options: argparse.Namespace) -> Engine:
     from engine import Engine, Settings
+    from engine.settings import DEFAULT_ROOT, DEFAULT_RUN_ROOT
 
-    given = {name: Path(value) for name in ("root", "run_root") if (value := getattr(options, name))}
-    return Engine(Settings(default_runtime=options.runtime, **given))
+    root, run_root = Path(options.root or DEFAULT_ROOT), Path(options.run_root or DEFAULT_RUN_ROOT)
+    return Engine(Settings(root=root, run_root=run_root, default_runtime=options.runtime))
 
 
 def _check(options: argparse.Namespace) -> int:

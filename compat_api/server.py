@@ -23,7 +23,7 @@ from compat_api.activity import Activity
 from compat_api.connection import Connection
 from compat_api.dispatch import Dispatcher
 from compat_api.options import Options
-from compat_api.settings import settings_of
+from compat_api.settings import raise_open_files, settings_of
 from engine import Engine
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ class Front:
         self._activity = Activity(self._loop)
         engine = Engine(settings_of(options))
         self._dispatcher = Dispatcher(engine, self._activity, guard_of(options, engine), audit_of(options))
+        engine = Engine(settings_of(options, raise_open_files()))
+        dispatcher = Dispatcher(engine, self._activity, guard_of(options, engine), audit_of(options))
         self._tls = tls_of(options)
         self._decrypting: set[asyncio.Task[None]] = set()
         self._arriving: set[asyncio.Task[None]] = set()

@@ -8,7 +8,8 @@ name, LOG_FILE.N with N counting up, and only then tells conmon to open a new on
 lost, whoever is killed when. conmon writes to the old file until it has done so: a file may be larger than MAX_BYTES by
 what comes in that time. Then the oldest file goes, and with COMPRESS=1 the rotated one is packed.
 
-It stays resident, so it imports next to nothing.
+It stays resident, so it imports next to nothing. The folder is watched by dnotify: a user has few inotify instances,
+and one for each container would leave none for others.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import signal
 import sys
 import termios
 import time
@@ -23,8 +25,8 @@ import time
 REOPEN = b"2 0 0\n"  # a message to conmon's control FIFO
 FASTEST = 2_000_000_000  # bytes a second that no log grows faster than
 LONGEST_NAP = 0.05  # seconds
+UNWATCHED_SECONDS = 0.25  # between two looks on a kernel without dnotify
 DOUBT_SECONDS = 1.0  # after which a message of a keeper that was killed is taken for never sent
-IN_MODIFY, IN_MOVED_TO = 0x2, 0x80
 LOOKS, LOOK_SECONDS = 5, 0.02  # how often and how long somebody may look whether the lock is held
 
 
@@ -40,6 +42,10 @@ def take(lock: int) -> None:
     return None
 
 
+def _nothing(*_: object) -> None:
+    """Let a signal only wake up who waits."""
+
+
 class Keeper:
     """Keeps one container's log."""
 
@@ -51,6 +57,8 @@ class Keeper:
         self._size = size
         self._files = files
         self._compress = compress
+        self._news = self._directory = -1
+        self._watched = False  # the kernel will tell of the next change
         self._asked = 0  # the inode of the file that conmon was asked to leave
 
     def run(self) -> None:
@@ -61,36 +69,44 @@ class Keeper:
             ended = os.pidfd_open(self._monitor)
         except (BlockingIOError, ProcessLookupError):
             return
-        watch = self._watch()
         poller = select.poll()
         poller.register(ended, select.POLLIN)
-        poller.register(watch, select.POLLIN)
         try:
+            self._news = self._watch()
+            poller.register(self._news, select.POLLIN)
+            self._arm()
             self._settle_doubt(poller, ended)
+            self._arm()
             while self._look() and not self._wait(poller, ended):
-                os.read(watch, 65536)
+                self._arm()
             self._tidy()
         except FileNotFoundError:
             pass  # the container has been removed
 
     def _watch(self) -> int:
-        import importlib.util
+        """Open the folder to be watched; returns a descriptor that is readable once something has happened there."""
+        news, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGIO, _nothing)
+        self._directory = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return news
 
-        # Without the package around it, which would take more memory than all the rest.
-        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "syscalls.py")
-        spec = importlib.util.spec_from_file_location("syscalls", path)
-        assert spec is not None
-        assert spec.loader is not None
-        syscalls = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(syscalls)
-        watch: int = syscalls.inotify_init1()
-        syscalls.inotify_add_watch(watch, self._folder, IN_MODIFY | IN_MOVED_TO)
-        return watch
+    def _arm(self) -> None:
+        """Have the kernel tell of the next change: of one, so that a busy container does not keep this process busy."""
+        try:
+            fcntl.fcntl(self._directory, fcntl.F_NOTIFY, fcntl.DN_MODIFY | fcntl.DN_CREATE | fcntl.DN_RENAME)
+            self._watched = True
+        except OSError:
+            self._watched = False
 
-    @staticmethod
-    def _wait(poller: select.poll, ended: int, milliseconds: float | None = None) -> bool:
+    def _wait(self, poller: select.poll, ended: int, milliseconds: float | None = None) -> bool:
         """Wait until something has happened; tell whether it was the monitor's end."""
-        return any(fd == ended for fd, _ in poller.poll(milliseconds))
+        if milliseconds is None and not self._watched:
+            milliseconds = UNWATCHED_SECONDS * 1000
+        ready = [fd for fd, _ in poller.poll(milliseconds)]
+        if self._news in ready:
+            os.read(self._news, 4096)
+        return ended in ready
 
     def _settle_doubt(self, poller: select.poll, ended: int) -> None:
         """Find out whether a keeper before this one still had told conmon to leave the file that it had named.
@@ -104,6 +120,7 @@ class Keeper:
         while (left := deadline - time.monotonic()) > 0 or self._unread():
             if self._wait(poller, ended, max(left, DOUBT_SECONDS / 10) * 1000) or self._inode() != inode:
                 return
+            self._arm()
         self._ask(inode)
 
     def _unread(self) -> bool:

@@ -1,8 +1,10 @@
 """The exit command: what a monitor runs when its container or exec session has ended.
 
-    python -I -S monitor_exit.py ROOT RUN_ROOT [--runtime NAME] [--graph-root DIR] container ID
-    python -I -S monitor_exit.py ROOT RUN_ROOT [--runtime NAME] [--graph-root DIR] exec CONTAINER_ID EXEC_ID
-    python -I -S monitor_exit.py ROOT RUN_ROOT [--runtime NAME] [--graph-root DIR] restart ID RUN [CLAIM SECONDS]
+    python -I -S monitor_exit.py ROOT RUN_ROOT [OPTION VALUE]... container ID
+    python -I -S monitor_exit.py ROOT RUN_ROOT [OPTION VALUE]... exec CONTAINER_ID EXEC_ID
+    python -I -S monitor_exit.py ROOT RUN_ROOT [OPTION VALUE]... restart ID RUN [CLAIM SECONDS]
+
+The options are what else the engine's settings are: --runtime NAME, --graph-root DIR, --open-files SOFT:HARD.
 
 It records the exit code and takes down what the container stood on, unless a server that waited for the end has
 done so already, and starts the container again where its restart policy says so. It runs once for every end,
@@ -60,12 +62,14 @@ def _engine(root: str, run_root: str, options: dict[str, str]) -> Engine:
     from engine import Engine, Settings
 
     graph_root = options.get("--graph-root")
+    soft, _, hard = options.get("--open-files", "").partition(":")
     return Engine(
         Settings(
             root=Path(root),
             run_root=Path(run_root),
             graph_root=None if graph_root is None else Path(graph_root),
             default_runtime=options.get("--runtime"),
+            open_files=(int(soft), int(hard)) if hard else None,
         )
     )
 

@@ -24,6 +24,8 @@ class Settings:
     graph_root: Path | None = None  # containers/storage; None: storage.conf's with the default root, else under root
     storage_run_root: Path | None = None
     default_runtime: str | None = None  # a runtime's name or path; None: crun, else runc, whichever is there
+    # The soft and hard limit of open files that containers get, where this process has raised its own; None: its own.
+    open_files: tuple[int, int] | None = None
 
     @property
     def database(self) -> Path:

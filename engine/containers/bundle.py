@@ -63,6 +63,7 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
     )
     made = spec.build_spec(request)
     spec.give_home(made["process"], request.user)
+    spec.limit_open_files(made["process"], engine.settings.open_files)
     if request.devices.cdi:
         from engine.runtime.cdi import inject
 
@@ -130,6 +131,7 @@ def exec_process(
         env=environment,
     )
     spec.give_home(made, user)
+    spec.limit_open_files(made, engine.settings.open_files)
     return made
 
 

@@ -230,6 +230,8 @@ def exit_command(engine: Engine, kind: str, *ids: str) -> list[str]:
         command += ["--runtime", settings.default_runtime]
     if settings.graph_root is not None:
         command += ["--graph-root", str(settings.graph_root)]
+    if settings.open_files is not None:
+        command += ["--open-files", "{}:{}".format(*settings.open_files)]
     return [*command, kind, *ids]
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 DEFAULT_STOP_SECONDS = 10
 KILL_SECONDS = 10  # how long the kernel may take to end a process that was sent SIGKILL
 DEFAULT_SIGNAL = "SIGTERM"
+LOOK_AGAIN_SECONDS = 0.1  # where no inotify instance is left
 
 
 class NotRunning(Conflict):
@@ -257,18 +258,19 @@ def await_exit(engine: Engine, container: Container, seconds: float | None) -> b
     """Wait until the monitor has left an exit code or is gone; False when that took too long."""
     run_folder = folders.run(engine.settings, container.id)
     deadline = None if seconds is None else time.monotonic() + seconds
-    watch = syscalls.inotify_init1()
+    watch = _instance()
     try:
-        try:
-            syscalls.inotify_add_watch(
-                watch,
-                run_folder,
-                syscalls.IN_MOVED_TO | syscalls.IN_CREATE | syscalls.IN_DELETE | syscalls.IN_DELETE_SELF,
-            )
-        except FileNotFoundError:
-            return True
         poller = select.poll()
-        poller.register(watch, select.POLLIN)
+        if watch is not None:
+            try:
+                syscalls.inotify_add_watch(
+                    watch,
+                    run_folder,
+                    syscalls.IN_MOVED_TO | syscalls.IN_CREATE | syscalls.IN_DELETE | syscalls.IN_DELETE_SELF,
+                )
+            except FileNotFoundError:
+                return True
+            poller.register(watch, select.POLLIN)
         monitor_fd = _open_pid(container.state.monitor_pid)
         if monitor_fd is not None:
             poller.register(monitor_fd, select.POLLIN)
@@ -280,16 +282,28 @@ def await_exit(engine: Engine, container: Container, seconds: float | None) -> b
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     return False
+                if watch is None:
+                    left = LOOK_AGAIN_SECONDS if left is None else min(left, LOOK_AGAIN_SECONDS)
                 poller.poll(None if left is None else left * 1000)
-                try:
-                    os.read(watch, 65536)
-                except BlockingIOError:
-                    pass
+                if watch is not None:
+                    with suppress(BlockingIOError):
+                        os.read(watch, 65536)
         finally:
             if monitor_fd is not None:
                 os.close(monitor_fd)
     finally:
-        syscalls.inotify_close(watch)
+        if watch is not None:
+            syscalls.inotify_close(watch)
+
+
+def _instance() -> int | None:
+    """Return an inotify instance, None where this user has no more of them."""
+    try:
+        return syscalls.inotify_init1()
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        return None
 
 
 def _ends(container: Container, number: int) -> bool:

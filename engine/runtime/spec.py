@@ -136,6 +136,13 @@ def process(
     return made
 
 
+def limit_open_files(process: dict[str, Any], limits: tuple[int, int] | None) -> None:
+    """Give a process limits of open files, unless it has some or is to inherit them (None)."""
+    given = process.setdefault("rlimits", []) if limits else []
+    if limits and not any(each["type"] == "RLIMIT_NOFILE" for each in given):
+        given.append({"type": "RLIMIT_NOFILE", "soft": limits[0], "hard": limits[1]})
+
+
 def give_home(process: dict[str, Any], user: ProcessUser) -> None:
     """Set HOME where neither the client does nor crun, which looks only at users that are in the passwd file."""
     if user.home == "/" and not any(entry.startswith("HOME=") for entry in process["env"]):
