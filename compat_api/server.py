@@ -95,10 +95,8 @@ class Front:
         self._idle_timeout = options.idle_timeout
         self._sockets = sockets
         self._activity = Activity(self._loop)
-        engine = Engine(settings_of(options))
-        self._dispatcher = Dispatcher(engine, self._activity, guard_of(options, engine), audit_of(options))
         engine = Engine(settings_of(options, raise_open_files()))
-        dispatcher = Dispatcher(engine, self._activity, guard_of(options, engine), audit_of(options))
+        self._dispatcher = Dispatcher(engine, self._activity, guard_of(options, engine), audit_of(options))
         self._tls = tls_of(options)
         self._decrypting: set[asyncio.Task[None]] = set()
         self._arriving: set[asyncio.Task[None]] = set()
