@@ -8,20 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-<<<<<<< HEAD
-from compat_api.problems import BadRequest
-from engine import go_json
-
-if TYPE_CHECKING:
-    from compat_api.models.go import DockerModel
-
-Model = TypeVar("Model", bound="DockerModel")
-=======
 from compat_api import body as bodies
-from compat_api import go_json
 from compat_api.problems import BadRequest
 from compat_api.table import load
->>>>>>> 697c557 (Read request bodies by a table made from the models, without importing pydantic)
+from engine import go_json
 
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
@@ -42,13 +32,11 @@ def decode_body(model: str, body: bytes, content_type: str, *, required: bool, l
     return found
 
 
-def decode_list(
-    body: bytes, content_type: str, go_type: str, *, length_known: bool, items: type[DockerModel] | None = None
-) -> list[Any]:
+def decode_list(body: bytes, content_type: str, go_type: str, *, length_known: bool, items: str = "") -> list[Any]:
     """Read a JSON body that is a list of texts or of objects, [] for an empty one. Raises BadRequest.
 
-    go_type: what Go's decoder calls the list: "[]string", or a type named as its items with an s. items: what the
-    objects must be like.
+    go_type: what Go's decoder calls the list: "[]string", or a type named as its items with an s. items: the model
+    that the objects must be like, if there is one.
     """
     if content_type or body or not length_known:
         check_json(content_type)
@@ -59,7 +47,7 @@ def decode_list(
     return found
 
 
-def _items(value: Any, go_type: str, model: type[DockerModel] | None) -> list[Any]:
+def _items(value: Any, go_type: str, model: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
@@ -70,7 +58,7 @@ def _items(value: Any, go_type: str, model: type[DockerModel] | None) -> list[An
         if item is not None and not isinstance(item, str if texts else dict):
             into = f"{name}.{index} of type {item_type}"
             raise BadRequest(f"invalid JSON: json: cannot unmarshal {go_kind(item)} into {into}")
-        if model is not None:
+        if model:
             decode_value(model, item, root=f"{name}.{index}")
     return value
 
@@ -92,17 +80,10 @@ def _read(body: bytes) -> tuple[Any, str]:
         raise BadRequest(f"invalid JSON: {text}") from None
 
 
-<<<<<<< HEAD
-def decode_value(model: type[Model], value: Any, *, root: str | None = None) -> Model:
-    """Make a model of a JSON value; null is a model of defaults. Raises BadRequest in the words of Go's decoder.
-
-    root: how the value is called there, where it is a part of another one.
-    """
-=======
-def decode_value(model: str, value: Any) -> Any:
+def decode_value(model: str, value: Any, *, root: str | None = None) -> Any:
     """Make a model, or what is like it, of a JSON value; null is a model of defaults.
 
-    Raises BadRequest in the words of Go's decoder.
+    root: how the value is called, where it is a part of another one. Raises BadRequest in the words of Go's decoder.
     """
     value = {} if value is None else value
     if bodies.known(model):
@@ -110,11 +91,10 @@ def decode_value(model: str, value: Any) -> Any:
             return bodies.read(model, value)
         except bodies.Unusual:
             pass
-    return _validated(load(model, "models"), value)
+    return _validated(load(model, "models"), value, root)
 
 
-def _validated(model: Any, value: Any) -> Any:
->>>>>>> 697c557 (Read request bodies by a table made from the models, without importing pydantic)
+def _validated(model: Any, value: Any, root: str | None) -> Any:
     from pydantic import ValidationError
 
     try:

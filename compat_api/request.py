@@ -7,13 +7,8 @@ status; exceptions are turned into answers by compat_api.errors.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-<<<<<<< HEAD
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
-=======
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
->>>>>>> 697c557 (Read request bodies by a table made from the models, without importing pydantic)
 
 from compat_api.headers import COMMON, NEWEST_VERSION
 from compat_api.problems import BadRequest
@@ -114,17 +109,13 @@ class Request:
 
         length_known = self._kind is not None or "Transfer-Encoding" not in self.http.headers
         kind = self._kind or self.header("Content-Type")
-<<<<<<< HEAD
-        decode = partial(decode_body, model, content_type=kind, required=required, length_known=length_known)
+        decode = partial(decode_body, self.route.body, content_type=kind, required=required, length_known=length_known)
         return await self.reading(decode)
 
     async def reading(self, read: Callable[[bytes], R]) -> R:
         """Return what a function makes of the whole body; of a long one in a thread: others are answered meanwhile."""
         data = await self.raw_body()
         return read(data) if len(data) < LARGE else await off_loop(read, data)
-=======
-        return decode_body(self.route.body, data, kind, required=required, length_known=length_known)
->>>>>>> 697c557 (Read request bodies by a table made from the models, without importing pydantic)
 
     async def raw_body(self, limit: int = JSON_BODY_LIMIT) -> bytes:
         """Return the whole body, as often as it is asked for; raises BadRequest when it is longer than limit bytes."""

@@ -9,7 +9,6 @@ from compat_api.problems import BadRequest, Problem
 from compat_api.saying import answering
 
 if TYPE_CHECKING:
-    from compat_api.models.go import DockerModel
     from compat_api.request import Request
     from engine.images.reference import Reference
 
@@ -108,12 +107,11 @@ def _reference(text: str) -> Reference:
 
 async def _privileges(request: Request) -> None:
     """Read the body that says what a plugin may do, of which nothing is needed."""
-    from compat_api.models.plugins import Privilege
 
-    await _listed(request, "types.PluginPrivileges", items=Privilege)
+    await _listed(request, "types.PluginPrivileges", items="plugins:Privilege")
 
 
-async def _listed(request: Request, go_type: str, items: type[DockerModel] | None = None) -> None:
+async def _listed(request: Request, go_type: str, items: str = "") -> None:
     from compat_api.decode import decode_list
 
     kind, length_known = request.header("Content-Type"), request.header("Transfer-Encoding") == ""

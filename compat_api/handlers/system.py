@@ -37,27 +37,18 @@ async def info(request: Request) -> Answer:
 async def auth(request: Request) -> Answer:
     """Try a user's credentials at a registry."""
     from compat_api.decode import decode_value
-<<<<<<< HEAD
-    from compat_api.models.system import AuthBody
-=======
-    from compat_api.go_json import SyntaxProblem, TrailingContent, loads
->>>>>>> 697c557 (Read request bodies by a table made from the models, without importing pydantic)
     from compat_api.problems import BadRequest
     from engine.go_json import SyntaxProblem, TrailingContent, loads
     from engine.registry.login import Credentials, login
 
     try:
-<<<<<<< HEAD
         value = await request.reading(loads)
     except TrailingContent as more:  # which dockerd does not look at
         value = more.value
-=======
-        given = decode_value(request.route.body, loads(text))
->>>>>>> 697c557 (Read request bodies by a table made from the models, without importing pydantic)
     except SyntaxProblem as problem:  # dockerd takes these for failures of its own
         raise Problem(str(problem)) from None
     try:
-        given = decode_value(AuthBody, value)
+        given = decode_value(request.route.body, value)
     except BadRequest as problem:
         raise Problem(problem.message.removeprefix("invalid JSON: ")) from None
     credentials = Credentials(given.username, given.password, given.identitytoken)

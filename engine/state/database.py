@@ -136,19 +136,16 @@ class Database:
 
     def rows(self, statement: str, values: Values = ()) -> list[sqlite3.Row]:
         """Return all rows of a query; it sees one consistent state."""
-        return _execute(self._connection(), statement, values).fetchall()
-
-    def row(self, statement: str, values: Values = ()) -> sqlite3.Row | None:
-        """Return a query's first row, or None."""
-        found: sqlite3.Row | None = _execute(self._connection(), statement, values).fetchone()
-        return found
         try:
             connection = self._connection()
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
             return self._rows_of_copy(statement, values)
-        return connection.execute(statement, values).fetchall()
+        return _execute(connection, statement, values).fetchall()
+
+    def row(self, statement: str, values: Values = ()) -> sqlite3.Row | None:
+        """Return a query's first row, or None."""
         found = self.rows(statement, values)
         return found[0] if found else None
 
@@ -213,7 +210,7 @@ class Database:
             connection = sqlite3.connect(copy)
             try:
                 connection.row_factory = sqlite3.Row
-                return connection.execute(statement, values).fetchall()
+                return _execute(connection, statement, values).fetchall()
             finally:
                 connection.close()
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from compat_api import body as bodies
-from compat_api import go_json
 from compat_api.create_request import adapt, records
 from compat_api.openapi.bodies import shapes
 from compat_api.table import load
+from engine import go_json
 
 SHAPES = shapes()
 READ = ("containers:CreateBody", "containers:UpdateBody", "networks:NetworkCreateBody", "networks:ConnectBody",

@@ -8,11 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-<<<<<<< HEAD
-=======
-from compat_api import go_json
 from compat_api.body import blank
->>>>>>> 697c557 (Read request bodies by a table made from the models, without importing pydantic)
 from compat_api.decode import decode_body, decode_list, parse_media_type
 from compat_api.problems import BadRequest
 from engine import go_json
