@@ -50,6 +50,7 @@ WORDS: dict[str, Words] = {
     "BadTime": lambda e: e.cause,
     "UnknownRuntime": lambda e: f"unknown or invalid runtime name: {e.name}",
     "AlreadyRunning": lambda e: "container is already running",
+    "BetweenRuns": lambda e: f'NotFound: container "{e.container_id}" in namespace "moby": not found',
     "StartOfPaused": lambda e: "cannot start a paused container, try unpause instead",
     "StartOfRemoved": lambda e: "container is marked for removal and cannot be started",
     "ContainerPaused": lambda e: (

@@ -218,15 +218,18 @@ class Containers:
         extract_to(self._engine, name, path, stream, keep_kinds=keep_kinds, own_user=own_user)
 
     def resize(self, name: str, height: int, width: int) -> None:
-        """Set the size of a running container's terminal. Raises NotRunning."""
+        """Set the size of a running container's terminal. Raises NoSuchContainer, NotRunning, BetweenRuns."""
         from engine.containers import folders, rows
-        from engine.containers.stop import NotRunning
+        from engine.containers.record import RESTARTING
+        from engine.containers.stop import BetweenRuns, NotRunning
         from engine.runtime import monitor
 
         container_id = rows.find_id(self._engine.database, name)
         try:
             monitor.resize(folders.run(self._engine.settings, container_id), height, width)
         except OSError as error:
+            if rows.get(self._engine.database, container_id).state.status == RESTARTING:
+                raise BetweenRuns(container_id) from error
             raise NotRunning(container_id) from error
 
     async def wait(self, name: str, condition: str = "not-running") -> Waiter:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import locks
@@ -65,7 +66,10 @@ def _mend(engine: Engine, container: Container) -> bool:
 
 def doubtful(engine: Engine) -> list[str]:
     """Return, in words, what reconcile would mend."""
-    return [f"container {container.name} ({container.id[:12]}): {doubt}" for container, doubt in _doubtful(engine)]
+    found = [f"container {container.name} ({container.id[:12]}): {doubt}" for container, doubt in _doubtful(engine)]
+    if engine.database.row("SELECT 1 FROM build_containers"):
+        found.append("a build was cut off, or is under way, and has containers of its own")
+    return found + [f"{parent / name}: the folder's container is gone" for parent, name in _orphans(engine)]
 
 
 def _doubtful(engine: Engine) -> Iterator[tuple[Container, str]]:
@@ -103,13 +107,18 @@ def _doubt(engine: Engine, container: Container) -> str:
 
 def _sweep_orphans(engine: Engine) -> None:
     """Delete the folders of containers that have no row any more: their remover was killed just before it would."""
+    for _, name in _orphans(engine):
+        with locks.try_locked(engine.settings.locks, folders.lock_name(name)) as free:
+            if free and engine.database.row("SELECT 1 FROM containers WHERE id = ?", (name,)) is None:
+                clear_folders(engine, name)
+
+
+def _orphans(engine: Engine) -> Iterator[tuple[Path, str]]:
     for parent in (engine.settings.run_containers, engine.settings.containers):
         try:
             names = os.listdir(parent)
         except FileNotFoundError:
             continue
         known = {row["id"] for row in engine.database.rows("SELECT id FROM containers")} if names else set()
-        for name in set(names) - known:
-            with locks.try_locked(engine.settings.locks, folders.lock_name(name)) as free:
-                if free and engine.database.row("SELECT 1 FROM containers WHERE id = ?", (name,)) is None:
-                    clear_folders(engine, name)
+        for name in sorted(set(names) - known):
+            yield parent, name

@@ -21,7 +21,7 @@ from engine.containers import folders, health, rows
 from engine.containers.attach import ContainerRestarting
 from engine.containers.record import EXITED, PAUSED, RESTARTING, RUNNING, Container
 from engine.containers.settle import INTENT_PAUSE, find_runtime, settle_exit, settled
-from engine.errors import Conflict, InvalidParameter, NoSuchContainer, NotModified
+from engine.errors import Conflict, InvalidParameter, NoSuchContainer, NotFound, NotModified
 from engine.runtime import monitor
 from engine.runtime.oci import RuntimeFailed
 
@@ -39,6 +39,14 @@ class NotRunning(Conflict):
 
     def __init__(self, container_id: str) -> None:
         super().__init__(f"container {container_id} is not running")
+        self.container_id = container_id
+
+
+class BetweenRuns(NotFound):
+    """The container is to be restarted, and has no process until then."""
+
+    def __init__(self, container_id: str) -> None:
+        super().__init__(f"container {container_id} is restarting and has no process")
         self.container_id = container_id
 
 

@@ -114,7 +114,7 @@ def sweep(networks: Networks) -> None:
 
 
 def missing(networks: Networks) -> list[str]:
-    """Return, in words, what containers in networks stand on and is not there."""
+    """Return, in words, what containers in networks stand on and is not there, and what is there for none."""
     from engine.network import attend, nftables
     from engine.network.netlink import index_of
 
@@ -132,7 +132,10 @@ def missing(networks: Networks) -> list[str]:
             found.append(f"the firewall's table {networks.table} is gone: published ports lead nowhere")
         if attend.is_missing(networks):
             found.append("nothing answers containers' questions for names and relays their IPv6 ports")
-    return found
+    words = {"left": "interface {}: its container is not in the network any more"}
+    return found + [
+        words.get(kind, f"{kind} {{}}: its container does not run").format(name) for kind, name in _unknown(networks)
+    ]
 
 
 def _unknown(networks: Networks) -> list[tuple[str, str]]:

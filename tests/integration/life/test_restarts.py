@@ -15,6 +15,7 @@ from typing import Any
 from engine.state.database import Database
 from tests.harness import leftovers, processes
 from tests.harness.docker_cli import Docker
+from tests.harness.raw_http import send
 from tests.integration.conftest import Skiff
 
 PATIENCE = 20.0
@@ -47,6 +48,17 @@ def test_a_killed_monitor_is_a_failure_that_is_restarted(skiff: Skiff) -> None:
     skiff.server.kill_servers()
     found = until(docker, "again", lambda each: each["Status"] == "running" and each["RestartCount"] == 1)
     assert found["Pid"] > 0
+
+
+def test_between_two_runs_there_is_no_terminal_to_resize(skiff: Skiff) -> None:
+    docker = skiff.docker
+    docker.ok("run", "-d", "-t", "--name", "again", "--restart", "always", "busybox", "sh", "-c", "exit 3")
+    found = until(docker, "again", lambda each: each["Status"] == "restarting" and each["RestartCount"] >= 5)
+    assert found["Running"]
+    answer = send(skiff.server.url, "POST", "/containers/again/resize?h=10&w=20")
+    container_id = docker.ok("inspect", "-f", "{{.Id}}", "again").strip()
+    words = f'NotFound: container "{container_id}" in namespace "moby": not found'
+    assert (answer.status, json.loads(answer.body)) == (404, {"message": words})
 
 
 def test_a_killed_exit_command_is_replaced_when_an_engine_starts(skiff: Skiff) -> None:

@@ -81,7 +81,7 @@ def test_no_request_around_the_idle_exit_is_lost(start: Start) -> None:
     chance = random.Random(1)
     lives, unsent = set(), 0
     kept: socket.socket | None = None
-    for turn in range(200):
+    for turn in range(500):
         time.sleep(chance.choice((0, 0.045, 0.05, 0.055, 0.07)))
         if turn % 10:
             with connect(server) as client:
