@@ -21,9 +21,10 @@ def modules_of(package: str) -> list[str]:
     return [name.removesuffix(".__init__") for name in names]
 
 
-def loaded_by(*modules: str) -> set[str]:
-    """Return the names of what a fresh Python has loaded once it has imported the modules."""
-    program = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); import {', '.join(modules)}; print(*sys.modules)"
+def loaded_by(*modules: str, then: str = "pass") -> set[str]:
+    """Return the names of what a fresh Python has loaded once it has imported the modules, and then done something."""
+    program = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); import {', '.join(modules)}; {then}; "
+    program += "print(*sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-c", program], stdout=subprocess.PIPE, text=True, check=True)
     return set(done.stdout.split())
 
@@ -61,3 +62,23 @@ def test_the_server_answers_without_models_and_without_aiohttp() -> None:
 
 def test_what_aiohttp_reads_needs_no_client() -> None:
     assert loaded_by("compat_api.parsed") & {"aiohttp.client", "aiohttp.connector"} == set()
+
+
+def test_what_a_cold_run_pays_for() -> None:
+    """All that `docker run` makes the server import: create, attach, wait and start, with their bodies and verbs."""
+    create = "; ".join(
+        (
+            "from compat_api.decode import decode_body",
+            "from compat_api.create_request import adapt, records",
+            "known = dict(required=True, length_known=True)",
+            'text = b\'{"Image": "busybox", "HostConfig": {"Binds": ["/a:/b"]}}\'',
+            "body = decode_body('containers:CreateBody', text, 'application/json', **known)",
+            "adapt(body, (1, 51))",
+            "records(body)",
+        )
+    )
+    handlers = [f"compat_api.handlers.{name}" for name in ("containers", "container_streams", "container_runs")]
+    verbs = [f"engine.containers.{name}" for name in ("create", "attach", "wait", "start", "settle", "networks")]
+    server = ("compat_api.__main__", "compat_api.server", "compat_api.connection", "engine.network.join")
+    loaded = loaded_by(*server, *handlers, *verbs, then=create)
+    assert loaded & HEAVY == set()
