@@ -245,11 +245,20 @@ class Connection(asyncio.Protocol):
 
     def decline_take_over(self) -> None:
         """Treat the bytes held back as further requests; called when the handler has answered plainly."""
+        if self._held and not self.last_answer and self.transport is not None:
+            self._loop.call_soon(self._go_on)  # until then they are held, as is what comes meanwhile
+            return
         held, self._held = self._held, None
         if self.transport is not None and held is not None:
             self.transport.resume_reading()
+
+    def _go_on(self) -> None:
+        """Take the bytes that were held back as they would have been taken when they came."""
+        held, self._held = self._held, None
+        if self.transport is not None:
+            self.transport.resume_reading()
             if held and not self.last_answer:
-                self._loop.call_soon(self.data_received, held)
+                self.data_received(held)
 
     def head_begins(self, size: int) -> None:
         """Note that so many bytes more have come of a head that is not complete."""

@@ -241,6 +241,24 @@ async def test_requests_behind_a_declined_one_are_answered(odd: bool) -> None:
         assert b"/containers/x/attach" in await peer.receive(b"/second")
 
 
+async def test_requests_that_wait_for_their_turn_are_not_forgotten_at_the_end_of_the_input() -> None:
+    asked = []
+
+    async def handler(http: WholeRequest, connection: Connection) -> Reply:
+        asked.append(http.path_qs)
+        if len(asked) == 1:  # more and the end are noticed in the very moment in which the answer is made
+            connection.data_received(GET % b"/third")
+            peer.loop.call_soon(connection.data_received, GET % b"/fourth")
+            peer.loop.call_soon(connection.eof_received)
+        return ok("ok")
+
+    async with Peer(handler) as peer:
+        await peer.send(GET % b"/first" + GET % b"/second")
+        answers = await peer.rest()
+        assert answers.count(b"HTTP/1.1 200 OK\r\n") == 4
+        assert asked == ["/first", "/second", "/third", "/fourth"]
+
+
 async def test_plain_and_odd_requests_on_one_connection_are_answered_in_order() -> None:
     async def handler(http: WholeRequest, _: Connection) -> Reply:
         await asyncio.sleep(0.01)
