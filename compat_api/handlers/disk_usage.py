@@ -80,5 +80,6 @@ def _volumes(engine: Engine, filters: Filters) -> list[dict[str, Any]]:
         volumes.volume(each)
         | {"UsageData": {"RefCount": len(engine.volumes.users(each.name)), "Size": folder_size(each.path)}}
         for each in engine.volumes.list()
-        if has_labels(each.definition.labels, filters.get("label", []))
+        # What the options of a volume name is elsewhere.
+        if not each.definition.options and has_labels(each.definition.labels, filters.get("label", []))
     ]

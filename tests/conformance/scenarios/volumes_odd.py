@@ -121,6 +121,10 @@ def volumes_in_odd_ways(s: Session) -> None:
         answer = s.quietly("GET", "/volumes", query={"filters": filters})
         found = sorted(each["Name"] for each in answer.get("Volumes") or () if each["Name"].startswith("conf-w"))
         s.records.append({"request": f"volumes {filters}", "status": 0, "body": [answer.get("message"), found]})
+    usage = s.quietly("GET", "/system/df", query={"type": "volume"})["Volumes"]
+    mine = [each for each in usage if each["Name"].startswith("conf-w") and each["Name"] != "conf-w2"]  # it has /bin
+    sizes = [[each["Name"], each["UsageData"]] for each in sorted(mine, key=lambda each: str(each["Name"]))]
+    s.records.append({"request": "sizes of volumes", "status": 0, "body": sizes})
     s.call("GET", "/volumes", query={"filters": "nonsense"})
     s.call("POST", "/volumes/prune", query={"filters": "{"})
     drop()
