@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from contextlib import suppress
 from fcntl import ioctl
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,10 @@ class Standing:
 
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
-        self._news = [_news(NETLINK_NETFILTER, NFNLGRP_NFTABLES), _news(socket.NETLINK_ROUTE, RTNLGRP_LINK)]
+        self._news: list[socket.socket] = []
+        for protocol, group in ((NETLINK_NETFILTER, NFNLGRP_NFTABLES), (socket.NETLINK_ROUTE, RTNLGRP_LINK)):
+            with suppress(OSError):  # a kernel without nftables, or a user who may not hear of them
+                self._news.append(_news(protocol, group))
 
     def is_disturbed(self) -> bool:
         """Tell whether something was changed or has ended that containers need."""
@@ -72,9 +76,13 @@ def is_attendant_gone(networks: Networks) -> bool:
 
 def _news(protocol: int, group: int) -> socket.socket:
     made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KEPT)
-    made.bind((0, 0))
-    made.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KEPT)
+        made.bind((0, 0))
+        made.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+    except OSError:
+        made.close()
+        raise
     return made
 
 
