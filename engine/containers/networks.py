@@ -176,7 +176,7 @@ def _join(engine: Engine, container: Container, network: Network, wants: Endpoin
     for other, endpoint in join.places(networks, container.id):
         if other.id == network.id:  # left by a process that was killed
             _undo(engine, endpoint, priorities)
-    with engine.database.transaction() as tx:
+    with engine.database.telling() as tx:  # after a power cut there is no such place
         request = network_request(engine, container)
         endpoint = join.claim(networks, tx, network, container.id, request, wants)
         if not endpoint.names and _has_name_server(engine, container):
