@@ -125,7 +125,7 @@ def _start(engine: Engine, container: Container, again: bool, attend: Callable[[
     clear_run_folder(engine, container)
     request = network_request(engine, container)
     engine.networks.ready(request)
-    with engine.database.transaction() as tx:
+    with engine.database.telling() as tx:  # after a power cut nothing of it is left
         rows.change(tx, container.id, intent=INTENT_START, boot_id=rows.boot_id(), keep=0)
         if not again:
             rows.change(tx, container.id, stop_requested=0, manual_stop=0, restart_count=0, backoff=0)
