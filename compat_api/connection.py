@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import select
 import socket
 import struct
@@ -170,6 +171,20 @@ class Connection(asyncio.Protocol):
         if self.transport is None:
             raise ConnectionResetError("the client has gone")
 
+    async def lend(self) -> socket.socket:
+        """Return the socket once all that was written is sent; nothing is to be written here before it is closed.
+
+        Raises ConnectionResetError when the client has gone.
+        """
+        transport = self.transport
+        if transport is not None and transport.get_write_buffer_size():
+            transport.set_write_buffer_limits(0)
+            await self.drained()
+            transport.set_write_buffer_limits()
+        if self.transport is None or self.transport.is_closing():
+            raise ConnectionResetError("the client has gone")
+        return socket.socket(fileno=os.dup(self.transport.get_extra_info("socket").fileno()))
+
     def end_after_sending(self) -> None:
         """Close the connection once all that was written is sent."""
         if self.transport is not None:
@@ -303,6 +318,8 @@ class Connection(asyncio.Protocol):
         self._held = b""
         if behind:
             self._hold(behind)
+        if whole.closes:
+            self.last_answer = True
         self._serving = self._loop.create_task(self._answering.serve_whole(whole, self), name="serve")
 
     def _parse(self, data: bytes) -> None:

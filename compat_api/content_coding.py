@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import zlib
-
-from engine.off_loop import off_loop
+from collections.abc import Iterator
 
 OFFERS = ("gzip", "deflate")
 _LEVEL = 6
@@ -22,19 +21,20 @@ def chosen(accepted: str) -> str:
     return found if best > 0 else ""
 
 
-class Packer:
-    """Packs a body piece by piece, off the loop; with coding "" it leaves the pieces as they are."""
-
-    def __init__(self, coding: str) -> None:
-        self._packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _BITS[coding]) if coding else None
-
-    async def pack(self, data: bytes) -> bytes:
-        """Return what there is to send after data came, b"" for nothing yet."""
-        return data if self._packer is None else await off_loop(self._packer.compress, data)
-
-    def end(self) -> bytes:
-        """Return the rest."""
-        return b"" if self._packer is None else self._packer.flush()
+def packed(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
+    """Give pieces packed, or as they are with coding ""; closed, it closes what gives them."""
+    if not coding:
+        yield from pieces
+        return
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _BITS[coding])
+    try:
+        for piece in pieces:
+            yield packer.compress(piece)
+        yield packer.flush()
+    finally:
+        close = getattr(pieces, "close", None)
+        if close is not None:
+            close()
 
 
 def _wish(text: str) -> tuple[str, float]:

@@ -74,6 +74,8 @@ def ping_length(data: bytes) -> int:
 def _plain_request(data: bytes) -> tuple[int, str, str]:
     """Return length, method and target of a whole GET or HEAD without anything special; length 0 for all else."""
     found = read_whole(data)
-    if not isinstance(found, WholeRequest) or found.method not in ("GET", "HEAD") or "Content-Length" in found.headers:
+    if not isinstance(found, WholeRequest) or found.method not in ("GET", "HEAD") or found.closes:
+        return 0, "", ""
+    if "Content-Length" in found.headers:
         return 0, "", ""
     return found.length, found.method, found.path_qs

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import select
+import socket
+from contextlib import suppress
 from http import HTTPStatus
 from time import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from compat_api.headers import http_date, response
+from engine.off_loop import off_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from compat_api.connection import Connection
 
@@ -48,7 +52,63 @@ class Chunks:
         self._connection.send(b"".join((b"%x\r\n" % len(data), data, b"\r\n")))
         await self._connection.drained()
 
+    async def pour(self, pieces: Iterator[bytes]) -> None:
+        """Send what an iterator gives, from one thread that runs it and writes to the socket itself, then close it.
+
+        The loop is spared each piece of a large archive. Raises what the iterator raises, and ConnectionError.
+        """
+        outlet = _Outlet(await self._connection.lend())
+        try:
+            await off_loop(outlet.pour, pieces)
+        finally:
+            outlet.stop()
+
     async def end(self) -> None:
         """Send the mark of a whole answer."""
         self._connection.send(b"0\r\n\r\n")
         await self._connection.drained()
+
+
+class _Outlet:
+    """A connection's socket, written to by a thread while the loop leaves it alone."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._done = False
+
+    def pour(self, pieces: Iterator[bytes]) -> None:
+        """Send each piece as a chunk; blocks while the client reads too slowly."""
+        try:
+            for piece in pieces:
+                if piece:
+                    self._send([memoryview(b"%x\r\n" % len(piece)), memoryview(piece), memoryview(b"\r\n")])
+        finally:
+            self._done = True
+            self._socket.close()
+            _close(pieces)
+
+    def stop(self) -> None:
+        """Make the thread end, for nobody waits for it any more; without effect when it has."""
+        if not self._done:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _send(self, parts: list[memoryview]) -> None:
+        while parts:
+            try:
+                sent = self._socket.sendmsg(parts)
+            except BlockingIOError:
+                waiting = select.poll()
+                waiting.register(self._socket, select.POLLOUT)
+                waiting.poll()
+                continue
+            while parts and sent >= len(parts[0]):
+                sent -= len(parts.pop(0))
+            if parts:
+                parts[0] = parts[0][sent:]
+
+
+def _close(pieces: Iterator[bytes]) -> None:
+    close = getattr(pieces, "close", None)
+    if close is not None:
+        close()

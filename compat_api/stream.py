@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from compat_api.body_reader import iterate_off_loop
+from compat_api.replies import Chunks
 from engine.go_json import bytes_of, dumps_escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterator
 
 
 class Body(Protocol):
@@ -27,6 +29,14 @@ class Stream:
         """Send bytes; raises ConnectionResetError when the client has gone."""
         if data:
             await self._body.write(data)
+
+    async def pour(self, pieces: Iterator[bytes]) -> None:
+        """Send what an iterator gives, which is run in a thread and closed at the end."""
+        if isinstance(self._body, Chunks):
+            await self._body.pour(pieces)
+            return
+        async for piece in iterate_off_loop(lambda: pieces):
+            await self.write(piece)
 
     async def line(self, value: Any) -> None:
         """Send a value as one line of JSON, as Go's encoder writes it by default."""

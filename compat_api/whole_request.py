@@ -20,6 +20,7 @@ _TARGET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!
 _LINE = _TARGET + b" "  # behind the method
 _PRINTABLE = bytes(range(32, 127))
 _SPECIAL = frozenset((b"transfer-encoding", b"expect"))
+_KEPT = ("keep-alive", "close")  # what a plain request may say of its connection
 _MOST_FIELDS = 100
 
 
@@ -69,13 +70,14 @@ class WholeBody:
 class WholeRequest:
     """The request as handlers' requests need it from HTTP (compat_api.request.Request); its version is 1.1."""
 
-    __slots__ = ("content", "headers", "length", "method", "path_qs")
+    __slots__ = ("closes", "content", "headers", "length", "method", "path_qs")
 
     def __init__(self, method: str, target: str, fields: dict[str, str], body: bytes, length: int) -> None:
         self.method, self.path_qs = method, target
         self.headers = Headers(fields)
         self.content = WholeBody(body)
         self.length = length  # of all of it, in bytes
+        self.closes = self.headers.get("connection").lower() == "close"  # the client asks no more
 
 
 class More:
@@ -109,7 +111,7 @@ def read_whole(data: bytes, *, upgrades: bool = False) -> WholeRequest | More | 
         fields.setdefault(text, value.decode().strip(" "))
     if "host" not in fields:
         return None
-    if not upgrades and ("upgrade" in fields or fields.get("connection", "keep-alive").lower() != "keep-alive"):
+    if not upgrades and ("upgrade" in fields or fields.get("connection", "close").lower() not in _KEPT):
         return None
     text = fields.get("content-length", "0")
     if not text.isdigit() or len(text) > 9 or int(text) > BODY_BYTES:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from compat_api.answers import Answer, Empty, Plain
-from compat_api.body_reader import BodyReader, iterate_off_loop
-from compat_api.content_coding import Packer, chosen
+from compat_api.body_reader import BodyReader
+from compat_api.content_coding import chosen, packed
 from compat_api.headers import COMMON, http_date
 from compat_api.problems import BadRequest
 from compat_api.shapes import paths
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from compat_api.request import Request
 
 
@@ -28,20 +29,13 @@ async def fetch(request: Request) -> Answer:
     """Send an archive of what is at a path."""
     from engine.containers.archive import PathStat
 
-    pieces = iterate_off_loop(partial(request.engine.containers.archive_path, request.name, _path(request)))
-    try:
-        found = await anext(pieces)  # what is wrong with the path is found before the head goes out
-        assert isinstance(found, PathStat)
-        coding = chosen(request.header("Accept-Encoding"))
-        headers = [paths.header(found), *([("Content-Encoding", coding)] if coding else [])]
-        stream = await request.stream("application/x-tar", headers=tuple(headers))
-        packer = Packer(coding)
-        async for piece in pieces:
-            assert isinstance(piece, bytes)
-            await stream.write(await packer.pack(piece))
-        await stream.write(packer.end())
-    finally:
-        await pieces.aclose()
+    pieces = request.engine.containers.archive_path(request.name, _path(request))
+    found = await request.call(next, pieces)  # what is wrong with the path is found before the head goes out
+    assert isinstance(found, PathStat)
+    coding = chosen(request.header("Accept-Encoding"))
+    headers = [paths.header(found), *([("Content-Encoding", coding)] if coding else [])]
+    stream = await request.stream("application/x-tar", headers=tuple(headers))
+    await stream.pour(packed(cast("Iterator[bytes]", pieces), coding))
     return None
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 
 import pytest
@@ -207,6 +208,65 @@ async def test_a_slow_reader_makes_who_writes_chunks_wait() -> None:
         assert ended.is_set()
 
 
+async def test_pieces_are_poured_by_a_thread_as_fast_as_the_client_reads() -> None:
+    made: list[int] = []
+
+    def pieces() -> Iterator[bytes]:
+        for number in range(100):
+            made.append(threading.get_ident())
+            yield b"x" * (100_000 + number)
+
+    async def handler(_: object, connection: Connection) -> Chunks:
+        chunks = Chunks(connection, 200, [])
+        await chunks.pour(pieces())
+        return chunks
+
+    async with Peer(handler) as peer:
+        await peer.send(GET % b"/1" + GET % b"/2")
+        await asyncio.sleep(0.2)
+        assert 0 < len(made) < 50
+        whole = b""
+        for _ in range(2):
+            whole += await peer.receive(b"\r\n0\r\n\r\n")
+        assert whole.count(b"x") == 2 * sum(range(100_000, 100_100))
+        assert whole.count(b"\r\n186a0\r\nxxx") == 2
+        assert threading.get_ident() not in made
+
+
+async def test_what_is_poured_to_a_client_that_vanishes_is_closed() -> None:
+    closed = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 100_000
+        finally:
+            closed.set()
+
+    async def handler(_: object, connection: Connection) -> Chunks:
+        chunks = Chunks(connection, 200, [])
+        await chunks.pour(pieces())
+        return chunks
+
+    async with Peer(handler) as peer:
+        await peer.send(GET % b"/")
+        await peer.receive(b"x")
+        peer.sock.close()
+        assert await asyncio.to_thread(closed.wait, 10)
+
+
+async def test_what_a_pouring_iterator_raises_is_raised() -> None:
+    async def handler(_: object, connection: Connection) -> Chunks:
+        chunks = Chunks(connection, 200, [])
+        with pytest.raises(ZeroDivisionError):
+            await chunks.pour(bytes(1 // each) for each in (1, 0))
+        return chunks
+
+    async with Peer(handler) as peer:
+        await peer.send(GET % b"/")
+        assert (await peer.receive(b"0\r\n\r\n")).endswith(b"1\r\n\x00\r\n0\r\n\r\n")
+
+
 async def test_a_fast_writer_waits_for_the_reader(odd: bool) -> None:
     go = asyncio.Event()
 
@@ -274,6 +334,15 @@ async def test_plain_and_odd_requests_on_one_connection_are_answered_in_order() 
         await asyncio.sleep(0.01)
         await peer.send(GET % b"/4")
         assert (await peer.receive(b"/4;")).endswith(b"WholeRequest:/4;")
+
+
+async def test_a_client_that_asks_no_more_is_told_so() -> None:
+    async def handler(_: object, __: Connection) -> Reply:
+        return ok("last")
+
+    async with Peer(handler) as peer:
+        await peer.send((GET % b"/").replace(b"Host: d", b"Host: d\r\nConnection: close") + GET % b"/unread")
+        assert await peer.rest() == b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlast"
 
 
 @pytest.mark.parametrize(("hijack", "read_first"), [(True, True), (True, False), (False, False)])

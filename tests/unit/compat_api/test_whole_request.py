@@ -60,7 +60,7 @@ async def test_a_body_is_read_once() -> None:
         GET.replace(b"Host: docker", b"Host: docker\r\nTransfer-Encoding: chunked"),
         GET.replace(b"Host: docker", b"Host: docker\r\nExpect: 100-continue"),
         GET.replace(b"Host: docker", b"Host: docker\r\nUpgrade: tcp"),
-        GET.replace(b"Host: docker", b"Host: docker\r\nConnection: close"),
+        GET.replace(b"Host: docker", b"Host: docker\r\nConnection: close, x"),
         GET.replace(b"Host: docker", b"Host: docker\r\nContent-Length: -1"),
         GET.replace(b"Host: docker", b"Host: docker\r\nContent-Length: +0"),
         GET.replace(b"Host: docker", b"Host: docker\r\nContent-Length: 0\r\nContent-Length: 0"),
@@ -94,3 +94,8 @@ def test_what_is_plain_so_far_is_waited_for(length: int) -> None:
 
 def test_a_short_body_is_waited_for() -> None:
     assert isinstance(read_whole(b"POST /x HTTP/1.1\r\nHost: d\r\nContent-Length: 3\r\n\r\nab"), More)
+
+
+def test_a_client_may_say_that_it_asks_no_more() -> None:
+    assert whole(GET.replace(b"Host: docker", b"Host: docker\r\nConnection: Close")).closes
+    assert not whole(GET).closes
