@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 from compat_api.whole_request import WholeBody
@@ -17,37 +18,81 @@ if TYPE_CHECKING:
     from compat_api.whole_request import WholeRequest
 
 T = TypeVar("T")
+READ_AHEAD_BYTES = 512 * 1024  # of a body, beyond what aiohttp holds
 AHEAD = 4  # results that wait for a slow client; then the verb waits, too
 
 
 class BodyReader:
-    """A request's body as a file that a thread reads. Raises what the connection raises when the client goes away."""
+    """A request's body as a file that a thread reads. Raises what the connection raises when the client goes away.
+
+    The loop reads some of it ahead, from the first read on.
+    """
 
     def __init__(self, http: BaseRequest | WholeRequest) -> None:
         self._loop = asyncio.get_running_loop()
-        self._coming: StreamReader | None = None
+        self._rest = memoryview(b"")
+        self._coming: StreamReader | None = None  # what nobody has begun to read
+        self._over = isinstance(http.content, WholeBody)
         if isinstance(http.content, WholeBody):
             self._rest = memoryview(http.content.take())
         else:
-            self._rest = memoryview(b"")
             self._coming = http.content
+        self._queue: SimpleQueue[bytes | BaseException] = SimpleQueue()
+        self._room = asyncio.Event()
+        self._put = self._taken = 0  # bytes: each is changed on one side alone
+        self._feeding: asyncio.Task[None] | None = None
+        self._closed = False
 
     def read(self, n: int, /) -> bytes:
         """Return up to n bytes, b"" at the end of the body; blocks. Not to be called on the loop."""
         if not self._rest:
-            if self._coming is None:
+            if self._over:
                 return b""
-            data = asyncio.run_coroutine_threadsafe(self._next(), self._loop).result()
+            data = self._take()
             if len(data) <= n:
                 return data
             self._rest = memoryview(data)
         piece, self._rest = self._rest[:n], self._rest[n:]
         return bytes(piece)
 
-    async def _next(self) -> bytes:
-        assert self._coming is not None
-        data: bytes = await self._coming.readany()
-        return data
+    def close(self) -> None:
+        """Read nothing more ahead; what is left of the body is the connection's. Called on the loop."""
+        self._closed = True
+        if self._feeding is not None:
+            self._feeding.cancel()
+        self._queue.put(ConnectionAbortedError("the request is over"))
+
+    def _take(self) -> bytes:
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            self._loop.call_soon_threadsafe(self._begin, coming)
+        item = self._queue.get()
+        if not isinstance(item, bytes):
+            self._over = True
+            raise item
+        self._over = not item
+        ahead = self._put - self._taken
+        self._taken += len(item)
+        if ahead > READ_AHEAD_BYTES // 2 >= ahead - len(item):
+            self._loop.call_soon_threadsafe(self._room.set)
+        return item
+
+    def _begin(self, coming: StreamReader) -> None:
+        if not self._closed:
+            self._feeding = self._loop.create_task(self._feed(coming), name="read body")
+
+    async def _feed(self, coming: StreamReader) -> None:
+        try:
+            async for data in coming.iter_any():
+                self._put += len(data)
+                self._queue.put(data)
+                self._room.clear()
+                while self._put - self._taken > READ_AHEAD_BYTES:
+                    await self._room.wait()
+                    self._room.clear()
+            self._queue.put(b"")
+        except Exception as error:
+            self._queue.put(error)
 
 
 class _Stopped(Exception):

@@ -155,6 +155,8 @@ class Dispatcher:
             if isinstance(error, ConnectionError) and (connection.closing() or request.answered):
                 raise
             return self._failed(request, connection, error)
+        finally:
+            request.release()
         if answer is None:
             return request.streamed
         status, headers, body, complete = rendered(answer)

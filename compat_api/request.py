@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from compat_api.body_reader import BodyReader
 from compat_api.headers import COMMON, NEWEST_VERSION
 from compat_api.problems import BadRequest
 from compat_api.query import Query
@@ -59,6 +60,7 @@ class Request:
         self.bounds: Bounds | None = None  # what a policy holds a build to
         self.check_image: Check | None = None  # asked of each image that is loaded, where there is a policy
         self.may_name: Callable[[str], None] | None = None  # and of each name that an image is to be given
+        self._reader: BodyReader | None = None
         self.answered = False  # the head of the answer is out
         self.streamed: StreamResponse | Chunks | None = None
 
@@ -147,6 +149,16 @@ class Request:
         kept = {name: value for name, value in read.items() if name.lower() not in lower}
         self._whole = go_json.bytes_of(go_json.dumps(kept | members))
         self._kind = "application/json"
+
+    def body_reader(self) -> BodyReader:
+        """Return the body as a file that a thread reads, until the request is answered."""
+        self._reader = BodyReader(self.http)
+        return self._reader
+
+    def release(self) -> None:
+        """Leave what is left of the body to the connection; the request is answered."""
+        if self._reader is not None:
+            self._reader.close()
 
     def body_parts(self) -> AsyncIterator[bytes]:
         """Return the body's bytes as they come, for archives."""

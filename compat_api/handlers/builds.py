@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from compat_api import versions
 from compat_api.answers import Answer, Json, Plain
-from compat_api.body_reader import BodyReader
 from compat_api.errors import status_and_words
 from compat_api.log import logger
 from compat_api.problems import BadRequest
@@ -22,7 +21,7 @@ async def build(request: Request) -> Answer:
     from compat_api.shapes.builds import line
     from engine.build.events import Built
 
-    wanted = build_request(request, BodyReader(request.http))
+    wanted = build_request(request, request.body_reader())
     quiet = request.query.flag("q")
     aux = request.since(versions.BUILD_TELLS_ID)
     held: list[dict[str, Any]] = []

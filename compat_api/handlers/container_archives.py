@@ -6,7 +6,6 @@ from time import time
 from typing import TYPE_CHECKING, cast
 
 from compat_api.answers import Answer, Empty, Plain
-from compat_api.body_reader import BodyReader
 from compat_api.content_coding import chosen, packed
 from compat_api.headers import COMMON, http_date
 from compat_api.problems import BadRequest
@@ -46,7 +45,7 @@ async def extract(request: Request) -> Answer:
         request.engine.containers.extract_to,
         request.name,
         _path(request),
-        BodyReader(request.http),
+        request.body_reader(),
         keep_kinds=query.flag("noOverwriteDirNonDir"),
         own_user=query.flag("copyUIDGID"),
     )

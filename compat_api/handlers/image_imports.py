@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from compat_api import versions
 from compat_api.answers import Answer
-from compat_api.body_reader import BodyReader
 from compat_api.handlers.image_streams import tell
 from compat_api.shapes import images as shapes
 from engine.images.importing import parse_platform
@@ -33,7 +32,7 @@ async def create(request: Request) -> Answer:
     source = query.get("fromSrc")
     if source != "-":
         return await _from_url(request, source, platform)
-    made = await request.call(_import, request, BodyReader(request.http), source, platform)
+    made = await request.call(_import, request, request.body_reader(), source, platform)
     stream = await request.stream()
     await stream.progress({"status": made})
     return None

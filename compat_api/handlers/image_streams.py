@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from compat_api import platforms, versions
 from compat_api.answers import Answer
-from compat_api.body_reader import BodyReader, iterate_off_loop
+from compat_api.body_reader import iterate_off_loop
 from compat_api.errors import status_and_words
 from compat_api.log import logger
 from compat_api.saying import answering
@@ -24,7 +24,7 @@ async def load(request: Request) -> Answer:
     """Load the images of an archive; like dockerd, tell of everything that goes wrong in the stream."""
     platform = platforms.wanted_once(request, versions.IMAGES_BY_PLATFORM)
     quiet = request.query.flag("quiet", default=True)
-    body = BodyReader(request.http)
+    body = request.body_reader()
     loaded = iterate_off_loop(partial(request.engine.images.load, body, platform, request.check_image))
     stream = None
     try:
