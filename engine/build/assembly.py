@@ -126,7 +126,7 @@ class Assembly:
             self._engine.store.add_images(pending)
         if events or uses:
             now = time.time_ns()
-            with self._engine.database.transaction() as tx:
+            with self._engine.database.telling() as tx:  # what a power cut takes of it is only who used what when
                 for actor, attributes in events:
                     tx.event("image", "create", actor, attributes)
                 for identity, parent, description in uses:

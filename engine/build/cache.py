@@ -9,19 +9,23 @@ with the parent's.
 from __future__ import annotations
 
 import dataclasses
+import functools
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from engine.containers.config import ContainerConfig, Healthcheck
+from engine.containers.config import ContainerConfig
 from engine.errors import EngineError, NoSuchImage
 from engine.images import configuration
 from engine.images import platform as platforms
 from engine.images.configuration import container_config, diff_ids
+from engine.images.platform import Platform
 from engine.images.record import Image
 from engine.times import nanoseconds_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine import Engine
-    from engine.images.platform import Platform
     from engine.storage.images import StoredImage
 
 
@@ -33,7 +37,7 @@ class Cache:
         self._enabled = enabled
         self._sources = sources
         self._only_sources = bool(sources)
-        self._children: dict[str, list[StoredImage]] | None = None
+        self._children: Mapping[str, list[StoredImage]] | None = None
 
     def find(self, parent: Image | None, config: ContainerConfig, platform: Platform) -> Found | None:
         """Return what a step with this configuration makes of an image, None when nobody has done it."""
@@ -47,38 +51,32 @@ class Cache:
         return result
 
     def _local(self, parent: Image | None, config: ContainerConfig, platform: Platform) -> Image | None:
-        wanted: ContainerConfig | None = None
-        best: Image | None = None
-        newest = -1
+        wanted: tuple[object, ...] | None = None
+        best: tuple[StoredImage, _Step] | None = None
         for stored in self._made_on(parent):
             try:
-                document = configuration.parse(self._engine.store.config(stored.id))
+                step = _step(self._engine.store.config(stored.id))
             except NoSuchImage:
                 continue
-            made = document.get("container_config") or {}
-            if (made.get("Cmd") or []) != (config.cmd or []):  # what tells most of them apart, before all is compared
+            if step.command != (config.cmd or []):  # what tells most of them apart, before all is compared
                 continue
-            own = platforms.of_document(document)
-            if not platforms.runs_on(dataclasses.replace(own, os_version=""), platform):
+            if step.platform != platform and not platforms.runs_on(step.platform, platform):
                 continue
             wanted = wanted or comparable(config)
-            if comparable(container_config({"config": made})) != wanted:
+            if step.made_with != wanted:
                 continue
-            created = nanoseconds_of(str(document.get("created") or ""))
-            if created is not None and created > newest:
-                own_config = container_config(document)
-                best = Image(
-                    stored.id, stored.names, stored.layer, own_config, document, stored.last_tag_time, stored.parent
-                )
-                newest = created
-        return best
+            if step.created is not None and (best is None or step.created > (best[1].created or 0)):
+                best = (stored, step)
+        if best is None:
+            return None
+        stored, step = best
+        return Image(
+            stored.id, stored.names, stored.layer, step.config, step.document, stored.last_tag_time, stored.parent
+        )
 
     def _made_on(self, parent: Image | None) -> list[StoredImage]:
         if self._children is None:
-            self._children = {}
-            for stored in self._engine.store.images():
-                if stored.built:
-                    self._children.setdefault(stored.parent, []).append(stored)
+            self._children = self._engine.store.built_images()
         return self._children.get(parent.id if parent is not None else "", [])
 
     def _is_below_source(self, image: Image) -> bool:
@@ -131,27 +129,56 @@ def sources(engine: Engine, names: list[str]) -> list[Image]:
     return found
 
 
-def comparable(config: ContainerConfig) -> ContainerConfig:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Step:
+    """What an image's configuration says of the step that made it; created is nanoseconds since 1970."""
+
+    document: dict[str, Any]
+    config: ContainerConfig
+    command: list[str]
+    made_with: tuple[object, ...]  # comparable
+    platform: Platform
+    created: int | None
+
+
+@functools.lru_cache(maxsize=256)
+def _step(data: bytes) -> _Step:
+    """Read an image's configuration. Who gets the document must not change it."""
+    document = configuration.parse(data)
+    made = container_config({"config": document.get("container_config")})
+    return _Step(
+        document=document,
+        config=container_config(document),
+        command=made.cmd or [],
+        made_with=comparable(made),
+        platform=dataclasses.replace(platforms.of_document(document), os_version=""),
+        created=nanoseconds_of(str(document.get("created") or "")),
+    )
+
+
+_SPECIAL = (
+    "image", "hostname", "domainname", "env", "cmd", "entrypoint", "shell", "on_build", "exposed_ports", "volumes",
+    "labels", "healthcheck",
+)  # fmt: skip
+_simple_fields = attrgetter(*(each.name for each in dataclasses.fields(ContainerConfig) if each.name not in _SPECIAL))
+
+
+def comparable(config: ContainerConfig) -> tuple[object, ...]:
     """Return what counts of a configuration: names of hosts and images do not, nor whether what is empty is there."""
     check = config.healthcheck
-    if check is not None:
-        check = Healthcheck(
-            check.test or [], check.interval, check.timeout, check.start_period, check.start_interval, check.retries
-        )
-    return dataclasses.replace(
-        config,
-        image="",
-        hostname="",
-        domainname="",
-        env=config.env or [],
-        cmd=config.cmd or [],
-        entrypoint=config.entrypoint or [],
-        shell=config.shell or [],
-        on_build=config.on_build or [],
-        exposed_ports=sorted(config.exposed_ports or []),
-        volumes=sorted(config.volumes or []),
-        labels=config.labels or {},
-        healthcheck=check,
+    if check is not None and check.test is None:
+        check = dataclasses.replace(check, test=[])
+    return (
+        _simple_fields(config),
+        config.env or [],
+        config.cmd or [],
+        config.entrypoint or [],
+        config.shell or [],
+        config.on_build or [],
+        sorted(config.exposed_ports or []),
+        sorted(config.volumes or []),
+        config.labels or {},
+        check,
     )
 
 

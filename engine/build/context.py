@@ -18,6 +18,7 @@ from engine.build.errors import BuildFailed, BuildInvalid
 from engine.build.patterns import Matcher, SyntaxProblem, clean, ignore_file
 from engine.build.sources import Archived, Source
 from engine.errors import BadArchive
+from engine.storage import tarformat
 from engine.storage.compression import unpacked
 from engine.storage.folders import remove_tree_at
 from engine.storage.source import Readable
@@ -37,7 +38,7 @@ def receive(stream: Readable, folder: Path) -> Archived:
     taking = _Sums()
     try:
         unpack(unpacked(Buffered(stream)), root, "/", owner=(0, 0), note=taking.note)
-        return Archived(root, taking.all())
+        return Archived(root, taking.all(), linkable=taking.plain)
     except FileNotFoundError as error:
         os.close(root)
         raise BuildFailed(str(error)) from None
@@ -56,12 +57,15 @@ class _Sums:
         self._name = ""
         self._running = hashlib.sha256()
         self._found: dict[str, str] = {}
+        self.plain = True  # no member is a hard link or has attributes beyond its mode
 
     def note(self, entry: Entry) -> Callable[[memoryview], object]:
         """Begin a member; returns what takes its content."""
         self._end()
         self._name = posixpath.normpath("/" + entry.name).lstrip("/") or "."
         self._running = hashlib.sha256(sums.header(entry))
+        if entry.xattrs or entry.type == tarformat.HARD_LINK:
+            self.plain = False
         return self._running.update
 
     def all(self) -> dict[str, str]:

@@ -16,6 +16,7 @@ from engine.build.configuring import Words
 from engine.build.copying import Copier, Owner
 from engine.build.dockerfile.instructions import Copy
 from engine.build.errors import BuildFailed, BuildInvalid
+from engine.build.linking import Names, link
 from engine.build.remote import is_git, is_url
 from engine.build.sources import Source
 from engine.errors import EngineError
@@ -78,11 +79,13 @@ def copy(stage: StageRun, instruction: Copy, words: Words) -> None:
         store, assembly = stage.builder.engine.store, stage.builder.assembly
         folder = assembly.folder()
         below = stage.image.layer if stage.image is not None else None
-        with store.scratch(below, folder) as scratch:
-            try:
-                _perform(stage, instruction, plan, scratch.root)
-            except OSError as error:
-                raise BuildFailed(f"failed to copy files: {_words('', error)}") from error
+        try:
+            with store.scratch(below, folder) as scratch:
+                names = _perform(stage, instruction, plan, scratch.root)
+            if names:
+                link(plan.pieces[0].source, scratch.diff, names)
+        except OSError as error:
+            raise BuildFailed(f"failed to copy files: {_words('', error)}") from error
         staged = store.adopt(folder / "diff", folder / "split", epoch=assembly.epoch)
         stage.make(marked, staged=staged)
 
@@ -219,23 +222,27 @@ def _matching(source: Source, pattern: str) -> list[str]:
     return [path for path, _ in source.walk("", pattern.count("/")) if compiled.fullmatch(path)]
 
 
-def _perform(stage: StageRun, instruction: Copy, plan: _Plan, root: int) -> None:
-    """Copy everything into the open tree of the layer."""
+def _perform(stage: StageRun, instruction: Copy, plan: _Plan, root: int) -> list[Names]:
+    """Copy everything into the open tree of the layer; returns what is to be linked there when it is closed."""
     keeps_owner = bool(instruction.from_) and not plan.chown
     owner = None if keeps_owner else _owner(root, plan.chown) if plan.chown else (0, 0)
     destination = plan.destination
     if not destination.startswith("/"):
         folder = posixpath.normpath(posixpath.join("/", stage.config.working_dir, destination))
         destination = folder + ("/" if destination.endswith("/") and folder != "/" else "")
+    alone = plan.pieces[0].source.linkable and len(plan.pieces) == 1  # of several, one could overwrite another
     copier = Copier(
         root,
         owner=owner,
         change_mode=change_of(plan.chmod) if plan.chmod else None,
         epoch=stage.builder.assembly.epoch,
+        links=not plan.pieces[0].source.linkable,
+        names=[] if alone else None,
     )
     for piece in plan.pieces:
         stage.builder.cancellation.check()
         _put(copier, piece, destination, plan)
+    return copier.names or []
 
 
 def _put(copier: Copier, piece: Piece, destination: str, plan: _Plan) -> None:
@@ -251,7 +258,7 @@ def _put(copier: Copier, piece: Piece, destination: str, plan: _Plan) -> None:
         copier.skip = (lambda path, _: skip.matches(path)) if skip is not None else None
         fd = piece.source.open(piece.path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            copier.folder(fd, place)
+            copier.folder(fd, place, piece.source.resolved(piece.path))
         except OSError as error:
             raise BuildFailed(f"failed to copy files: failed to copy directory: {_words('mkdir ', error)}") from error
         finally:
@@ -267,7 +274,7 @@ def _put(copier: Copier, piece: Piece, destination: str, plan: _Plan) -> None:
             return
         if target.endswith("/") or copier.exists_as_folder(place):
             place = posixpath.join(place, base)
-        copier.file(fd, place)
+        copier.file(fd, place, piece.source.resolved(piece.path))
     finally:
         os.close(fd)
 

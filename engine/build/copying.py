@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from engine import syscalls
+from engine.build.linking import Names
 from engine.records import dataclass, field
 from engine.storage.extract import clean_path
 from engine.storage.folders import remove_tree_at
@@ -29,7 +30,9 @@ _CAPABILITY = "security.capability"
 class Copier:
     """Copies into one tree; owner None keeps each file's, change_mode gives a new mode for an old one.
 
-    skip tells, by its path below the copied folder and whether it is a folder, what is left out.
+    skip tells, by its path below the copied folder and whether it is a folder, what is left out. links: files with
+    several names in the source share them in the copy, too. names gathers, where it is given, what need not be copied
+    (engine.build.linking); origin then is the path in the source of what is copied.
     """
 
     root: int
@@ -37,31 +40,38 @@ class Copier:
     change_mode: Callable[[int, bool], int] | None = None
     skip: Callable[[str, bool], bool] | None = None
     epoch: int | None = None
-    _links: dict[tuple[int, int], tuple[int, str]] = field(default_factory=dict)
+    links: bool = True
+    names: list[Names] | None = None
+    _links: dict[tuple[int, int], str] = field(default_factory=dict)
 
-    def folder(self, source: int, path: str) -> None:
+    def folder(self, source: int, path: str, origin: str = "") -> None:
         """Copy what is in an open folder into the one at a path, which is made where it is missing."""
         made = self.make_folders(path)
         target = self.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             if made and self.change_mode is not None:
                 os.fchmod(target, self.change_mode(0o755, True))
-            self._content(source, target, "")
+            self._content(source, target, "", Names(origin, path.strip("/"), keep_times=False))
         finally:
             os.close(target)
-            self.forget()
+            self._links.clear()
 
-    def file(self, source: int, path: str) -> None:
+    def file(self, source: int, path: str, origin: str = "") -> None:
         """Copy an open file, device or FIFO to a path."""
         above, _, name = path.rstrip("/").rpartition("/")
         self.make_folders(above)
         parent = self.open(above or "/", os.O_RDONLY | os.O_DIRECTORY)
         try:
+            status = os.fstat(source)
+            if self._can_be_linked(status):
+                folder, _, base = origin.rpartition("/")
+                self._link_later(parent, Names(folder, above.strip("/"), keep_times=False, names=[(base, name)]))
+                return
             self._clear(parent, name, is_folder=False)
-            self._one(source, "", os.fstat(source), parent, name)
+            self._one(source, "", status, parent, name, path)
         finally:
             os.close(parent)
-            self.forget()
+            self._links.clear()
 
     def exists_as_folder(self, path: str) -> bool:
         """Whether there is a folder at a path."""
@@ -141,13 +151,6 @@ class Copier:
             done = here
         return done or "/"
 
-    def forget(self) -> None:
-        """Close what is kept open for hard links."""
-        for fd, _ in self._links.values():
-            with suppress(OSError):
-                os.close(fd)
-        self._links.clear()
-
     def _describe_folder(self, parent: int, name: str) -> None:
         fd = os.open(name, _FOLDER, dir_fd=parent)
         try:
@@ -158,7 +161,7 @@ class Copier:
         finally:
             os.close(fd)
 
-    def _content(self, source: int, target: int, prefix: str) -> None:
+    def _content(self, source: int, target: int, prefix: str, place: Names) -> None:
         with os.scandir(source) as found:
             names = sorted(each.name for each in found)
         for name in names:
@@ -167,18 +170,24 @@ class Copier:
             is_folder = stat.S_ISDIR(status.st_mode)
             if self.skip is not None and self.skip(path, is_folder):
                 continue
+            if self._can_be_linked(status):
+                place.names.append((name, name))
+                continue
             self._clear(target, name, is_folder=is_folder)
             if is_folder:
-                self._folder(source, name, status, target, f"{path}/")
+                inner = Names(f"{place.source}/{name}", f"{place.target}/{name}", keep_times=True)
+                self._folder(source, name, status, target, f"{path}/", inner)
             else:
-                self._one(source, name, status, target, name)
+                self._one(source, name, status, target, name, f"{place.target}/{name}")
+        if place.names:
+            self._link_later(target, place)
 
-    def _folder(self, source: int, name: str, status: os.stat_result, target: int, prefix: str) -> None:
+    def _folder(self, source: int, name: str, status: os.stat_result, target: int, prefix: str, place: Names) -> None:
         with suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=target)
         inner, made = os.open(name, _FOLDER, dir_fd=source), os.open(name, _FOLDER, dir_fd=target)
         try:
-            self._content(inner, made, prefix)
+            self._content(inner, made, prefix, place)
             os.fchown(made, *(self.owner or (status.st_uid, status.st_gid)))
             os.fchmod(made, self._mode(status))
             os.utime(made, ns=self._times(status))
@@ -186,11 +195,29 @@ class Copier:
             os.close(inner)
             os.close(made)
 
-    def _one(self, source: int, name: str, status: os.stat_result, target: int, made: str) -> None:
-        """Copy something that is no folder; with name "" source is open on it."""
+    def _can_be_linked(self, status: os.stat_result) -> bool:
+        """Whether a file of the source is just what its copy would be."""
+        return (
+            self.names is not None
+            and self.change_mode is None
+            and stat.S_ISREG(status.st_mode)
+            and (status.st_uid, status.st_gid) == self.owner
+            and status.st_mtime_ns == self._times(status)[0]
+        )
+
+    def _link_later(self, target: int, place: Names) -> None:
+        """Have files linked into an open folder, which the layer has then, whatever it was in before."""
+        assert self.names is not None
+        status = os.fstat(target)
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+        self.names.append(place)
+
+    def _one(self, source: int, name: str, status: os.stat_result, target: int, made: str, path: str) -> None:
+        """Copy something that is no folder to a path in the open folder target; with name "" source is open on it."""
         uid, gid = self.owner or (status.st_uid, status.st_gid)
         identity = (status.st_dev, status.st_ino)
-        if name and status.st_nlink > 1 and self._linked(identity, target, made):
+        shared = bool(name) and self.links and status.st_nlink > 1
+        if shared and self._linked(identity, target, made):
             return
         kind = stat.S_IFMT(status.st_mode)
         if kind == stat.S_IFREG:
@@ -204,14 +231,19 @@ class Copier:
             os.chown(made, uid, gid, dir_fd=target, follow_symlinks=False)
             os.chmod(made, self._mode(status), dir_fd=target)
             os.utime(made, ns=self._times(status), dir_fd=target, follow_symlinks=False)
-        if name and status.st_nlink > 1 and kind != stat.S_IFSOCK:
-            self._links[identity] = (os.dup(target), made)
+        if shared and kind != stat.S_IFSOCK:
+            self._links[identity] = path
 
     def _linked(self, identity: tuple[int, int], target: int, made: str) -> bool:
         known = self._links.get(identity)
         if known is None:
             return False
-        os.link(known[1], made, src_dir_fd=known[0], dst_dir_fd=target, follow_symlinks=False)
+        folder, _, name = known.rpartition("/")
+        parent = self.open(folder or "/", os.O_PATH | os.O_DIRECTORY)
+        try:
+            os.link(name, made, src_dir_fd=parent, dst_dir_fd=target, follow_symlinks=False)
+        finally:
+            os.close(parent)
         return True
 
     def _file(self, source: int, name: str, status: os.stat_result, target: int, made: str) -> None:
@@ -222,7 +254,7 @@ class Copier:
         try:
             writing = os.open(made, _NEW, 0o600, dir_fd=target)
             try:
-                _pour(reading, writing)
+                pour(reading, writing)
                 os.fchown(writing, *(self.owner or (status.st_uid, status.st_gid)))
                 if name and self.owner is None:
                     with suppress(OSError):
@@ -253,7 +285,7 @@ class Copier:
             remove_tree_at(name, parent)
 
 
-def _pour(reading: int, writing: int) -> None:
+def pour(reading: int, writing: int) -> None:
     """Copy a file's content, in the kernel where it can."""
     try:
         while os.copy_file_range(reading, writing, _PIECE):

@@ -19,7 +19,12 @@ _READ = 1 << 20
 
 
 class Source:
-    """A folder that files are copied from; root is open on it."""
+    """A folder that files are copied from; root is open on it.
+
+    linkable: its files may become a layer's as they are, and each of them has one name in it.
+    """
+
+    linkable = False
 
     def __init__(self, root: int, identity: str = "") -> None:
         self.root = root
@@ -133,9 +138,10 @@ class Tree(Source):
 class Archived(Source):
     """A context that came as an archive; its sums were taken while it was unpacked."""
 
-    def __init__(self, root: int, taken: dict[str, str]) -> None:
+    def __init__(self, root: int, taken: dict[str, str], *, linkable: bool) -> None:
         super().__init__(root)
         self._taken = taken
+        self.linkable = linkable
 
     def sum(self, path: str) -> str:
         """Return the sum of the member that a path leads to; its path where the archive has no such member."""

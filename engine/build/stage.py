@@ -138,7 +138,9 @@ class StageRun:
     # -- inside
 
     def _renew(self) -> None:
-        self.config = dataclasses.replace(self.config, image=self.image.digest if self.image is not None else "")
+        digest = self.image.digest if self.image is not None else ""
+        if self.config.image != digest:
+            self.config = dataclasses.replace(self.config, image=digest)
 
     def _run_triggers(self, triggers: list[str]) -> None:
         if len(triggers) > MAXIMUM_TRIGGERS:

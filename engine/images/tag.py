@@ -42,5 +42,5 @@ def check_name(name: Reference) -> None:
 def event(engine: Engine, image: Image, action: str, name: str = "") -> None:
     """Record that something happened to an image; its labels go with it, and its name, by default its id."""
     attributes = {**(image.config.labels or {}), "name": name or image.digest}
-    with engine.database.transaction() as tx:
+    with engine.database.telling() as tx:
         tx.event("image", action, image.digest, attributes)

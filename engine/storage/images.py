@@ -10,11 +10,12 @@ here. Only engine.storage uses this.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from engine.durable import sync_folder, write_file
 from engine.errors import NoSuchImage
 from engine.records import dataclass
 from engine.storage.folders import remove_tree
-from engine.storage.records import Draft, Record, RecordFiles
+from engine.storage.records import Draft, Record, RecordFiles, Snapshot
 from engine.storage.times import ZERO, now_text
 
 LAST_TAG_TIME = "skiff.last-tag-time"
@@ -61,6 +62,31 @@ class StoredImage:
     digests_are_names: bool = False  # other engines keep no digests of what is pulled by a tag
 
 
+class _Seen:
+    """What one snapshot of the records holds, as images; made when it is first asked for."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    @functools.cached_property
+    def images(self) -> list[StoredImage]:
+        """All images, in the order they were added."""
+        return [to_image(record) for record in self.snapshot]
+
+    @functools.cached_property
+    def built(self) -> Mapping[str, list[StoredImage]]:
+        """Those that were made here, by their parents."""
+        return _by_parent(self.images)
+
+
+def _by_parent(images: Iterable[StoredImage]) -> Mapping[str, list[StoredImage]]:
+    found: dict[str, list[StoredImage]] = {}
+    for image in images:
+        if image.built:
+            found.setdefault(image.parent, []).append(image)
+    return found
+
+
 class ImageRecords:
     """The images of one graph root, and those of the read-only stores that count with it."""
 
@@ -71,14 +97,30 @@ class ImageRecords:
         self._configs: dict[str, bytes] = {}
         self._mutex = threading.Lock()
         self._swept = False
+        self._seen = _Seen(Snapshot({}, {}))
 
     def all(self) -> list[StoredImage]:
         """Return all images in the order they were added; one that is in several stores is the first one's."""
-        found = {record["id"]: to_image(record) for record in self.records.snapshot()}
+        own = self._now().images
+        if not self.others:
+            return list(own)
+        found = {image.id: image for image in own}
         for other in self.others:
             for image in other.all():
                 found.setdefault(image.id, image)
         return list(found.values())
+
+    def built(self) -> Mapping[str, list[StoredImage]]:
+        """Return the images that were made here, by the image that each was made on, "" for none."""
+        return _by_parent(self.all()) if self.others else self._now().built
+
+    def _now(self) -> _Seen:
+        """Return the records as they are now, as images; the same object as long as nobody changes them."""
+        now = self.records.snapshot()
+        seen = self._seen
+        if seen.snapshot is not now:
+            seen = self._seen = _Seen(now)
+        return seen
 
     def get(self, image_id: str) -> StoredImage:
         """Return the image with this id. Raises NoSuchImage."""

@@ -226,7 +226,10 @@ class Overlay:
         _in_folder(self._home, lambda: syscalls.mount("overlay", f"{layer_id}/merged", "overlay", self._flags, short))
 
     def mount_at(self, place: Path, lowers: list[str], upper: Path | None = None, work: Path | None = None) -> None:
-        """Mount layers, by their links, on a folder below home; without upper and work they can only be read."""
+        """Mount layers, by their links, on a folder below home; without upper and work they can only be read.
+
+        Where the kernel can, it does not wait for the disk when such a mount goes: whoever keeps upper sees to that.
+        """
         if not os.path.exists(f"{self._home}/{lowers[0]}"):
             self.restore_links()
         target = os.path.relpath(place, self._home)
@@ -238,12 +241,22 @@ class Overlay:
                 found += f",workdir={prefix}{os.path.relpath(work, self._home)}"
             return found
 
-        data = options(self._home + "/")
-        if len(data) < _PAGE and not _SPECIAL & set(self._home):
-            syscalls.mount("overlay", place, "overlay", 0, data)
-            return
-        short = options("")
-        _in_folder(self._home, lambda: syscalls.mount("overlay", target, "overlay", 0, short))
+        def attempt(more: str) -> None:
+            data = options(self._home + "/") + more
+            if len(data) < _PAGE and not _SPECIAL & set(self._home):
+                syscalls.mount("overlay", place, "overlay", 0, data)
+                return
+            short = options("") + more
+            _in_folder(self._home, lambda: syscalls.mount("overlay", target, "overlay", 0, short))
+
+        if upper is not None:
+            try:
+                attempt(",volatile")
+                return
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+        attempt("")
 
     def _link_of(self, layer_id: str) -> str:
         """Return the name of a layer's link; "" where a kill left none, or a part of one."""

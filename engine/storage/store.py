@@ -14,7 +14,7 @@ graph root; a Store keeps nothing but what it last read.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -73,6 +73,10 @@ class Store:
     def images(self) -> list[StoredImage]:
         """Return all images."""
         return self.image_records.all()
+
+    def built_images(self) -> Mapping[str, list[StoredImage]]:
+        """Return the images that were made here, by the id of the image that each was made on, "" for none."""
+        return self.image_records.built()
 
     def image(self, image_id: str) -> StoredImage:
         """Return the image with this full id. Raises NoSuchImage."""

@@ -7,6 +7,7 @@ not set are empty.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from engine.build.dockerfile import globs
 from engine.build.dockerfile.errors import ExpansionError
 
 _SPECIAL = frozenset("@*#?-$!0")
+_ACTIVE = re.compile("""[$'"`\\\\]""")  # in a word without any of these nothing is to be done
 _MAXIMUM_DEPTH = 100  # of words within words
 _SHOWN = 1000  # characters of a word in an error text
 MAXIMUM_SIZE = 1 << 20  # of what a word may become
@@ -68,6 +70,8 @@ class _Words:
 
 def expand(word: str, variables: Mapping[str, str], rules: Rules = Rules()) -> str:
     """Return a word with its variables replaced and its quotes taken off. Raises ExpansionError."""
+    if _ACTIVE.search(word) is None:
+        return word
     return _process(word, variables, rules)[0]
 
 
