@@ -49,8 +49,9 @@ crash-test: ready ## kill processes at every step, 500 times; nothing may be los
 concurrency-test: ready ## 30 clients at random for three minutes, a server per connection
 	$(BIN)/python -m tests.concurrency $(CONCURRENCY_OPTIONS)
 
-bench: ready ## figures, beside dockerd and podman where they are there
+bench: ready ## figures, of builds too, beside dockerd, podman and buildah where they are there
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.builds
 
 dockerpy: ready ## docker-py's own tests of containers and exec, against a server of their own
 	@.ci/docker_py

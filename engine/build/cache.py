@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 class Cache:
     """What one stage may find; made anew for each, so that it sees what others have made meanwhile."""
 
-    def __init__(self, engine: Engine, sources: list[Image], *, enabled: bool) -> None:
+    def __init__(self, engine: Engine, sources: list[Image] | None, *, enabled: bool) -> None:
+        """Take the images that alone may be used, None for all that were made here."""
         self._engine = engine
         self._enabled = enabled
-        self._sources = sources
-        self._only_sources = bool(sources)
+        self._sources = sources or []
+        self._only_sources = sources is not None
         self._children: Mapping[str, list[StoredImage]] | None = None
 
     def find(self, parent: Image | None, config: ContainerConfig, platform: Platform) -> Found | None:
@@ -118,8 +119,10 @@ class Found:
     whole: bool = False
 
 
-def sources(engine: Engine, names: list[str]) -> list[Image]:
-    """Return the images that --cache-from names, as far as they are here."""
+def sources(engine: Engine, names: list[str]) -> list[Image] | None:
+    """Return the images that --cache-from names, as far as they are here; None where it names none."""
+    if not names:
+        return None
     found = []
     for name in names:
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import posixpath
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from engine.build.sources import Archived, Source
 from engine.errors import BadArchive
 from engine.storage import tarformat
 from engine.storage.compression import unpacked
+from engine.storage.extract import clean_path
 from engine.storage.folders import remove_tree_at
 from engine.storage.source import Readable
 from engine.storage.source import Source as Buffered
@@ -62,7 +62,7 @@ class _Sums:
     def note(self, entry: Entry) -> Callable[[memoryview], object]:
         """Begin a member; returns what takes its content."""
         self._end()
-        self._name = posixpath.normpath("/" + entry.name).lstrip("/") or "."
+        self._name = "/".join(clean_path(entry.name)) or "."
         self._running = hashlib.sha256(sums.header(entry))
         if entry.xattrs or entry.type == tarformat.HARD_LINK:
             self.plain = False

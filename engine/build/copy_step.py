@@ -219,7 +219,7 @@ def _matching(source: Source, pattern: str) -> list[str]:
         compiled = patterns.go_pattern(pattern)
     except patterns.SyntaxProblem:
         return []
-    return [path for path, _ in source.walk("", pattern.count("/")) if compiled.fullmatch(path)]
+    return [path for path, _, _ in source.walk("", pattern.count("/")) if compiled.fullmatch(path)]
 
 
 def _perform(stage: StageRun, instruction: Copy, plan: _Plan, root: int) -> list[Names]:

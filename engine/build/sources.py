@@ -67,30 +67,33 @@ class Source:
         """Return the sum of the file or folder that a path leads to, without what is in a folder."""
         raise NotImplementedError
 
-    def walk(self, path: str, depth: int = -1) -> Iterator[tuple[str, bool]]:
-        """Give all that is below a path without links in it, by name, and whether each is a folder."""
+    def walk(self, path: str, depth: int = -1) -> Iterator[tuple[str, bool, bool]]:
+        """Give all that is below a path without links in it, by name; whether each is a folder, and whether a link."""
         fd = self.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             with os.scandir(fd) as found:
-                entries = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in found)
+                entries = sorted((each.name, each.is_dir(follow_symlinks=False), each.is_symlink()) for each in found)
         finally:
             os.close(fd)
-        for name, is_folder in entries:
+        for name, is_folder, is_link in entries:
             inner = posixpath.join(path, name)
-            yield inner, is_folder
+            yield inner, is_folder, is_link
             if is_folder and depth:
                 yield from self.walk(inner, depth - 1)
+
+    def sum_at(self, place: str) -> str:
+        """Return the sum of a file or folder whose path has no links in it, itself none either."""
+        return self.sum(place)
 
     def sum_of(self, path: str) -> str:
         """Return the sum of a file, or of a folder with all in it. Raises as resolved does."""
         if not stat.S_ISDIR(self.status(path).st_mode):
             return "file:" + self.sum(path)
         top = self.resolved(path)
-        inner = ([top] if top else []) + [each for each, _ in self.walk(top)]
-        found = []
-        for each in inner:
+        found = [self.sum_at(top)] if top else []
+        for each, _, is_link in self.walk(top):
             try:
-                found.append(self.sum(each))
+                found.append(self.sum(each) if is_link else self.sum_at(each))
             except (OSError, BuildFailed):
                 continue
         return sums.of_all("dir", sorted(found, key=lambda text: text.encode("utf-8", "surrogateescape")))
@@ -109,6 +112,10 @@ class Tree(Source):
             place = self.resolved(path)
         except FileNotFoundError:
             return posixpath.normpath(path)
+        return self.sum_at(place)
+
+    def sum_at(self, place: str) -> str:
+        """Return the sum of a file or folder whose path has no links in it."""
         known = self._sums.get(place)
         if known is None:
             known = self._sums[place] = self._take(place)
@@ -150,3 +157,7 @@ class Archived(Source):
         except FileNotFoundError:
             place = clean(path)
         return self._taken.get(place or ".", path)
+
+    def sum_at(self, place: str) -> str:
+        """Return the sum of a member; its path where the archive has no such member."""
+        return self._taken.get(place or ".", place)

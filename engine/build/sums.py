@@ -18,21 +18,13 @@ from engine.storage.tarformat import Entry
 def header(entry: Entry) -> bytes:
     """Return what of a tar header goes into the sum."""
     major, minor = (os.major(entry.device), os.minor(entry.device)) if entry.device else (0, 0)
-    fields = (
-        ("name", entry.name),
-        ("mode", entry.header_mode or entry.mode),
-        ("uid", entry.uid),
-        ("gid", entry.gid),
-        ("size", entry.size),
-        ("typeflag", entry.type),
-        ("linkname", entry.link),
-        ("uname", ""),
-        ("gname", ""),
-        ("devmajor", major),
-        ("devminor", minor),
+    text = os.fsencode(
+        f"name{entry.name}mode{entry.header_mode or entry.mode}uid{entry.uid}gid{entry.gid}size{entry.size}"
+        f"typeflag{entry.type}linkname{entry.link}unamegnamedevmajor{major}devminor{minor}"
     )
-    text = os.fsencode("".join(f"{name}{value}" for name, value in fields))
-    return text + b"".join(os.fsencode(name) + value for name, value in sorted(entry.xattrs.items()))
+    if entry.xattrs:
+        text += b"".join(os.fsencode(name) + value for name, value in sorted(entry.xattrs.items()))
+    return text
 
 
 def entry_of(path: str, found: os.stat_result, link: str = "", xattrs: dict[str, bytes] | None = None) -> Entry | None:

@@ -98,7 +98,6 @@ class _Adoption:
         if kind == tarformat.FOLDER:
             self._below(parent, name, entry)
             return
-        self._clean(parent, name)
         if found.st_nlink > 1:
             first = self._links.setdefault((found.st_dev, found.st_ino), path)
             if first != path:
@@ -111,6 +110,7 @@ class _Adoption:
         if entry.type == tarformat.REGULAR:
             self._file(parent, name, entry)
         else:
+            self._clean(parent, name)
             self._raw(tarwriter.header(entry))
             self._log.file(entry.name, 0, None)
         self._keep_time(parent, name, found, entry.mtime)
@@ -136,7 +136,9 @@ class _Adoption:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         try:
             entry.size = os.fstat(fd).st_size
-            entry.xattrs = capability(fd)
+            if attributes := os.listxattr(fd):
+                _drop_notes(fd, attributes)
+                entry.xattrs = capability(fd)
             self._raw(tarwriter.header(entry))
             crc = Crc64()
             for piece in _pieces(fd, entry.size, name):
@@ -171,9 +173,16 @@ class _Adoption:
             attributes = os.listxattr(path, follow_symlinks=False)
         except OSError:
             return
-        for attribute in attributes:
-            if attribute.startswith(_NOTES) and attribute != OPAQUE_XATTR:
-                os.removexattr(path, attribute, follow_symlinks=False)
+        _drop_notes(path, attributes)
+
+
+def _drop_notes(file: int | str, attributes: list[str]) -> None:
+    for attribute in attributes:
+        if attribute.startswith(_NOTES) and attribute != OPAQUE_XATTR:
+            if isinstance(file, int):
+                os.removexattr(file, attribute)
+            else:
+                os.removexattr(file, attribute, follow_symlinks=False)
 
 
 def _pieces(fd: int, size: int, name: str) -> Iterator[bytes]:

@@ -21,8 +21,8 @@ KINDS = {  # an entry's kind by its file's
     stat.S_IFIFO: tarformat.FIFO,
 }
 END = bytes(2 * BLOCK)
-_FIELDS = {"mode": (100, 8), "uid": (108, 8), "gid": (116, 8), "size": (124, 12), "mtime": (136, 12)}
-_PAX = {"uid", "gid", "size", "mtime"}
+_SMALL, _LARGE = 8**7, 8**11  # what numbers of 7 and of 11 octal digits are below
+_FILLED = b"ustar\x0000" + bytes(64)
 SECOND = 1_000_000_000
 
 
@@ -34,19 +34,15 @@ def header(entry: Entry) -> bytes:
         records["path"] = name
     if not _fits(link):
         records["linkpath"] = link
-    numbers = {
-        "mode": entry.mode,
-        "uid": entry.uid,
-        "gid": entry.gid,
-        "size": entry.size,
-        "mtime": entry.mtime // SECOND,
-    }
-    for key, value in numbers.items():
-        if key in _PAX and not 0 <= value < 8 ** (_FIELDS[key][1] - 1):
-            records[key] = b"%d" % value
-            numbers[key] = 0
-    block = _block(_short(name), entry.type, numbers, _short(link), entry.device)
-    return (pax_header(name, records) + block) if records else block
+    uid, gid, size, mtime = entry.uid, entry.gid, entry.size, entry.mtime // SECOND
+    if not (0 <= uid < _SMALL and 0 <= gid < _SMALL and 0 <= size < _LARGE and 0 <= mtime < _LARGE):
+        numbers = {"uid": (uid, _SMALL), "gid": (gid, _SMALL), "size": (size, _LARGE), "mtime": (mtime, _LARGE)}
+        records |= {key: b"%d" % value for key, (value, limit) in numbers.items() if not 0 <= value < limit}
+        uid, gid, size, mtime = (value if 0 <= value < limit else 0 for value, limit in numbers.values())
+    if not records:
+        return _block(name, entry.type, entry.mode, (uid, gid, size, mtime), link, entry.device)
+    block = _block(_short(name), entry.type, entry.mode, (uid, gid, size, mtime), _short(link), entry.device)
+    return pax_header(name, records) + block
 
 
 def padding(size: int) -> bytes:
@@ -59,8 +55,7 @@ def pax_header(name: bytes, records: dict[str, bytes]) -> bytes:
     data = b"".join(_record(key.encode(errors="surrogateescape"), value) for key, value in sorted(records.items()))
     folder, _, base = name.rstrip(b"/").rpartition(b"/")
     own = (folder + b"/" if folder else b"") + b"PaxHeaders.0/" + base
-    numbers = {"mode": 0, "uid": 0, "gid": 0, "size": len(data), "mtime": 0}
-    return _block(_short(own), "x", numbers, b"", 0) + data + padding(len(data))
+    return _block(_short(own), "x", 0, (0, 0, len(data), 0), b"", 0) + data + padding(len(data))
 
 
 def _record(key: bytes, value: bytes) -> bytes:
@@ -80,16 +75,9 @@ def _short(text: bytes) -> bytes:
     return bytes(each for each in text if each < 0x80)[:100]
 
 
-def _block(name: bytes, kind: str, numbers: dict[str, int], link: bytes, device: int) -> bytes:
-    block = bytearray(BLOCK)
-    block[: len(name)] = name
-    for key, (at, width) in _FIELDS.items():
-        block[at : at + width] = b"%0*o\0" % (width - 1, numbers[key])
-    block[156:157] = kind.encode()
-    block[157 : 157 + len(link)] = link
-    block[257:265] = b"ustar\x0000"
-    block[329:337] = b"%07o\0" % os.major(device)
-    block[337:345] = b"%07o\0" % os.minor(device)
-    block[148:156] = b" " * 8
-    block[148:156] = b"%06o\0 " % sum(block)
-    return bytes(block)
+def _block(name: bytes, kind: str, mode: int, numbers: tuple[int, int, int, int], link: bytes, device: int) -> bytes:
+    """Return a header; numbers are uid, gid, size and time in seconds."""
+    before = name.ljust(100, b"\0") + b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (mode, *numbers)
+    devices = b"%07o\0%07o\0" % (os.major(device), os.minor(device)) if device else b"0000000\x000000000\0"
+    after = kind.encode() + link.ljust(100, b"\0") + _FILLED + devices + bytes(167)
+    return b"%s%06o\0 %s" % (before, sum(before) + sum(after) + 8 * 32, after)

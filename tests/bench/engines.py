@@ -54,7 +54,7 @@ class Skiff(Engine):
     name = "skiff"
 
     def __init__(self) -> None:
-        self._home = Path(tempfile.mkdtemp(prefix="skiff-bench-", dir="/tmp"))
+        self._home = Path(tempfile.mkdtemp(prefix="skiff-bench-"))
         self._warm = Server(self._home, "shared", idle_timeout=600)
         self._warm.start()
         self._cold = Server(self._home, "shared", idle_timeout=0.2, name="cold")
@@ -154,5 +154,6 @@ def find_peers() -> Path | None:
 
 def _start(peers: Path, name: str) -> str:
     print(f"Starting {name}", file=sys.stderr)
-    done = subprocess.run([peers, "start", name], check=True, stdout=subprocess.PIPE, text=True)
+    own = {key: value for key, value in os.environ.items() if key != "TMPDIR"}  # a folder that its root may not have
+    done = subprocess.run([peers, "start", name], check=True, stdout=subprocess.PIPE, text=True, env=own)
     return done.stdout.split()[-1]

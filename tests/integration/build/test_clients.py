@@ -64,6 +64,12 @@ def test_docker_py_builds(skiff: Skiff, monkeypatch: pytest.MonkeyPatch) -> None
     client.close()
 
 
+def test_named_sources_of_the_cache_are_the_only_ones(skiff: Skiff, folder: Path) -> None:
+    skiff.docker.ok("build", "-t", "made:one", str(folder))
+    assert skiff.docker.ok("build", "--cache-from", "made:one", str(folder)).count("Using cache") == 3
+    assert "Using cache" not in skiff.docker.ok("build", "--cache-from", "nosuch:tag", str(folder))
+
+
 def test_a_client_that_leaves_ends_its_build(skiff: Skiff) -> None:
     body = context({"Dockerfile": "FROM busybox\nRUN echo begun; sleep 1000\n"})
     exchange = Exchange(skiff.server.socket, "POST", "/v1.51/build", body, {"Content-Type": "application/x-tar"})
