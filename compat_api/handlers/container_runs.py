@@ -43,7 +43,7 @@ async def checkpoint(request: Request) -> Answer:
 
 async def stop(request: Request) -> Answer:
     """Stop a container."""
-    from engine.containers.stop import InvalidSignal
+    from engine.containers.signals import InvalidSignal
 
     signal, timeout = _gently(request)
     with saying(f"cannot stop container: {request.name}", InvalidSignal, status=500):
@@ -53,7 +53,7 @@ async def stop(request: Request) -> Answer:
 
 async def restart(request: Request) -> Answer:
     """Stop a container and start it again."""
-    from engine.containers.stop import InvalidSignal
+    from engine.containers.signals import InvalidSignal
 
     signal, timeout = _gently(request)
     with saying(f"Cannot restart container {request.name}", InvalidSignal, status=500):
@@ -63,7 +63,7 @@ async def restart(request: Request) -> Answer:
 
 async def kill(request: Request) -> Answer:
     """Send a signal to a container."""
-    from engine.containers.stop import InvalidSignal
+    from engine.containers.signals import InvalidSignal
 
     with saying(f"cannot kill container: {request.name}", InvalidSignal, NoSuchContainer):
         await request.call(request.engine.containers.kill, request.name, request.query.get("signal"))

@@ -9,7 +9,6 @@ import dataclasses
 import json
 import posixpath
 import re
-import signal
 from collections.abc import Callable
 
 from engine.build.dockerfile.expansion import Rules, expand, expand_words
@@ -33,6 +32,7 @@ from engine.build.dockerfile.instructions import (
 )
 from engine.build.errors import BuildInvalid
 from engine.containers.config import ContainerConfig
+from engine.containers.signals import parse_signal
 
 DEFAULT_SHELL = ["/bin/sh", "-c"]
 _PORT = re.compile(r"([0-9]+)(?:-([0-9]+))?")
@@ -87,8 +87,8 @@ def changed(
 ) -> tuple[ContainerConfig, str]:
     """Return what an instruction makes of a configuration, and its text for the history.
 
-    cmd_was_set: this stage has set a command, which an ENTRYPOINT then leaves. Raises BuildInvalid, ExpansionError and
-    KeyError for an instruction of another kind.
+    cmd_was_set: this stage has set a command, which an ENTRYPOINT then leaves. Raises BuildInvalid, InvalidSignal,
+    ExpansionError and KeyError for an instruction of another kind.
     """
     if isinstance(instruction, Entrypoint):
         return _entrypoint(config, instruction, cmd_was_set=cmd_was_set)
@@ -220,9 +220,7 @@ def _volume(config: ContainerConfig, instruction: Volume, words: Words) -> tuple
 
 def _stop_signal(config: ContainerConfig, instruction: StopSignal, words: Words) -> tuple[ContainerConfig, str]:
     name = words.one(instruction.signal)
-    known = {each.name for each in signal.Signals} | {each.name[3:] for each in signal.Signals}
-    if not (name.upper() in known or (name.isdigit() and 0 < int(name) <= signal.SIGRTMAX)):
-        raise BuildInvalid(f"invalid signal: {name}")
+    parse_signal(name)
     return _replace(config, stop_signal=name), f"STOPSIGNAL {name}"
 
 

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from engine.build import changes as instructions
 from engine.containers import rows
 from engine.containers.changes import MOUNT_POINTS, compare
 from engine.containers.config import ContainerConfig
 from engine.containers.merge import merge
 from engine.containers.record import DEAD, REMOVING, RUNNING, Container
 from engine.errors import Conflict, EngineError
-from engine.images import changes as instructions
 from engine.images.configuration import config_document, encode
 from engine.images.importing import own_platform
 from engine.images.manifest import manifest_for

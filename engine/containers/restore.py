@@ -102,7 +102,8 @@ def _start(engine: Engine, container: Container) -> bool:
 
 
 def _stop(engine: Engine, container: Container) -> bool:
-    from engine.containers.stop import DEFAULT_SIGNAL, end, parse_signal
+    from engine.containers.signals import parse_signal
+    from engine.containers.stop import DEFAULT_SIGNAL, end
 
     try:
         with locks.locked(engine.settings.locks, folders.lock_name(container.id)):

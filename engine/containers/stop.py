@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import select
 import signal as signals
 import time
@@ -21,6 +20,7 @@ from engine.containers import folders, health, rows
 from engine.containers.attach import ContainerRestarting
 from engine.containers.record import EXITED, PAUSED, RESTARTING, RUNNING, Container
 from engine.containers.settle import INTENT_PAUSE, find_runtime, settle_exit, settled
+from engine.containers.signals import InvalidSignal, parse_signal
 from engine.errors import Conflict, InvalidParameter, NoSuchContainer, NotFound, NotModified
 from engine.runtime import monitor
 from engine.runtime.oci import RuntimeFailed
@@ -67,14 +67,6 @@ class AlreadyStopped(NotModified):
         self.container_id = container_id
 
 
-class InvalidSignal(InvalidParameter):
-    """A signal that does not exist."""
-
-    def __init__(self, signal: str) -> None:
-        super().__init__(f"invalid signal: {signal}")
-        self.signal = signal
-
-
 class UnsupportedSignal(InvalidSignal):
     """A number that is no signal of this kernel; in dockerd's words."""
 
@@ -99,27 +91,6 @@ class NotPaused(Conflict):
     def __init__(self, container_id: str) -> None:
         super().__init__(f"container {container_id} is not paused")
         self.container_id = container_id
-
-
-def parse_signal(text: str) -> int:
-    """Return the number of a signal given as 9, KILL, SIGKILL or RTMIN+3. Raises InvalidSignal.
-
-    Any number but 0 passes, as with dockerd: the kernel knows which ones there are.
-    """
-    if re.fullmatch(r"[+-]?[0-9]{1,18}", text, re.ASCII):
-        if int(text) == 0:
-            raise InvalidSignal(text)
-        return int(text)
-    name = text.upper().removeprefix("SIG")
-    base, plus, offset = name.partition("+")
-    if base == "RTMIN" and plus and offset.isdigit() and signals.SIGRTMIN + int(offset) <= signals.SIGRTMAX:
-        return signals.SIGRTMIN + int(offset)
-    if name.startswith("RTMAX-") and name[6:].isdigit() and signals.SIGRTMAX - int(name[6:]) >= signals.SIGRTMIN:
-        return signals.SIGRTMAX - int(name[6:])
-    try:
-        return signals.Signals[f"SIG{name}"].value
-    except KeyError:
-        raise InvalidSignal(text) from None
 
 
 def kill(engine: Engine, name: str, signal: str = "") -> None:

@@ -109,7 +109,7 @@ def check_config(config: ContainerConfig) -> None:
             f"the working directory '{config.working_dir}' is invalid, it needs to be an absolute path",
         )
     if config.stop_signal:
-        from engine.containers.stop import parse_signal
+        from engine.containers.signals import parse_signal
 
         parse_signal(config.stop_signal)
     for entry in config.env or ():

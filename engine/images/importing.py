@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from engine.build import changes as instructions
 from engine.containers.config import ContainerConfig
 from engine.errors import InvalidParameter
-from engine.images import changes as instructions
 from engine.images.configuration import config_document, encode
 from engine.images.manifest import manifest_for
 from engine.images.platform import Platform, amd64_variant

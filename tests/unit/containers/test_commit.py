@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from engine.build.changes import apply
 from engine.containers.commit import committed_document, unless_changed
 from engine.containers.config import ContainerConfig
-from engine.images.changes import apply
 
 PARENT: dict[str, Any] = {
     "architecture": "arm64",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from engine.build.changes import apply
 from engine.containers.config import ContainerConfig, Healthcheck
 from engine.errors import InvalidChange
-from engine.images.changes import apply
 
 
 def change(*lines: str) -> ContainerConfig:
@@ -58,7 +58,7 @@ def test_ports_volumes_and_the_rest() -> None:
         "ENV LONG=\\",
         "value",
     )
-    assert config.exposed_ports == ["80/tcp", "443/udp", "8000/tcp", "8001/tcp", "8002/tcp"]
+    assert sorted(config.exposed_ports or []) == ["443/udp", "80/tcp", "8000/tcp", "8001/tcp", "8002/tcp"]
     assert config.volumes == ["/a", "/b c", "/d"]
     assert config.working_dir == "/w/y"
     assert config.user == "bob:staff"
@@ -66,6 +66,11 @@ def test_ports_volumes_and_the_rest() -> None:
     assert config.on_build == ["RUN make"]
     assert config.labels == {"c d": "e", "a": "b"}
     assert config.env == ["LONG=value"]
+
+
+@pytest.mark.parametrize("name", ["99", "-5", "RTMIN", "rtmin+15", "SIGRTMAX-14", "CLD", "sigkill"])
+def test_signals_by_all_their_names(name: str) -> None:
+    assert change(f"STOPSIGNAL {name}").stop_signal == name
 
 
 def test_health_checks() -> None:
@@ -100,6 +105,9 @@ def test_health_checks() -> None:
             'failed to process "\'x": unexpected end of statement while looking for matching single-quote',
         ),
         ("STOPSIGNAL NOPE", "invalid signal: NOPE"),
+        ("STOPSIGNAL 0", "invalid signal: 0"),
+        ("STOPSIGNAL RTMIN+16", "invalid signal: RTMIN+16"),
+        ("STOPSIGNAL RTMAX-0", "invalid signal: RTMAX-0"),
         ("ONBUILD ONBUILD x", "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"),
         ("ONBUILD FROM x", "FROM isn't allowed as an ONBUILD trigger"),
         ("HEALTHCHECK BAD x", 'Unknown type "BAD" in HEALTHCHECK (try CMD)'),
