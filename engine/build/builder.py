@@ -402,10 +402,10 @@ class Builder:
         with self._mutex:
             return self._images.setdefault(f"{name} {platform}", image)
 
-    def _cache_sources(self) -> list[Image]:
+    def _cache_sources(self) -> list[Image] | None:
         found = cache.sources(self.engine, self.request.cache_from)
         if self.request.bounds.use is not None:
-            for image in found:
+            for image in found or ():
                 self.request.bounds.use(image)
         return found
 

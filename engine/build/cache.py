@@ -8,7 +8,6 @@ with the parent's.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from engine.images import platform as platforms
 from engine.images.configuration import container_config, diff_ids
 from engine.images.platform import Platform
 from engine.images.record import Image
+from engine.records import dataclass, fields, replace
 from engine.times import nanoseconds_of
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Cache:
         return None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Found:
     """An image that a step makes; with step it is one that goes further, and step and layer are what is wanted of it.
 
@@ -132,7 +132,7 @@ def sources(engine: Engine, names: list[str]) -> list[Image] | None:
     return found
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Step:
     """What an image's configuration says of the step that made it; created is nanoseconds since 1970."""
 
@@ -154,7 +154,7 @@ def _step(data: bytes) -> _Step:
         config=container_config(document),
         command=made.cmd or [],
         made_with=comparable(made),
-        platform=dataclasses.replace(platforms.of_document(document), os_version=""),
+        platform=replace(platforms.of_document(document), os_version=""),
         created=nanoseconds_of(str(document.get("created") or "")),
     )
 
@@ -163,14 +163,14 @@ _SPECIAL = (
     "image", "hostname", "domainname", "env", "cmd", "entrypoint", "shell", "on_build", "exposed_ports", "volumes",
     "labels", "healthcheck",
 )  # fmt: skip
-_simple_fields = attrgetter(*(each.name for each in dataclasses.fields(ContainerConfig) if each.name not in _SPECIAL))
+_simple_fields = attrgetter(*(each.name for each in fields(ContainerConfig) if each.name not in _SPECIAL))
 
 
 def comparable(config: ContainerConfig) -> tuple[object, ...]:
     """Return what counts of a configuration: names of hosts and images do not, nor whether what is empty is there."""
     check = config.healthcheck
     if check is not None and check.test is None:
-        check = dataclasses.replace(check, test=[])
+        check = replace(check, test=[])
     return (
         _simple_fields(config),
         config.env or [],

@@ -10,11 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine import syscalls
 from engine.build.sources import Source
+from engine.records import dataclass, field
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 _NOT_HERE = (errno.EXDEV, errno.EMLINK, errno.EPERM)
