@@ -21,7 +21,7 @@ from engine.containers.attach import ContainerRestarting
 from engine.containers.record import EXITED, PAUSED, RESTARTING, RUNNING, Container
 from engine.containers.settle import INTENT_PAUSE, find_runtime, settle_exit, settled
 from engine.containers.signals import InvalidSignal, parse_signal
-from engine.errors import Conflict, InvalidParameter, NoSuchContainer, NotFound, NotModified
+from engine.errors import Conflict, NoSuchContainer, NotFound, NotModified
 from engine.runtime import monitor
 from engine.runtime.oci import RuntimeFailed
 
