@@ -7,6 +7,10 @@ the full server needs.
 from __future__ import annotations
 
 import sys
+
+if hasattr(sys, "set_lazy_imports"):  # Python 3.15: what a request does not touch is not imported
+    sys.set_lazy_imports("all")
+
 from socket import socket
 
 from compat_api.activation import CannotListen, Sockets, check_access, inherited, listen, notify
