@@ -118,7 +118,7 @@ class Podman(Engine):
         serve = "podman --cgroup-manager cgroupfs --events-backend file system service --time 1".split()
         self._service = subprocess.Popen(
             [str(self._peers), "exec", "python3", "-c", WAIT_AND_SERVE, str(self._listener.fileno()), *serve],
-            env={**os.environ, "PEERS_NETNS": "peer-podman"},
+            env={"PEERS_NETNS": "peer-podman", **os.environ},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
