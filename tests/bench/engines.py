@@ -66,10 +66,17 @@ class Skiff(Engine):
         self._cold.wait_until_idle()
 
     def processes(self) -> list[processes.Process]:
-        """Return the monitors and the server; the socket's holder stands for systemd and does not count."""
+        """Return the servers and what stays; the socket's holder stands for systemd and does not count."""
+        stays = (
+            "bin/conmon",
+            "/engine/health_monitor",
+            "/engine/log_keeper",
+            "/engine/attendant",
+            "/engine/monitor_exit",
+        )
         mine = {each.pid for each in self._warm.servers() + self._cold.servers()}
-        monitors = [each for each in processes.mentioning(f"{self._home}/") if "conmon" in each.arguments[0]]
-        return monitors + [each for each in processes.processes() if each.pid in mine]
+        ours = [each for each in processes.mentioning(f"{self._home}/") if any(part in each.line for part in stays)]
+        return ours + [each for each in processes.processes() if each.pid in mine]
 
     def close(self) -> None:
         """Stop the servers and remove the engine's folders."""
