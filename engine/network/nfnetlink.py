@@ -84,8 +84,13 @@ def attributes(data: bytes) -> Attributes:
     return found
 
 
-@functools.cache
-def _open() -> socket.socket:
+def own_socket() -> socket.socket:
+    """Open a socket of the network namespace that the calling thread is in; it is the caller's."""
     made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
     made.bind((0, 0))
     return made
+
+
+@functools.cache
+def _open() -> socket.socket:
+    return own_socket()

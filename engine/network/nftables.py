@@ -44,18 +44,6 @@ def run(command: str) -> str:
     return (output or b"").decode(errors="replace")
 
 
-def run_here(command: str) -> None:
-    """Carry out nft commands in the network namespace that the calling thread is in. Raises as run does."""
-    library = _library()
-    context = _context(library)
-    try:
-        if library.nft_run_cmd_from_buffer(context, command.encode()):
-            raise FirewallFailed(command, (library.nft_ctx_get_error_buffer(context) or b"").decode(errors="replace"))
-    finally:
-        # In a thread: its socket is closed when the kernel has forgotten what was deleted, 15 ms later.
-        threading.Thread(target=library.nft_ctx_free, args=(context,), name="close nftables").start()
-
-
 @functools.cache
 def _open() -> tuple[ctypes.CDLL, ctypes.c_void_p]:
     library = _library()
@@ -77,8 +65,7 @@ def _library() -> ctypes.CDLL:
         raise FirewallMissing from error
     library.nft_ctx_new.restype = ctypes.c_void_p
     library.nft_ctx_new.argtypes = [ctypes.c_uint32]
-    library.nft_ctx_free.restype = None
-    for name in ("nft_ctx_buffer_output", "nft_ctx_buffer_error", "nft_ctx_free"):
+    for name in ("nft_ctx_buffer_output", "nft_ctx_buffer_error"):
         getattr(library, name).argtypes = [ctypes.c_void_p]
     library.nft_run_cmd_from_buffer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
     for name in ("nft_ctx_get_output_buffer", "nft_ctx_get_error_buffer"):

@@ -52,7 +52,7 @@ def wire(path: Path, ends: Sequence[End], *, ways: Ways | None = None, resolver:
     ParentImpossible, NoSuchSysctl, OSError, FirewallFailed and FirewallMissing.
     """
     sandbox.make(path)
-    return add_ends(path, ends, [nl.set_up(nl.LOOPBACK_INDEX)], ways=ways, resolver=resolver)
+    return add_ends(path, ends, [nl.set_up(nl.LOOPBACK_INDEX)], ways=ways, resolver=resolver, fresh=True)
 
 
 def add_ends(
@@ -62,8 +62,12 @@ def add_ends(
     *,
     ways: Ways | None = None,
     resolver: bool = False,
+    fresh: bool = False,
 ) -> list[int]:
-    """Put interfaces into the namespace at path, after first was carried out inside; otherwise as wire."""
+    """Put interfaces into the namespace at path, after first was carried out inside; otherwise as wire.
+
+    fresh: the namespace has just been made.
+    """
     if ends:
         namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -84,7 +88,7 @@ def add_ends(
         if resolver:
             from engine.network.resolver import open_sockets
 
-            questions.extend(open_sockets())
+            questions.extend(open_sockets(fresh=fresh))
 
     sandbox.inside(path, furnish)
     return questions

@@ -1,14 +1,18 @@
-"""Ports' elements that are packed by hand are those that libnftables makes of the same ports."""
+"""What is packed by hand for nftables is what libnftables makes of the same text."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from engine.network import elements, nftables, ruleset
+from engine.network import elements, nftables, ruleset, sandbox
 from engine.network.nftables import FirewallFailed
+from engine.network.resolver import open_sockets
 from engine.network.ruleset import DIRECT, PublishedPort
+from tests.harness.boxes import in_namespace, run_inside
 
 TABLE = "skiff_test_elements"
 PORTS = [
@@ -68,3 +72,28 @@ def test_a_table_that_is_not_there() -> None:
     with pytest.raises(FirewallFailed):
         elements.change("skiff_test_no_table", [], PORTS)
     elements.change("skiff_test_no_table", [], [])
+
+
+def test_questions_are_led_on_as_the_rules_say(tmp_path: Path) -> None:
+    namespace = tmp_path / "namespace"
+    sandbox.make(namespace)
+    try:
+        for fresh in (True, False):  # the second time in the place of the first
+            opened = in_namespace(namespace, lambda fresh=fresh: open_sockets(fresh=fresh))  # type: ignore[misc]
+            sockets = [socket.socket(fileno=each) for each in opened]
+            udp, tcp = (each.getsockname()[1] for each in sockets[:2])
+            for each in sockets:
+                each.close()
+            assert (
+                run_inside(str(namespace), "nft", "list", "ruleset")
+                == f"""table ip skiff_resolver {{
+	chain output {{
+		type nat hook output priority -100; policy accept;
+		ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:{udp}
+		ip daddr 127.0.0.11 tcp dport 53 dnat to 127.0.0.11:{tcp}
+	}}
+}}
+"""
+            )
+    finally:
+        sandbox.remove(namespace)
