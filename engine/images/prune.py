@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from engine.errors import Conflict, EngineError, InvalidFilter, NoSuchLayer
+from engine.errors import Conflict, EngineError, InvalidFilter, NoSuchImage, NoSuchLayer
 from engine.filters import has_labels, truth, until
 from engine.images import reference
 from engine.images.record import Image, Removed
@@ -84,7 +84,7 @@ def _remove(engine: Engine, image: Image, only_dangling: bool) -> list[Removed]:
     for text in image.names or [image.id]:
         try:
             done += remove(engine, text, force=False, prune=True)
-        except Conflict:
+        except (Conflict, NoSuchImage):  # still needed; or gone with the name before, or through somebody else
             continue
         except EngineError as error:
             log.warning("Image %s could not be pruned: %s", text, error)

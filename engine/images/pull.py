@@ -22,6 +22,7 @@ from engine.images.reference import Reference
 from engine.images.remote import Remote, reach
 from engine.images.resolve import to_image
 from engine.images.tag import check_name
+from engine.images.telling import telling
 from engine.off_loop import off_loop
 from engine.records import dataclass
 from engine.registry.login import Credentials
@@ -227,20 +228,9 @@ class _Pull:
         self._image = image
         self._events: asyncio.Queue[TransferEvent | None] = asyncio.Queue()
 
-    async def run(self) -> AsyncGenerator[TransferEvent]:
+    def run(self) -> AsyncGenerator[TransferEvent]:
         """Do it, and tell what happens."""
-        working = asyncio.create_task(self._work(), name="pull")
-        working.add_done_callback(lambda _: self._events.put_nowait(None))
-        try:
-            while (event := await self._events.get()) is not None:
-                yield event
-            await working
-        finally:
-            working.cancel()
-            try:
-                await working
-            except (asyncio.CancelledError, Exception):  # told above, or nobody is there to be told
-                pass
+        return telling(self._work(), self._events, "pull")
 
     async def _work(self) -> None:
         if not self._absent:

@@ -10,6 +10,7 @@ import random
 import tarfile
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 LAYERS, FILES, FILE_BYTES = 10, 2_000, 25_000
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -37,6 +38,33 @@ def blobs(files: int = FILES) -> Iterator[tuple[str, bytes, bytes]]:
         yield "sha256:" + hashlib.sha256(plain).hexdigest(), gzip.compress(plain, 6, mtime=0), plain
 
 
+def configuration(diff_ids: list[str]) -> bytes:
+    """Return the image's configuration document."""
+    config = {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["sh"]}}
+    return json.dumps({**config, "rootfs": {"type": "layers", "diff_ids": diff_ids}}).encode()
+
+
+def write_archive(path: Path, name: str, files: int = FILES) -> None:
+    """Write the image as a docker archive, its layers unpacked, as `docker save` does."""
+    diff_ids = []
+    with tarfile.open(path, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for number in range(LAYERS):
+            data = layer(number, files)
+            diff_ids.append("sha256:" + hashlib.sha256(data).hexdigest())
+            _add(tar, f"{number}/layer.tar", data)
+        paths = [f"{number}/layer.tar" for number in range(LAYERS)]
+        _add(tar, "config.json", configuration(diff_ids))
+        _add(
+            tar, "manifest.json", json.dumps([{"Config": "config.json", "RepoTags": [name], "Layers": paths}]).encode()
+        )
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(data)
+    tar.addfile(entry, io.BytesIO(data))
+
+
 def upload(registry: str, name: str, tag: str, files: int = FILES) -> None:
     """Put the image, with so many files in each layer, into a registry at host:port, by plain HTTP."""
     base = f"http://{registry}/v2/{name}"
@@ -44,8 +72,7 @@ def upload(registry: str, name: str, tag: str, files: int = FILES) -> None:
     for diff_id, packed, _ in blobs(files):
         layers.append({"mediaType": LAYER, "size": len(packed), "digest": _blob(base, packed)})
         diff_ids.append(diff_id)
-    config = {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["sh"]}}
-    data = json.dumps({**config, "rootfs": {"type": "layers", "diff_ids": diff_ids}}).encode()
+    data = configuration(diff_ids)
     described = {"mediaType": CONFIG, "size": len(data), "digest": _blob(base, data)}
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": layers}
     _send("PUT", f"{base}/manifests/{tag}", json.dumps(manifest).encode(), MANIFEST)
