@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from compat_api.query import Query
     from compat_api.request import Request
     from engine.images.reference import Reference
-    from engine.registry.login import Credentials
+    from engine.registry.hosts import Credentials
     from engine.storage.source import Readable
 
 REGISTRIES = "X-Registry-Config"

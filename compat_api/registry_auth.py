@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine import go_json
 
 if TYPE_CHECKING:
-    from engine.registry.login import Credentials
+    from engine.registry.hosts import Credentials
 
 HEADER = "X-Registry-Auth"
 
@@ -19,7 +19,7 @@ def decode(text: str) -> Credentials:
 
     The base64 may be url-safe or not, padded or not; "null" and an empty text are no credentials.
     """
-    from engine.registry.login import Credentials
+    from engine.registry.hosts import Credentials
 
     found = _document(text)
     fields = {key.lower(): value for key, value in found.items() if isinstance(value, str)}

@@ -39,7 +39,8 @@ async def auth(request: Request) -> Answer:
     from compat_api.decode import decode_value
     from compat_api.problems import BadRequest
     from engine.go_json import SyntaxProblem, TrailingContent, loads
-    from engine.registry.login import Credentials, login
+    from engine.registry.hosts import Credentials
+    from engine.registry.login import login
 
     try:
         value = await request.reading(loads)
@@ -52,5 +53,5 @@ async def auth(request: Request) -> Answer:
     except BadRequest as problem:
         raise Problem(problem.message.removeprefix("invalid JSON: ")) from None
     credentials = Credentials(given.username, given.password, given.identitytoken)
-    token = await request.call(login, given.serveraddress, credentials)
+    token = await login(given.serveraddress, credentials)
     return Json({"IdentityToken": token, "Status": "Login Succeeded"})

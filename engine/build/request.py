@@ -11,7 +11,7 @@ from engine.records import dataclass, field
 if TYPE_CHECKING:
     from engine.images.record import Image
     from engine.images.reference import Reference
-    from engine.registry.login import Credentials
+    from engine.registry.hosts import Credentials
     from engine.storage.source import Readable
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.images.record import HistoryEntry, Image, ImageDetails, ImageSummary, Removed
     from engine.images.reference import Reference
     from engine.images.search import Found
-    from engine.registry.login import Credentials
+    from engine.registry.hosts import Credentials
     from engine.registry.transfers import Transfers
     from engine.storage.source import Readable
 

@@ -25,7 +25,7 @@ from engine.images.tag import check_name
 from engine.images.telling import telling
 from engine.off_loop import off_loop
 from engine.records import dataclass
-from engine.registry.login import Credentials
+from engine.registry.hosts import Credentials
 from engine.registry.manifests import Manifest, check_media_types, choose, kind, parse_index, parse_manifest
 from engine.registry.refusals import BadContent, RegistryLacks, RegistryRefused, of_pull
 from engine.registry.transfers import Transfer

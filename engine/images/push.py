@@ -30,7 +30,7 @@ from engine.images.resolve import to_image
 from engine.images.telling import telling
 from engine.off_loop import off_loop
 from engine.records import dataclass
-from engine.registry.login import Credentials, RegistryUnreachable
+from engine.registry.hosts import Credentials, RegistryUnreachable
 from engine.registry.media_types import (
     DOCKER_CONFIG,
     DOCKER_LAYER,

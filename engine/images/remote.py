@@ -11,7 +11,7 @@ from engine.images.reference import DOMAIN, Reference
 from engine.off_loop import off_loop
 from engine.registry import configuration
 from engine.registry.connection import Connection
-from engine.registry.login import OFFICIAL_HOST, Credentials
+from engine.registry.hosts import OFFICIAL_HOST, Credentials
 from engine.registry.repository import Repository
 
 T = TypeVar("T")

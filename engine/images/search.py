@@ -11,7 +11,7 @@ from typing import Any
 from engine.errors import EngineError, InvalidFilter, InvalidParameter
 from engine.records import dataclass
 from engine.registry.connection import Connection, read_at_most
-from engine.registry.login import OFFICIAL, Credentials, RegistryUnreachable
+from engine.registry.hosts import OFFICIAL, Credentials, RegistryUnreachable
 from engine.registry.refusals import BadContent
 
 DEFAULT_LIMIT = 25

@@ -1,4 +1,4 @@
-"""Work that tells what happens while it goes on, as a stream of events: it ends with the stream, and fails through it."""
+"""Work that tells what happens while it goes on, as a stream of events that ends and fails with it."""
 
 from __future__ import annotations
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 import urllib.parse
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from engine.registry.login import CLIENT_ID, Credentials, parameters
+from engine.registry.hosts import CLIENT_ID, Credentials
 from engine.registry.refusals import BadContent, NoCredentials, RegistryRefused, TokenRefused, refusal
 
 _SHORTEST_LIFE = 60.0  # seconds, for tokens that do not say how long they live
 _MARGIN = 5.0
+_PARAMETER = re.compile(r'\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*,?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,14 @@ def challenges(headers: list[str]) -> list[Challenge]:
     for text in headers:
         scheme, _, rest = text.strip().partition(" ")
         found.append(Challenge(scheme.lower(), parameters(rest)))
+    return found
+
+
+def parameters(text: str) -> dict[str, str]:
+    """Return the parameters of a challenge: realm="https://...",service="..."."""
+    found = {}
+    for name, quoted, plain in _PARAMETER.findall(text):
+        found[name.lower()] = re.sub(r"\\(.)", r"\1", quoted) or plain
     return found
 
 

@@ -18,7 +18,7 @@ from engine.errors import EngineError
 from engine.off_loop import off_loop
 from engine.registry.authorization import Authorization, TokenRequest, challenges
 from engine.registry.certificates import certificates_of, context_for
-from engine.registry.login import Credentials, RegistryUnreachable, explain, is_local
+from engine.registry.hosts import Credentials, RegistryUnreachable, explain, is_local
 from engine.registry.proxies import proxy_for
 from engine.registry.refusals import BadContent, RegistryRefused, refusal
 from engine.version import DOCKER_VERSION
@@ -92,13 +92,18 @@ class Connection:
             session, self._session = self._session, None
             await session.close()
 
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """How the registry may be spoken with, the best first."""
+        return ("https", "http") if self.insecure else ("https",)
+
     async def connect(self) -> None:
         """Find out how the registry is spoken with, and what it asks for. Raises RegistryUnreachable."""
         last: EngineError | None = None
-        for scheme in ("https", "http") if self.insecure else ("https",):
+        for scheme in self.schemes:
             url = f"{scheme}://{self.host}/v2/"
             try:
-                async with self._exchange("GET", url, {}) as response:
+                async with self.exchange("GET", url, {}) as response:
                     self.base = f"{scheme}://{self.host}"
                     self._authorization.challenges = challenges(response.headers.getall("WWW-Authenticate", []))
                     return
@@ -130,7 +135,7 @@ class Connection:
             sent = dict(headers or {})
             if self._is_own(url) and (proof := await self._authorization.header(method, url, scopes, self._token)):
                 sent["Authorization"] = proof
-            async with self._exchange(method, url, sent, data) as response:
+            async with self.exchange(method, url, sent, data) as response:
                 if response.status < 400 or response.status in allowed:
                     yield response
                     return
@@ -153,11 +158,11 @@ class Connection:
     async def _token(self, wanted: TokenRequest) -> tuple[int, bytes]:
         method = "POST" if wanted.body else "GET"
         data = wanted.body.encode() if wanted.body else None
-        async with self._exchange(method, wanted.url, wanted.headers, data) as response:
+        async with self.exchange(method, wanted.url, wanted.headers, data) as response:
             return response.status, await read_at_most(response, TOKEN_BYTES)
 
     @asynccontextmanager
-    async def _exchange(
+    async def exchange(
         self, method: str, url: str, headers: Mapping[str, str], data: Any = None
     ) -> AsyncIterator[ClientResponse]:
         """Send a request and follow redirections, without the credentials where they lead to another host.
@@ -192,7 +197,7 @@ class Connection:
                     raise BadContent(f"unsupported protocol scheme in the redirection to {target}")
                 asked = target
         except (ClientError, TimeoutError, OSError, ValueError) as error:
-            raise unreachable(method, asked, error) from None
+            raise unreachable(method, asked, error, proxy_for(asked, self.environment)) from None
         raise RegistryUnreachable(url, f"stopped after {REDIRECTS} redirects")
 
     async def _context(self, url: str) -> ssl.SSLContext | bool:
@@ -202,13 +207,29 @@ class Connection:
         return await off_loop(_context_for, parts.netloc, self.insecure and parts.netloc == self.host)
 
 
-def unreachable(method: str, url: str, error: Exception) -> RegistryUnreachable:
+def unreachable(method: str, url: str, error: Exception, proxy: str | None = None) -> RegistryUnreachable:
     """Return why an exchange broke, in the words of Go's net package."""
-    parts = urllib.parse.urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    found = RegistryUnreachable(url, _cause(error, parts.hostname or "", port))
+    found = RegistryUnreachable(url, _cause_at_proxy(error, proxy) if proxy else _cause(error, *_place(url)))
     found.args = (f'{method.capitalize()} "{url}": {found.cause}',)
     return found
+
+
+def _place(url: str) -> tuple[str, int]:
+    """Return the host and the port that a URL leads to."""
+    parts = urllib.parse.urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _cause_at_proxy(error: Exception, proxy: str) -> str:
+    match type(error).__name__:
+        case "ClientHttpProxyError":
+            return str(getattr(error, "message", "") or getattr(error, "status", ""))
+        case "ClientProxyConnectionError":
+            return f"proxyconnect tcp: {_cause(error, *_place(proxy))}"
+        case "ValueError":
+            return f"proxyconnect tcp: cannot use the proxy {proxy.rpartition('@')[2]}: {error}"
+        case _:
+            return _cause(error, *_place(proxy))
 
 
 def _cause(error: Exception, host: str, port: int) -> str:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING
 
-from engine.registry.login import RegistryUnreachable
+from engine.registry.hosts import RegistryUnreachable
 from engine.registry.refusals import BadContent, RegistryRefused
 
 if TYPE_CHECKING:

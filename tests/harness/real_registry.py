@@ -57,11 +57,12 @@ def real_registry(
         process.wait()
 
 
-def make_certificate(home: Path) -> None:
-    """Make a certificate for 127.0.0.1 that nobody else signed: ca.crt with ca.key."""
+def make_certificate(home: Path, name: str = "") -> None:
+    """Make a certificate for a name, else 127.0.0.1, that nobody else signed: ca.crt with ca.key."""
     curve = "ec_paramgen_curve:prime256v1"
     made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", curve, "-nodes", "-days", "2"]
-    named = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subject = f"DNS:{name}" if name else "IP:127.0.0.1"
+    named = ["-subj", f"/CN={name or '127.0.0.1'}", "-addext", f"subjectAltName={subject}"]
     files = ["-keyout", str(home / "ca.key"), "-out", str(home / "ca.crt")]
     subprocess.run([*made, *named, *files], check=True, capture_output=True)
 

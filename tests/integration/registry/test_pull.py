@@ -14,7 +14,7 @@ from engine.images.platform import Platform
 from engine.images.progress import ImagePulled, LayerProgress, Said
 from engine.images.reference import parse
 from engine.registry import download
-from engine.registry.login import Credentials, RegistryUnreachable
+from engine.registry.hosts import Credentials, RegistryUnreachable
 from engine.registry.refusals import BadContent, RegistryRefused
 from tests.harness.registry import Registry
 from tests.harness.registry_images import LAYER, OCI_LAYER, add_image, layer, packed

@@ -14,7 +14,7 @@ from engine.images import push as push_module
 from engine.images.progress import LayerProgress, Said, TagPushed, TransferEvent
 from engine.images.push import NothingToPush
 from engine.images.reference import parse
-from engine.registry.login import Credentials, RegistryUnreachable
+from engine.registry.hosts import Credentials, RegistryUnreachable
 from tests.harness.busybox_image import busybox_archive
 from tests.harness.registry import Registry
 from tests.integration.registry.conftest import Puller

@@ -12,7 +12,7 @@ import pytest
 from engine.images.reference import parse
 from engine.registry import connection
 from engine.registry.certificates import certificates_of
-from engine.registry.login import RegistryUnreachable
+from engine.registry.hosts import RegistryUnreachable
 from engine.registry.refusals import NotInRegistry
 from tests.harness.real_registry import fetch, real_registry
 from tests.integration.conftest import Skiff

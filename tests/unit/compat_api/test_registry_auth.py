@@ -8,7 +8,7 @@ import json
 import pytest
 
 from compat_api.registry_auth import decode
-from engine.registry.login import Credentials
+from engine.registry.hosts import Credentials
 
 DOCUMENT = {"username": "anna", "password": "s?>~cret", "serveraddress": "r.example"}
 PLAIN = json.dumps(DOCUMENT).encode()

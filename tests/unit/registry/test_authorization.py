@@ -14,7 +14,7 @@ from engine.registry.authorization import (
     parse_token,
     token_request,
 )
-from engine.registry.login import Credentials
+from engine.registry.hosts import Credentials
 from engine.registry.refusals import BadContent, NoCredentials, TokenRefused
 
 ANNA = Credentials("anna", "secret")

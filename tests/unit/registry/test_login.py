@@ -10,17 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from engine.registry.login import (
-    BadRegistryAddress,
-    Credentials,
-    LoginFailed,
-    LoginRefused,
-    RegistryUnreachable,
-    is_local,
-    login,
-    parameters,
-    registry_host,
-)
+from engine.registry.authorization import parameters
+from engine.registry.hosts import BadRegistryAddress, Credentials, RegistryUnreachable, is_local, registry_host
+from engine.registry.login import LoginFailed, LoginRefused, login
 
 RIGHT = Credentials("anna", "secret")
 
@@ -65,34 +57,34 @@ def registry() -> Iterator[ThreadingHTTPServer]:
 
 
 @pytest.mark.parametrize(("mode", "token"), [("open", ""), ("basic", ""), ("bearer", "r0")])
-def test_the_right_password(registry: ThreadingHTTPServer, mode: str, token: str) -> None:
+async def test_the_right_password(registry: ThreadingHTTPServer, mode: str, token: str) -> None:
     registry.mode = mode  # type: ignore[attr-defined]
-    assert login(f"127.0.0.1:{registry.server_port}", RIGHT) == token
+    assert await login(f"127.0.0.1:{registry.server_port}", RIGHT) == token
 
 
 @pytest.mark.parametrize("mode", ["basic", "bearer"])
-def test_a_wrong_password(registry: ThreadingHTTPServer, mode: str) -> None:
+async def test_a_wrong_password(registry: ThreadingHTTPServer, mode: str) -> None:
     registry.mode = mode  # type: ignore[attr-defined]
     address = f"127.0.0.1:{registry.server_port}"
     with pytest.raises(LoginRefused) as caught:
-        login(address, Credentials("anna", "guess"))
+        await login(address, Credentials("anna", "guess"))
     assert str(caught.value) == f'Get "http://{address}/v2/": unauthorized: incorrect username or password'
 
 
-def test_a_broken_registry(registry: ThreadingHTTPServer) -> None:
+async def test_a_broken_registry(registry: ThreadingHTTPServer) -> None:
     registry.mode = "broken"  # type: ignore[attr-defined]
     address = f"127.0.0.1:{registry.server_port}"
     with pytest.raises(LoginFailed) as caught:
-        login(address, RIGHT)
+        await login(address, RIGHT)
     assert str(caught.value) == f"login attempt to http://{address}/v2/ failed with status: 503 Service Unavailable"
 
 
-def test_nobody_there(registry: ThreadingHTTPServer) -> None:
+async def test_nobody_there(registry: ThreadingHTTPServer) -> None:
     port = registry.server_port
     registry.shutdown()
     registry.server_close()
     with pytest.raises(RegistryUnreachable) as caught:
-        login(f"127.0.0.1:{port}", RIGHT)
+        await login(f"127.0.0.1:{port}", RIGHT)
     words = f'Get "http://127.0.0.1:{port}/v2/": dial tcp 127.0.0.1:{port}: connect: connection refused'
     assert str(caught.value) == words
 
