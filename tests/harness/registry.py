@@ -8,6 +8,7 @@ switches that a test sets (`registry.faults`), or POSTs to /_faults as JSON.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import socket
@@ -62,6 +63,7 @@ class Registry:
     requests: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     tls: Any = None
+    numbers: Iterator[int] = field(default_factory=itertools.count)  # of uploads
     _server: ThreadingHTTPServer | None = None
 
     def __enter__(self) -> Registry:
@@ -261,7 +263,7 @@ class _Handler(BaseHTTPRequestHandler):
             if mount and (self.query.get("from", ""), mount) in registry.owned and not registry.faults.refuse_mounts:
                 registry.owned.add((name, mount))
                 return self._answer(201, b"", {"Location": f"/v2/{name}/blobs/{mount}", "Docker-Content-Digest": mount})
-            key = f"upload-{len(registry.uploads)}"
+            key = f"upload-{next(registry.numbers)}"
             registry.uploads[key] = bytearray()
             return self._answer(202, b"", {"Location": f"/v2/{name}/blobs/uploads/{key}", "Range": "0-0"})
         if self.command == "DELETE":
