@@ -53,7 +53,7 @@ bench: ready ## figures, of builds too, beside dockerd, podman and buildah where
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.builds
 
-dockerpy: ready ## docker-py's own tests of containers and exec, against a server of their own
+dockerpy: ready ## docker-py's own tests of containers, exec, images, networks and volumes, against a server of their own
 	@.ci/docker_py
 
 kills: ready ## kill servers at fifty moments of loads, removals, starts and connects, and look at what is left
