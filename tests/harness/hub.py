@@ -1,6 +1,6 @@
 """A registry that stands for Docker Hub where nothing leads to it: `python -m tests.harness.hub PORT`.
 
-It has hello-world, alpine (latest and 3.10) and busybox, all made from the machine's own busybox. Engines come here when
+It has hello-world, alpine (latest and 3.10) and busybox, made from the machine's own busybox. Engines come here when
 it is their mirror of Docker Hub; says a line when it is there.
 """
 
