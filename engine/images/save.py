@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from engine.storage.layers import Layer
 
 _BLOCK = 512
-_RECORD = 10240
 
 
 class NothingToSave(NoSuchImage):
@@ -123,7 +122,6 @@ def _saved(engine: Engine, stored: StoredImage, names: list[Reference]) -> _Save
 
 def _archive(engine: Engine, chosen: list[_Saved]) -> Iterator[bytes]:
     """Give the tar: blobs by digest, then the documents that list them."""
-    written = 0
     blobs: dict[str, tuple[int, int, Iterator[bytes]]] = {}
     for each in chosen:
         made = seconds_of(each.image.created)
@@ -138,16 +136,11 @@ def _archive(engine: Engine, chosen: list[_Saved]) -> Iterator[bytes]:
     folders = [("blobs/", newest), ("blobs/sha256/", int(time.time()))] if chosen else []
     for name, changed in folders:
         yield _header(name, 0, changed)
-        written += _BLOCK
     for digest, (size, made, pieces) in sorted(blobs.items()):
-        for piece in _file(f"blobs/sha256/{digest.removeprefix('sha256:')}", size, made, pieces):
-            yield piece
-            written += len(piece)
+        yield from _file(f"blobs/sha256/{digest.removeprefix('sha256:')}", size, made, pieces)
     for name, data in _documents(chosen).items():
-        for piece in _file(name, len(data), 0, iter([data])):
-            yield piece
-            written += len(piece)
-    yield bytes(2 * _BLOCK + -(written + 2 * _BLOCK) % _RECORD)
+        yield from _file(name, len(data), 0, iter([data]))
+    yield bytes(2 * _BLOCK)
     for each in chosen:
         event(engine, each.image, "save")
 

@@ -32,8 +32,11 @@ WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 OPAQUE_XATTR = "trusted.overlay.opaque"
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_PLACE_FLAGS = os.O_PATH | os.O_DIRECTORY
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _KEPT_FOLDERS = 64  # some archives go through many folders in turn
+_IMPLIED_MODE = 0o755  # of folders that an archive leaves out
+_MAXIMUM_LINKS = 40
 
 
 class LayerUnwritable(EngineError):
@@ -80,6 +83,9 @@ def extract(stream: Readable, folder: Path, split: IO[bytes]) -> Extracted:
 def _words(entry: Entry, error: OSError) -> str:
     """Return what dockerd says of a member that cannot be written."""
     cause = os.strerror(error.errno or 0).lower()
+    folder, slash, base = entry.name.rpartition("/")
+    if base.startswith(WHITEOUT):
+        return f"failed to mknod('{folder}{slash}{base.removeprefix(WHITEOUT)}', S_IFCHR, 0): {cause}"
     if entry.type == tarformat.HARD_LINK:
         return f"linkat {entry.link} {entry.name}: {cause}"
     call = {tarformat.FOLDER: "mkdirat", tarformat.SYMBOLIC_LINK: "symlinkat", tarformat.REGULAR: "openat"}
@@ -237,6 +243,8 @@ class Tree:
 
     def hard_link(self, parent: int, name: str, entry: Entry) -> None:
         """Make a hard link; it leads to a name in the folder, whatever the archive says."""
+        if leads_out(entry.link):
+            raise BadArchive(f"invalid hardlink target {json.dumps(entry.link)}")
         target = clean_path(entry.link)
         if not target:
             raise OSError(errno.EPERM, "cannot link a folder", entry.name)
@@ -245,6 +253,20 @@ class Tree:
             os.link(target[-1], name, src_dir_fd=folder, dst_dir_fd=parent, follow_symlinks=False)
         finally:
             os.close(folder)
+        self._describe(parent, name, entry)
+
+    def _describe(self, parent: int, name: str, entry: Entry) -> None:
+        """Give what a hard link leads to the link's own owner, mode and time, as dockerd does."""
+        os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+        _set_xattrs(parent, name, entry)
+        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            if not stat.S_ISLNK(os.fstat(fd).st_mode):
+                os.chmod(f"/proc/self/fd/{fd}", entry.mode)
+                mtime = bounded(entry.mtime)
+                os.utime(f"/proc/self/fd/{fd}", ns=(mtime, mtime))
+        finally:
+            os.close(fd)
 
     def _whiteout(self, folder: str, name: str, entry: Entry) -> None:
         if name == OPAQUE:
@@ -252,8 +274,7 @@ class Tree:
             return
         hidden = name[len(WHITEOUT) :]
         if hidden in ("", ".", ".."):
-            raise BadArchive(f"invalid whiteout {entry.name!r}")
-        self._remove(self._parent(folder), hidden)
+            raise BadArchive(f"invalid whiteout entry {json.dumps(entry.name)}")
         parent = self._parent(folder)
         os.mknod(hidden, stat.S_IFCHR, os.makedev(0, 0), dir_fd=parent)
         os.chown(hidden, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
@@ -300,19 +321,31 @@ class Tree:
         return fd
 
     def make_folders(self, path: str) -> int:
-        """Make what is missing of a path and open it."""
-        fd = os.dup(self.root)
-        at = ""
-        for part in path.split("/"):
-            at = f"{at}/{part}" if at else part
+        """Make what is missing of a path and open it; a link that leads nowhere gets what it leads to."""
+        left, done, links = path.split("/"), "", 0
+        while left:
+            name = left.pop(0)
+            parent = syscalls.openat2(self.root, done or ".", _PLACE_FLAGS)
             try:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(part, dir_fd=fd)
-                    os.chmod(part, 0o755, dir_fd=fd)  # mkdir heeds the umask
+                done = f"{done}/{name}" if done else name
+                try:
+                    os.close(syscalls.openat2(self.root, done, _PLACE_FLAGS))
+                    continue
+                except FileNotFoundError:
+                    pass
+                try:
+                    os.mkdir(name, dir_fd=parent)
+                    os.chmod(f"/proc/self/fd/{parent}/{name}", _IMPLIED_MODE)  # mkdir heeds the umask
+                except FileExistsError:
+                    target, links = os.readlink(name, dir_fd=parent), links + 1
+                    if links > _MAXIMUM_LINKS:
+                        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from None
+                    above = "" if target.startswith("/") else done.rpartition("/")[0]
+                    left = clean_path(posixpath.join(above, target)) + left
+                    done = ""
             finally:
-                os.close(fd)
-            fd = syscalls.openat2(self.root, at, _FOLDER_FLAGS)
-        return fd
+                os.close(parent)
+        return syscalls.openat2(self.root, done or ".", _FOLDER_FLAGS)
 
     def forget(self) -> None:
         """Close the folders that are kept open."""

@@ -27,7 +27,7 @@ CHARACTER_DEVICE = "3"
 BLOCK_DEVICE = "4"
 FOLDER = "5"
 FIFO = "6"
-_CONTENT = {"0", "\0", "7", "S"}
+_CONTENT = {"0", "\0", "S"}
 _HEADER_ONLY = {HARD_LINK, SYMBOLIC_LINK, CHARACTER_DEVICE, BLOCK_DEVICE, FOLDER, FIFO}
 
 RawLog = Callable[[bytes], object]
@@ -60,7 +60,6 @@ class TarReader:
         self._raw = raw
         self._left = 0  # content of the entry that was given out last
         self._padding = 0
-        self._global: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Entry]:
         while (entry := self._next()) is not None:
@@ -96,15 +95,12 @@ class TarReader:
                 data = self._extra(number(block[124:136]))
                 if kind == "x":
                     extra = pax_records(data)
-                elif kind == "g":
-                    self._global.update(pax_records(data))
                 elif kind == "L":
                     long_name = text(data)
-                else:
+                elif kind == "K":
                     long_link = text(data)
-                continue
-            pax = {**self._global, **extra} if self._global else extra
-            return self._entry(block, kind, pax, long_name, long_link)
+                continue  # what a global header ("g") says is heeded by neither Go's reader nor dockerd
+            return self._entry(block, kind, extra, long_name, long_link)
 
     def _entry(
         self, block: bytes, kind: str, pax: dict[str, str], long_name: str | None, long_link: str | None

@@ -103,7 +103,7 @@ def assemble(split: Path, diff: Path) -> Iterator[bytes]:
 
 
 def _content(root: int, name: str, size: int, checksum: bytes) -> Iterator[bytes]:
-    fd = syscalls.openat2(root, name, os.O_RDONLY | os.O_NOFOLLOW)
+    fd = syscalls.openat2(root, _inside(name), os.O_RDONLY | os.O_NOFOLLOW)
     try:
         crc, left = Crc64(), size
         while left and (piece := os.read(fd, min(_READ, left))):
@@ -114,6 +114,11 @@ def _content(root: int, name: str, size: int, checksum: bytes) -> Iterator[bytes
             raise BadArchive(f"file integrity checksum failed for {name!r}")
     finally:
         os.close(fd)
+
+
+def _inside(name: str) -> str:
+    """Return where the file of a name lies: no folder was made for what ".." takes back, and no file ends with /."""
+    return posixpath.normpath("/" + name) if ".." in name or name.endswith("/") else name
 
 
 def _lines(split: Path) -> Iterator[dict[str, Any]]:

@@ -18,15 +18,12 @@ from contextlib import suppress
 from engine import syscalls
 from engine.errors import BadArchive, EngineError
 from engine.storage import tarformat
-from engine.storage.extract import Tree, bounded, clean_path, leads_out
+from engine.storage.extract import Tree, clean_path, leads_out
 from engine.storage.source import PIECE, Readable, Source
 from engine.storage.tarformat import Entry, TarReader
 
 Owner = tuple[int, int]
 Note = Callable[[Entry], Callable[[memoryview], object]]
-_FOLDER = os.O_PATH | os.O_DIRECTORY
-_IMPLIED_MODE = 0o755
-_MAXIMUM_LINKS = 40
 
 
 class UnpackFailed(EngineError):
@@ -161,46 +158,6 @@ class _UsedFolder(Tree):
         except OSError as error:
             cause = os.strerror(error.errno or 0).lower()
             raise UnpackFailed(f"linkat {entry.link} {posixpath.normpath(entry.name)}: {cause}") from error
-        self._describe(parent, name, entry)
-
-    def _describe(self, parent: int, name: str, entry: Entry) -> None:
-        """Give what a hard link leads to the link's own owner, mode and time, as dockerd does."""
-        os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
-        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-        try:
-            if not stat.S_ISLNK(os.fstat(fd).st_mode):
-                os.chmod(f"/proc/self/fd/{fd}", entry.mode)
-                mtime = bounded(entry.mtime)
-                os.utime(f"/proc/self/fd/{fd}", ns=(mtime, mtime))
-        finally:
-            os.close(fd)
-
-    def make_folders(self, path: str) -> int:
-        """Make what is missing of a path and open it; a link that leads nowhere gets what it leads to."""
-        left, done, links = path.split("/"), "", 0
-        while left:
-            name = left.pop(0)
-            parent = syscalls.openat2(self.root, done or ".", _FOLDER)
-            try:
-                done = f"{done}/{name}" if done else name
-                try:
-                    os.close(syscalls.openat2(self.root, done, _FOLDER))
-                    continue
-                except FileNotFoundError:
-                    pass
-                try:
-                    os.mkdir(name, dir_fd=parent)
-                    os.chmod(f"/proc/self/fd/{parent}/{name}", _IMPLIED_MODE)  # mkdir heeds the umask
-                except FileExistsError:
-                    target, links = os.readlink(name, dir_fd=parent), links + 1
-                    if links > _MAXIMUM_LINKS:
-                        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from None
-                    above = "" if target.startswith("/") else done.rpartition("/")[0]
-                    left = clean_path(posixpath.join(above, target)) + left
-                    done = ""
-            finally:
-                os.close(parent)
-        return syscalls.openat2(self.root, done or ".", os.O_RDONLY | os.O_DIRECTORY)
 
     def _refused(self, entry: Entry, old: str, new: str) -> UnpackFailed:
         name = posixpath.normpath(entry.name)

@@ -28,9 +28,9 @@ def symlink(name: str, target: str) -> Member:
     return member(name, type=tarfile.SYMTYPE, linkname=target)
 
 
-def hard_link(name: str, target: str) -> Member:
+def hard_link(name: str, target: str, **fields: object) -> Member:
     """Return a hard link."""
-    return member(name, type=tarfile.LNKTYPE, linkname=target)
+    return member(name, type=tarfile.LNKTYPE, linkname=target, **fields)
 
 
 def archive(*members: Member, format: int = tarfile.PAX_FORMAT) -> bytes:  # noqa: A002 - tarfile's word
