@@ -23,7 +23,7 @@ FILES = (Path("/etc/containers/storage.conf"), Path("/usr/share/containers/stora
 
 # Keys that would make another store of it, with why they are not done here.
 REFUSED = {
-    "imagestore": "images and containers have one store here",
+    "imagestore": "images and containers have one store here: name it graphroot, or read it by additionalimagestores",
     "transient_store": "containers are always kept",
     "mount_program": "the kernel's own overlayfs is used",
     "size": "layers have no quota here",
