@@ -51,7 +51,7 @@ def server(busybox_tar: Path) -> Iterator[Server]:
             leftovers.take_away(server.root, server.run_root)
             assert not left, f"left behind: {left}\n{server.words()}"
         finally:
-            subprocess.run(["umount", home], check=True)
+            subprocess.run(["umount", "--lazy", home], check=True)  # this process may still have the database open
 
 
 @pytest.fixture
