@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from compat_api.access.audit import Audit
     from compat_api.access.guard import Guard
-    from compat_api.access.tls import Decrypted
 
 TUNE_SECONDS = 0.05  # after the start, when the first request is being served
 FINISH_SECONDS = 5.0  # what requests in progress get after SIGTERM
@@ -227,15 +226,20 @@ class Front:
             self._decrypting.add(decrypting)
             decrypting.add_done_callback(self._decrypting.discard)
             connection = decrypted.inner
-        task = self._loop.create_task(self._open(connection, decrypted), name="accept")
+        protocol = Connection(self._dispatcher, self._activity, self._loop, decrypted)
+        # What connect_accepted_socket does, without the task and the turns of the loop that waiting for it takes.
+        make = getattr(self._loop, "_make_socket_transport", None)
+        if make is not None:
+            protocol.transport = make(connection, protocol)
+            self._activity.connected(protocol)
+            return
+        task = self._loop.create_task(self._open(connection, protocol), name="accept")
         self._arriving.add(task)
         task.add_done_callback(self._arriving.discard)
 
-    async def _open(self, connection: socket.socket, decrypted: Decrypted | None) -> None:
+    async def _open(self, connection: socket.socket, protocol: Connection) -> None:
         try:
-            await self._loop.connect_accepted_socket(
-                lambda: Connection(self._dispatcher, self._activity, self._loop, decrypted), connection
-            )
+            await self._loop.connect_accepted_socket(lambda: protocol, connection)
         except OSError:
             connection.close()
         self._activity.changed.set()

@@ -198,7 +198,7 @@ def table(names: list[str], rows: list[Row]) -> str:
         cells: list[str] = []
         for value in values:
             ratio = f" ({value / values[0]:.2f}x)" if value is not None and values[0] and cells else ""
-            cells.append("-" if value is None else f"{value:.1f} {unit}{ratio}")
+            cells.append("-" if value is None else f"{value:.{1 if value >= 10 else 2}f} {unit}{ratio}")
         lines.append([title, *cells])
     widths = [max(len(line[column]) for line in lines) for column in range(len(names) + 1)]
     rendered = []
