@@ -440,3 +440,21 @@ def image_imports(s: Session) -> None:
     s.call("POST", "/images/create")
     s.call("POST", "/images/create", query={"fromSrc": "http://127.0.0.1:1/x", "repo": repo})
     images.clear()
+
+
+@scenario
+def platforms_of_containers(s: Session) -> None:
+    """Images for this platform and for others, and containers that are asked to be for one."""
+    for own in ("linux/386", "linux/amd64/v2", "linux/arm/v6"):
+        s.quietly("POST", f"/images/create?fromSrc=-&repo=conf-platform&tag=1&platform={own}", tar_of({"a": b"1"}))
+        for asked in (
+            "linux/386", "linux/amd64", "linux/amd64/v3", "linux/arm64", "linux/arm/v7", "linux/arm/v5",
+            "windows/amd64", "amd64", "linux/x86_64", "i386", "foo", "a/b/c/d",
+        ):  # fmt: skip
+            body = {"Image": "conf-platform:1", "Cmd": ["x"]}
+            made = s.call("POST", "/containers/create", body, query={"platform": asked, "name": "conf-p"})
+            if "Id" in made:
+                s.ids[made["Id"]] = "conf-p"
+                s.records[-1]["body"]["Id"] = "<conf-p>"
+                s.remove("conf-p")
+        s.quietly("DELETE", "/images/conf-platform:1?force=1")

@@ -81,6 +81,35 @@ def details_of_messages(s: Session) -> None:
     s.remove("conf-a")
 
 
+TAGS = (
+    "{{upper .Name}}-{{.DaemonName | title}}", '{{truncate "abcdef" 3}}{{pad "x" 1 2}}|', "{{json .ContainerLabels}}",
+    '{{join (split .ContainerName "-") "+"}}', '{{index .ContainerLabels "a"}}{{.ContainerLabels.none}}',
+    '{{printf "%s-%5s|%-5s|%05d|%x|%q|%v" .Name "a" "b" 42 255 "q" true}}', '{{printf "%d" "x"}}{{print 1 2 "a" 3}}',
+    '{{if eq .Name "conf-a"}}same{{else}}other{{end}}{{with .ContainerLabels.b}}<{{.}}>{{end}}',
+    "{{len .ContainerArgs}}",
+    "{{range $k, $v := .ContainerLabels}}{{$k}}={{$v}};{{end}}", "{{$x := .Name}}{{$x}}{{- \" b\" -}} c{{/* no */}}",
+    '{{html "<a>"}}{{urlquery "a b/c"}}{{and .Name 1}}{{or "" 2}}{{not 0}}{{lt 1 2}}',
+    "{{slice .Name 0 4}}{{.Name | }}",
+    "{{}}", "{{nope}}", "{{.Name.X}}", "{{if}}x{{end}}", "{{if .Name}}x", "{{end}}", '{{"a}}', "{{upper}}",
+    "{{upper 1}}",
+    "{{range .Name}}x{{end}}", "{{index .ContainerArgs 9}}", "{{len 3}}", '{{eq 1 "a"}}', '{{ "a" "b" }}', "{{nil}}",
+    "{{$y}}", "{{break}}", "{{ (.Name }}", "{{ .Name) }}", "{{ | .Name }}", "{{ 12x }}", '{{.Name "a"}}',
+)  # fmt: skip
+
+
+@scenario
+def tags_made_by_templates(s: Session) -> None:
+    """Functions, conditions and loops in a log's tag, and what cannot be read or carried out."""
+    for tag in TAGS:
+        host = {**NO_NETWORK, "LogConfig": {"Type": "json-file", "Config": {"tag": tag}}}
+        s.create("conf-a", "echo", "x y", HostConfig=host, Labels={"a": "1", "b": "<2>"})
+        if s.call("POST", "/containers/conf-a/start"):
+            continue
+        s.wait("conf-a")
+        s.call("GET", "/containers/conf-a/logs?stdout=1&details=1")
+    s.remove("conf-a")
+
+
 @scenario
 def frames_of_messages(s: Session) -> None:
     """Lines of every length, each message in a frame of its own, and how they are counted."""

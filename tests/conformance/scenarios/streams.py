@@ -67,6 +67,28 @@ def attach(s: Session) -> None:
 
 
 @scenario
+def several_clients_of_one_input(s: Session) -> None:
+    """Whose leaving ends the input of a container that is to end with it: a client's that had it, and no other's."""
+    for stdin in (0, 1):
+        s.create("conf-a", "sh", "-c", "while read x; do echo got $x; done; echo done", OpenStdin=True, StdinOnce=True)
+        typing = s.open("POST", "/containers/conf-a/attach?stream=1&stdin=1&stdout=1", headers=UPGRADE)
+        typing[1].read_head()
+        s.quietly("POST", "/containers/conf-a/start")
+        leaving = s.open("POST", f"/containers/conf-a/attach?stream=1&stdin={stdin}&stdout=1", headers=UPGRADE)
+        leaving[1].read_head()
+        typing[1].send(b"one\n")
+        leaving[1].read_until(b"got one\n")
+        leaving[1].close()
+        if not stdin:
+            typing[1].send(b"two\n")
+            typing[1].read_until(b"got two\n")
+            typing[1].half_close()
+        s.finish(typing)
+        s.wait("conf-a")
+    s.remove("conf-a")
+
+
+@scenario
 def exec_sessions(s: Session) -> None:
     """Create, start, inspect, resize, and what each refuses."""
     s.create("conf-a", "sleep", "60")
