@@ -38,18 +38,27 @@ class Reply(NamedTuple):
 class Chunks:
     """A body in chunks, written to the connection itself."""
 
-    def __init__(self, connection: Connection, status: int, headers: Headers) -> None:
-        """Send the head."""
+    def __init__(self, connection: Connection, status: int, headers: Headers, *, at_once: bool = True) -> None:
+        """Send the head, at once or with the first bytes of the body."""
         self._connection = connection
         self.status = status
+        self._over = False
         date = ("Date", http_date(time()))
         close = [("Connection", "close")] if connection.last_answer else []
         whole = [*headers, date, ("Transfer-Encoding", "chunked"), *close]
-        connection.send(response(f"{status} {HTTPStatus(status).phrase}", whole))
+        self._head = response(f"{status} {HTTPStatus(status).phrase}", whole)
+        if at_once:
+            self._send(b"")
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send a chunk; raises ConnectionResetError when the client has gone."""
-        self._connection.send(b"".join((b"%x\r\n" % len(data), data, b"\r\n")))
+        self._send(b"".join((b"%x\r\n" % len(data), data, b"\r\n")))
+        await self._connection.drained()
+
+    async def write_last(self, data: bytes) -> None:
+        """Send what is left of the body, and the mark of a whole answer."""
+        self._over = True
+        self._send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n")
         await self._connection.drained()
 
     async def pour(self, pieces: Iterator[bytes]) -> None:
@@ -57,6 +66,7 @@ class Chunks:
 
         The loop is spared each piece of a large archive. Raises what the iterator raises, and ConnectionError.
         """
+        self._send(b"")
         outlet = _Outlet(await self._connection.lend())
         try:
             await off_loop(outlet.pour, pieces)
@@ -64,9 +74,14 @@ class Chunks:
             outlet.stop()
 
     async def end(self) -> None:
-        """Send the mark of a whole answer."""
-        self._connection.send(b"0\r\n\r\n")
-        await self._connection.drained()
+        """Send the mark of a whole answer, if it has not been sent."""
+        if not self._over:
+            await self.write_last(b"")
+
+    def _send(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if head or data:
+            self._connection.send(head + data)
 
 
 class _Outlet:

@@ -171,16 +171,18 @@ class Request:
         *,
         status: int = 200,
         headers: tuple[tuple[str, str], ...] = (),
+        at_once: bool = True,
     ) -> Stream:
-        """Send the answer's head at once and return what its body is written to; None is for no content type.
+        """Send the answer's head and return what its body is written to; None is for no content type.
 
+        at_once: not only with the first bytes of the body.
         When the client goes away, the handler is cancelled.
         """
         self.answered = True
         labelled = (("Content-Type", content_type),) if content_type is not None else ()
         ordered = sorted((*COMMON, *labelled, *headers), key=lambda each: each[0])  # as Go does
         if isinstance(self.http, WholeRequest):
-            self.streamed = Chunks(self._connection, status, ordered)
+            self.streamed = Chunks(self._connection, status, ordered, at_once=at_once)
         else:
             from compat_api.parsed import begin_stream
 

@@ -30,6 +30,13 @@ class Stream:
         if data:
             await self._body.write(data)
 
+    async def write_last(self, data: bytes) -> None:
+        """Send bytes behind which none come."""
+        if isinstance(self._body, Chunks):
+            await self._body.write_last(data)
+        else:
+            await self.write(data)
+
     async def pour(self, pieces: Iterator[bytes]) -> None:
         """Send what an iterator gives, which is run in a thread and closed at the end."""
         if isinstance(self._body, Chunks):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compat_api.request import Request
+    from engine.containers.archive import PathStat
 
 
 async def stat(request: Request) -> Answer:
@@ -26,16 +27,27 @@ async def stat(request: Request) -> Answer:
 
 async def fetch(request: Request) -> Answer:
     """Send an archive of what is at a path."""
-    from engine.containers.archive import PathStat
-
     pieces = request.engine.containers.archive_path(request.name, _path(request))
-    found = await request.call(next, pieces)  # what is wrong with the path is found before the head goes out
-    assert isinstance(found, PathStat)
+    found, first, second = await request.call(_begin, pieces)  # what is wrong with the path is found before the head
     coding = chosen(request.header("Accept-Encoding"))
     headers = [paths.header(found), *([("Content-Encoding", coding)] if coding else [])]
-    stream = await request.stream("application/x-tar", headers=tuple(headers))
-    await stream.pour(packed(cast("Iterator[bytes]", pieces), coding))
+    stream = await request.stream("application/x-tar", headers=tuple(headers), at_once=second is not None)
+    if second is None and not coding:
+        await stream.write_last(first)
+    else:
+        await stream.pour(packed(_whole([first, second or b""], pieces), coding))
     return None
+
+
+def _begin(pieces: Iterator[PathStat | bytes]) -> tuple[PathStat, bytes, bytes | None]:
+    """Return what a path is, and the first two pieces of its archive; None for the second where there is but one."""
+    found, first, second = next(pieces), next(pieces, b""), next(pieces, None)
+    return cast("PathStat", found), cast(bytes, first), cast("bytes | None", second)
+
+
+def _whole(first: list[bytes], rest: Iterator[PathStat | bytes]) -> Iterator[bytes]:
+    yield from first
+    yield from cast("Iterator[bytes]", rest)
 
 
 async def extract(request: Request) -> Answer:

@@ -114,11 +114,13 @@ async def logs(request: Request) -> Answer:
     )
     log = await request.engine.containers.logs(request.name, options)
     tty = log.container.config.tty
-    stream = await request.stream(content_type(tty=tty, version=request.version))
+    stream = await request.stream(content_type(tty=tty, version=request.version), at_once=log.more is not None)
     render = renderer(options, log.attributes, framed=not tty)
-    if log.first:
-        await stream.write(render(log.first))
-    if log.more is not None:
+    first = render(log.first)
+    if log.more is None:
+        await stream.write_last(first)
+    else:
+        await stream.write(first)
         await _send_log(stream, log.more, render)
     return None
 
