@@ -21,11 +21,11 @@ def test_rounds_take_every_engine_in_turn_and_the_median_counts() -> None:
 
 def test_ratios_are_to_the_first_engine() -> None:
     lines = table(
-        ["ours", "theirs"], [("fast", [2.0, 5.0], "ms"), ("cold", [3.0, None], "ms"), ("idle", [0.0, 7.0], "MiB")]
+        ["ours", "theirs"], [("fast", [2.0, 50.0], "ms"), ("cold", [3.0, None], "ms"), ("idle", [0.0, 7.0], "MiB")]
     )
     assert [line.split() for line in lines.splitlines()] == [
         ["ours", "theirs"],
-        ["fast", "2.0", "ms", "5.0", "ms", "(2.50x)"],
-        ["cold", "3.0", "ms", "-"],
-        ["idle", "0.0", "MiB", "7.0", "MiB"],
+        ["fast", "2.00", "ms", "50.0", "ms", "(25.00x)"],
+        ["cold", "3.00", "ms", "-"],
+        ["idle", "0.00", "MiB", "7.00", "MiB"],
     ]
