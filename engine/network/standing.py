@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from engine.locks import has_ended
 from engine.network import generation
-from engine.network.netlink import IFF_UP
 from engine.network.nfnetlink import NETLINK_NETFILTER, RECEIVE
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1  # linux/netlink.h
 NFNLGRP_NFTABLES, RTNLGRP_LINK = 7, 1  # linux/netfilter/nfnetlink.h, linux/rtnetlink.h
-SIOCGIFFLAGS = 0x8913  # netdevice(7)
+SIOCGIFFLAGS, IFF_UP = 0x8913, 1  # netdevice(7)
 KEPT = 4096  # bytes of news that the kernel keeps; when there are more, it says so
 
 
