@@ -14,6 +14,7 @@ from tests.harness.docker_cli import Docker
 from tests.integration.conftest import Skiff
 
 KILLS = int(os.environ.get("SKIFF_KILLS", "4"))  # of each kind; a campaign takes 50
+FIRST = int(os.environ.get("SKIFF_FIRST_KILL", "0"))  # the number of the first, which says when it comes
 LONGEST = 0.12  # seconds after which a server is killed at the latest
 
 
@@ -81,7 +82,7 @@ def names(docker: Docker, asker: str, name: str) -> bool:
 
 def campaign(skiff: Skiff, act: Callable[[int], None]) -> None:
     """Act again and again, and look after each time and one more call."""
-    for number in range(KILLS):
+    for number in range(FIRST, FIRST + KILLS):
         act(number)
         skiff.docker.ok("ps", "-a")
         wait_for_interfaces(skiff)
