@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from compat_api.access.policy import Policy, Reference
     from compat_api.models.containers import CreateBody, UpdateBody
     from compat_api.models.execs import ExecCreateBody
-    from compat_api.models.networks import ConnectBody, NetworkCreateBody
+    from compat_api.models.networks import ConnectBody, DisconnectBody, NetworkCreateBody
     from compat_api.models.volumes import VolumeCreateBody
     from compat_api.request import Request
     from engine import Engine
@@ -142,9 +142,9 @@ class Guard:
 
     async def connect(self, request: Request) -> None:
         """Check what is to be connected to a network, or disconnected from it."""
-
-        body: ConnectBody = await request.body()
-        links = (body.endpoint_config.links if body.endpoint_config else None) or ()
+        body: ConnectBody | DisconnectBody = await request.body()
+        endpoint = getattr(body, "endpoint_config", None)  # to disconnect takes none
+        links = (endpoint.links if endpoint else None) or ()
         await request.call(self._connects, request, body.container, [link.partition(":")[0] for link in links])
 
     def _connects(self, request: Request, name: str, links: list[str]) -> None:
