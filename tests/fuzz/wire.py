@@ -52,9 +52,13 @@ class Campaign:
                     self._look(number, beside)
             self._look(-1, beside)
 
-    def descriptors(self) -> int:
-        """Return how many descriptors the server has."""
-        return len(os.listdir(f"/proc/{self._pid}/fd"))
+    def sockets(self) -> int:
+        """Return how many sockets the server has."""
+        folder, found = f"/proc/{self._pid}/fd", 0
+        for name in os.listdir(folder):
+            with suppress(FileNotFoundError):
+                found += os.readlink(f"{folder}/{name}").startswith("socket:")
+        return found
 
     def _judge(self, number: int, answer: bytes) -> None:
         if b"Traceback" in answer:

@@ -18,13 +18,13 @@ def test_no_broken_request_breaks_the_server(tmp_path: Path) -> None:
     try:
         exchange(server, Case([b"GET /containers/json HTTP/1.1\r\nHost: d\r\n\r\n"]))
         campaign = Campaign(server, SEED)
-        before = campaign.descriptors()
+        before = campaign.sockets()
         campaign.run(range(CASES))
         assert campaign.sent == CASES
         patience = 200
-        while campaign.descriptors() > before + 10 and (patience := patience - 1):
+        while campaign.sockets() > before + 10 and (patience := patience - 1):
             time.sleep(0.05)
-        assert campaign.descriptors() <= before + 10, "connections that have ended are held"
+        assert campaign.sockets() <= before + 10, "connections that have ended are held"
     finally:
         server.stop()
 
