@@ -430,7 +430,7 @@ class Builder:
 
     def _opened(self, layer: str | None, identity: str) -> Source:
         root = self._stack.enter_context(self.engine.store.tree(layer, self.assembly.folder()))
-        return Tree(root, identity)
+        return Tree(root, identity, layer)
 
     def _sweep(self) -> None:
         from engine.storage.folders import remove_tree

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.build.builder import lock_name, run_folder
+from engine.build.run_mounts import SHOWN
 from engine.containers import folders, rows
 from engine.containers.settle import demolish
 from engine.errors import EngineError, NoSuchContainer
 from engine.storage.folders import remove_tree
+from engine.storage.scratch import unmount_below
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -46,4 +49,7 @@ def _remove(engine: Engine, build: str) -> None:
                 continue
         with engine.database.transaction() as tx:
             tx.execute("DELETE FROM build_containers WHERE container_id = ?", (container_id,))
-    remove_tree(run_folder(engine, build))
+    folder = run_folder(engine, build)
+    with suppress(FileNotFoundError):
+        unmount_below(folder, *(name for name in os.listdir(folder) if name.startswith(SHOWN)))
+    remove_tree(folder)

@@ -11,7 +11,6 @@ import hashlib
 import os
 import posixpath
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 INSECURE = "security.insecure"
 SECRETS = "/run/secrets/"
 AGENT = "/run/buildkit/ssh_agent.{}"
+SHOWN = "bind"  # how the names of folders begin that sources are mounted on
 _ID = "default"
 
 
@@ -131,9 +131,12 @@ class _Preparation:
             real = Path(os.readlink(f"/proc/self/fd/{fd}"))
             if mount.read_only and real.exists() and os.path.samestat(real.stat(), os.fstat(fd)):
                 return real
-            place = self.stage.builder.folder() / f"bind{self.number}-{os.urandom(4).hex()}"
-            self.stack.callback(shutil.rmtree, place, ignore_errors=True)
-            return _copied(fd, place)
+            builder = self.stage.builder
+            place = builder.folder() / f"{SHOWN}{self.number}-{os.urandom(4).hex()}"
+            top = source.layer or Path(os.readlink(f"/proc/self/fd/{source.root}"))
+            upper = None if mount.read_only else builder.assembly.folder()
+            self.stack.enter_context(builder.engine.store.shown(top, place, upper))
+            return place / source.resolved(path)
         finally:
             os.close(fd)
 
@@ -201,27 +204,6 @@ def _script(stage: StageRun, found: StepMounts, stack: ExitStack, script: tuple[
     found.notes.append(f"--script=sha256:{digest}")
     found.targets.append(SCRIPTS.rstrip("/"))
     found.requests.append(MountRequest(type="bind", source=str(folder), target=SCRIPTS.rstrip("/"), read_only=True))
-
-
-def _copied(fd: int, place: Path) -> Path:
-    """Copy what a descriptor stands for to a path that is not there yet."""
-    from engine.build.copying import Copier
-
-    place.mkdir(mode=0o755)
-    root = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        copier = Copier(root, owner=None)
-        if not stat.S_ISDIR(os.fstat(fd).st_mode):
-            copier.file(fd, "/file")
-            return place / "file"
-        inner = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            copier.folder(inner, "/")
-        finally:
-            os.close(inner)
-        return place
-    finally:
-        os.close(root)
 
 
 def _filled(source: Source, path: str, folder: Path) -> None:

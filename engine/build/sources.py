@@ -21,10 +21,12 @@ _READ = 1 << 20
 class Source:
     """A folder that files are copied from; root is open on it.
 
-    linkable: its files may become a layer's as they are, and each of them has one name in it.
+    linkable: its files may become a layer's as they are, and each of them has one name in it. layer: the topmost one of
+    those that the files are in, None for a folder of its own.
     """
 
     linkable = False
+    layer: str | None = None
 
     def __init__(self, root: int, identity: str = "") -> None:
         self.root = root
@@ -102,8 +104,9 @@ class Source:
 class Tree(Source):
     """An image's or a stage's files, or a context that no archive brought: sums are taken when they are asked for."""
 
-    def __init__(self, root: int, identity: str = "") -> None:
+    def __init__(self, root: int, identity: str = "", layer: str | None = None) -> None:
         super().__init__(root, identity)
+        self.layer = layer
         self._sums: dict[str, str] = {}
 
     def sum(self, path: str) -> str:

@@ -226,16 +226,16 @@ class Overlay:
         _in_folder(self._home, lambda: syscalls.mount("overlay", f"{layer_id}/merged", "overlay", self._flags, short))
 
     def mount_at(self, place: Path, lowers: list[str], upper: Path | None = None, work: Path | None = None) -> None:
-        """Mount layers, by their links, on a folder below home; without upper and work they can only be read.
+        """Mount layers on a folder; without upper and work they can only be read.
 
-        Where the kernel can, it does not wait for the disk when such a mount goes: whoever keeps upper sees to that.
+        lowers, the nearest first, are links in l/ or whole paths. Where the kernel can, it does not wait for the disk
+        when such a mount goes: whoever keeps upper sees to that.
         """
-        if not os.path.exists(f"{self._home}/{lowers[0]}"):
-            self.restore_links()
+        lowers = [path if path.startswith("/") else self._reachable(path) for path in lowers]
         target = os.path.relpath(place, self._home)
 
         def options(prefix: str) -> str:
-            found = "lowerdir=" + ":".join(prefix + path for path in lowers)
+            found = "lowerdir=" + ":".join(path if path.startswith("/") else prefix + path for path in lowers)
             if upper is not None and work is not None:
                 found += f",upperdir={prefix}{os.path.relpath(upper, self._home)}"
                 found += f",workdir={prefix}{os.path.relpath(work, self._home)}"

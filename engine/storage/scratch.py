@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine import syscalls
@@ -58,6 +58,38 @@ def readable(overlay: Overlay, top: str | None, folder: Path) -> Iterator[int]:
         yield root
     finally:
         os.close(root)
+
+
+@contextmanager
+def shown(overlay: Overlay, top: str | Path, place: Path, upper: Path | None) -> Iterator[None]:
+    """Mount a layer with all below it, or a folder, on the new folder place, for the mounts of a container.
+
+    upper is a new folder below a staging folder, for what is written there, None where several layers can only be read.
+    This mount has a path: unmount_below takes away those that a killed process left.
+    """
+    lowers = [str(top)] if isinstance(top, Path) else overlay.lowers(top)
+    place.mkdir(mode=0o700)
+    work = None
+    if upper is not None:
+        work = upper.with_name(f"{upper.name}-work")
+        upper.mkdir(mode=ROOT_MODE)
+        upper.chmod(ROOT_MODE)
+        work.mkdir(mode=0o700)
+    try:
+        overlay.mount_at(place, lowers, upper, work)
+        yield
+    finally:
+        unmount_below(place.parent, place.name)
+
+
+def unmount_below(folder: Path, *names: str) -> None:
+    """Unmount what shown has mounted on folders with these names, and remove them; what is not there is no error."""
+    for name in names:
+        place = folder / name
+        with suppress(OSError):  # nothing is mounted there
+            syscalls.umount2(place, syscalls.MNT_DETACH | syscalls.UMOUNT_NOFOLLOW)
+        with suppress(OSError):  # no folder, or one that is not empty
+            place.rmdir()
 
 
 def _mounted(

@@ -257,6 +257,12 @@ class Store:
 
         return readable(self.layers.overlay, top, folder)
 
+    def shown(self, top: str | Path, place: Path, upper: Path | None) -> AbstractContextManager[None]:
+        """Mount a layer's tree, or a folder, where containers can have it; see engine.storage.scratch."""
+        from engine.storage.scratch import shown
+
+        return shown(self.layers.overlay, top, place, upper)
+
     def adopt(self, diff: Path, split: Path, leave: Leave | None = None, epoch: int | None = None) -> StagedLayer:
         """Make a layer of a folder as it lies; see engine.storage.adopt."""
         from engine.storage.adopt import adopt

@@ -6,6 +6,8 @@ import io
 import json
 import os
 import time
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +97,40 @@ def test_independent_stages_run_at_the_same_time(engine: Engine) -> None:
     if (os.cpu_count() or 1) > 1:
         assert ran.error is None, ran.said
     assert ran.said.index("Step 1/") < ran.said.index("Step 3/") < ran.said.index("Step 5/")
+
+
+def test_trees_of_images_are_mounted_and_not_changed(engine: Engine) -> None:
+    build(engine, f"FROM {BASE}\nRUN mkdir -p /d/e; echo one >/d/e/f; ln -s d/e/f /l\nRUN rm /bin/cat\n", tags=["deep"])
+    mount = "--mount=type=bind,from=deep"
+    text = (
+        f"FROM {BASE}\nRUN {mount},target=/m [ ! -e /m/bin/cat ]; cat /m/d/e/f; touch /m/x || echo refused\n"
+        f"RUN {mount},source=/l,target=/file,rw echo two >/file; cat /file\n"
+        f"RUN {mount},source=d,target=/m,rw echo three >>/m/e/f; rm -r /m/e/f; ls -A /m/e\n"
+        f"RUN {mount},source=d,target=/m cat /m/e/f\n"
+        "RUN --mount=target=/c,rw rm /c/Dockerfile; [ ! -e /c/Dockerfile ]\n"
+        "COPY Dockerfile /\n"
+    )
+    ran = build(engine, text)
+    assert ran.error is None, ran.said
+    assert "one\ntouch: /m/x: Read-only file system\nrefused\n" in ran.said
+    assert "two\n" in ran.said
+    assert ran.said.count("\none\n") == 2
+    assert left_of(engine) == NOTHING
+    assert str(engine.settings.run_root) not in Path("/proc/self/mountinfo").read_text()
+
+
+def test_a_killed_builds_mounts_go(engine: Engine) -> None:
+    build(engine, f"FROM {BASE}\nRUN true >/x\n", tags=["deep"])
+    folder = engine.settings.run_root / "build" / "dead"
+    folder.mkdir(parents=True)
+    with engine.store.staging() as staging, ExitStack() as stack:
+        layer = engine.images.resolve("deep").layer
+        assert layer is not None
+        stack.enter_context(engine.store.shown(layer, folder / "bind0-1", staging / "upper"))
+        (folder / "bind0-1" / "new").touch()
+        engine.builds.recover()
+        assert not folder.exists()
+        assert str(folder) not in Path("/proc/self/mountinfo").read_text()
 
 
 class Lent:
