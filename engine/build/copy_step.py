@@ -216,10 +216,10 @@ def _matching(source: Source, pattern: str) -> list[str]:
     """Return the paths that a pattern matches, in Go's order of a walk."""
     pattern = pattern.rstrip("/") if pattern.endswith("/") else pattern
     try:
-        compiled = patterns.go_pattern(pattern)
+        fits = patterns.go_pattern(pattern)
     except patterns.SyntaxProblem:
         return []
-    return [path for path, _, _ in source.walk("", pattern.count("/")) if compiled.fullmatch(path)]
+    return [path for path, _, _ in source.walk("", pattern.count("/")) if fits(path)]
 
 
 def _perform(stage: StageRun, instruction: Copy, plan: _Plan, root: int) -> list[Names]:

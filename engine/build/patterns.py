@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from engine.build import wildcards
 from engine.errors import InvalidParameter
 
 
@@ -21,16 +22,15 @@ class SyntaxProblem(InvalidParameter):
         self.reason = reason
 
 
-def go_pattern(pattern: str) -> re.Pattern[str]:
-    """Return filepath.Match's pattern as a regular expression for a whole path. Raises SyntaxProblem."""
+def go_pattern(pattern: str) -> Callable[[str], bool]:
+    """Return what tells whether a whole path fits a pattern of filepath.Match's. Raises SyntaxProblem."""
     found: list[str] = []
     at = 0
     while at < len(pattern):
         character = pattern[at]
         at += 1
         if character == "*":
-            if not found or found[-1] != "[^/]*":
-                found.append("[^/]*")
+            found.append(wildcards.STAR)
         elif character == "?":
             found.append("[^/]")
         elif character == "[":
@@ -43,7 +43,14 @@ def go_pattern(pattern: str) -> re.Pattern[str]:
             at += 1
         else:
             found.append(re.escape(character))
-    return re.compile("".join(found), re.DOTALL)
+    return _matcher(found)
+
+
+def _matcher(parts: list[str]) -> Callable[[str], bool]:
+    try:
+        return wildcards.matcher(parts)
+    except ValueError:
+        raise SyntaxProblem from None
 
 
 def has_wildcards(name: str) -> bool:
@@ -97,13 +104,13 @@ class Pattern:
         self._exact = ""
         self._prefix: str | None = None
         self._suffix: str | None = None
-        self._regex: re.Pattern[str] | None = None
+        self._fits: Callable[[str], bool] | None = None
         self._compile(text)
 
     def matches(self, path: str) -> bool:
         """Whether this path itself is meant."""
-        if self._regex is not None:
-            return self._regex.fullmatch(path) is not None
+        if self._fits is not None:
+            return self._fits(path)
         if self._prefix is not None:
             return path.startswith(self._prefix)
         if self._suffix is not None:
@@ -123,15 +130,15 @@ class Pattern:
                     if kind == "exact":
                         kind = "prefix"
                     else:
-                        found.append(".*")
+                        found.append(wildcards.ANY)
                         kind = "regex"
                 else:
-                    found.append("(?:.*/)?")
+                    found.append(wildcards.FOLDERS)
                     kind = "regex"
                 if first:
                     kind = "suffix"
             elif character == "*":
-                found.append("[^/]*")
+                found.append(wildcards.STAR)
                 kind = "regex"
             elif character == "?":
                 found.append("[^/]")
@@ -162,7 +169,7 @@ class Pattern:
             if not self._suffix:
                 self._prefix = ""
         else:
-            self._regex = re.compile("".join(found), re.DOTALL)
+            self._fits = _matcher(found)
 
 
 class Matcher:
