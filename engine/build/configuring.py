@@ -184,10 +184,10 @@ def _health(config: ContainerConfig, instruction: Health, words: Words) -> tuple
 
 def _expose(config: ContainerConfig, instruction: Expose, words: Words) -> tuple[ContainerConfig, str]:
     texts = [each for port in instruction.ports for each in words.several(port)]
-    ports = list(config.exposed_ports or ())
+    ports = dict.fromkeys(config.exposed_ports or ())
     for text in texts:
-        ports += [port for port in ports_of(text) if port not in ports]
-    return _replace(config, exposed_ports=ports), "EXPOSE " + " ".join(texts)
+        ports |= dict.fromkeys(ports_of(text))
+    return _replace(config, exposed_ports=list(ports)), "EXPOSE " + " ".join(texts)
 
 
 def ports_of(text: str) -> list[str]:

@@ -134,7 +134,8 @@ def _read_heredoc(heredoc: Heredoc, lines: Lines) -> Heredoc:
     raise words.BadWords("unterminated heredoc")
 
 
-def _node(line: str, escape: str) -> Node:
+def _node(line: str, escape: str, *, inside: bool = False) -> Node:
+    """Take a line apart; inside an ONBUILD no further one is looked into, for it is an error anyhow."""
     name, flags, rest = words.split_command(line, escape)
     key = name.lower()
     arguments: list[str] = []
@@ -151,7 +152,7 @@ def _node(line: str, escape: str) -> Node:
         arguments = words.plain_words(rest)
     elif key == "onbuild":
         if rest:
-            inner = _node(rest, escape)
+            inner = _node("" if inside else rest, escape, inside=True)
             arguments = [inner.name, *inner.arguments]
     elif key in _LISTS or key in _COMMANDS:
         arguments, is_json = _maybe_json(rest, split=key in _LISTS)

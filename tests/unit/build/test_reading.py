@@ -1,6 +1,6 @@
 import pytest
 
-from engine.build.dockerfile.errors import DockerfileError
+from engine.build.dockerfile.errors import DockerfileError, InstructionError
 from engine.build.dockerfile.instructions import Copy, Env, Health, OnBuild, Run, Workdir
 from engine.build.dockerfile.reading import read, trigger
 
@@ -82,3 +82,9 @@ def test_a_trigger_is_read_again_when_it_is_run() -> None:
     for text in ("RUN a\nRUN b", "FROM x", "NOTHING"):
         with pytest.raises(DockerfileError):
             trigger(text)
+
+
+def test_triggers_of_triggers_without_end() -> None:
+    with pytest.raises(InstructionError) as caught:
+        read("FROM x\n" + "ONBUILD " * 5000 + "RUN y\n")
+    assert caught.value.cause == "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"
