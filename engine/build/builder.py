@@ -261,7 +261,8 @@ class Builder:
 
         def build(index: int) -> None:
             try:
-                self._run_stage(index, dockerfile, early, numbering, lambda event: ordered.tell(index, event))
+                with _depth_is_said():
+                    self._run_stage(index, dockerfile, early, numbering, lambda event: ordered.tell(index, event))
             except BaseException as error:
                 if not first:
                     first.append(error)
@@ -475,6 +476,15 @@ def lock_name(identity: str) -> str:
 def run_folder(engine: Engine, identity: str) -> Path:
     """Return a build's folder below the run root."""
     return engine.settings.run_root / "build" / identity
+
+
+@contextmanager
+def _depth_is_said() -> Iterator[None]:
+    """Say in words that a tree has more folders within folders than Python follows."""
+    try:
+        yield
+    except RecursionError:
+        raise BuildFailed("the folders of the image or the context are nested too deeply") from None
 
 
 def _expanded(text: str, early: Arguments, dockerfile: Dockerfile) -> str:

@@ -18,6 +18,7 @@ from engine.storage.lockfile import try_write_lock
 
 _LOCK = "lock-"
 _FOLDER = "temp-dir-"
+_DEEP = 100  # levels of folders that are gone through at once
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _INSIDE = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_SYMLINKS
 
@@ -151,7 +152,8 @@ def _remove_folder(path: str | os.PathLike[str], parent: int | None) -> None:
     except FileNotFoundError:
         return
     try:
-        _clear(fd)
+        while not _clear(fd, fd, 0):
+            pass
     finally:
         os.close(fd)
     try:
@@ -160,25 +162,47 @@ def _remove_folder(path: str | os.PathLike[str], parent: int | None) -> None:
         pass
 
 
-def _clear(fd: int) -> None:
-    """Remove everything in an open folder, its own file system only."""
+def _clear(fd: int, top: int, depth: int) -> bool:
+    """Remove everything in an open folder, its own file system only.
+
+    What lies _DEEP levels below top is moved there, so that no tree is too deep; then False is returned.
+    """
     device = os.fstat(fd).st_dev
+    whole = True
     with os.scandir(fd) as found:
         entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
     for name, is_folder in entries:
-        if is_folder:
-            try:
-                if os.stat(name, dir_fd=fd, follow_symlinks=False).st_dev == device:
-                    _remove_folder(name, fd)
-                else:
-                    os.rmdir(name, dir_fd=fd)
-            except FileNotFoundError:
-                pass
-            continue
         try:
-            os.unlink(name, dir_fd=fd)
+            if not is_folder:
+                os.unlink(name, dir_fd=fd)
+            elif os.stat(name, dir_fd=fd, follow_symlinks=False).st_dev != device:
+                os.rmdir(name, dir_fd=fd)
+            elif depth < _DEEP:
+                whole = _remove_inner(name, fd, top, depth + 1) and whole
+            else:
+                os.rename(name, os.urandom(16).hex(), src_dir_fd=fd, dst_dir_fd=top)
+                whole = False
         except FileNotFoundError:
             pass
+    return whole
+
+
+def _remove_inner(name: str, parent: int, top: int, depth: int) -> bool:
+    """Remove a folder that is not the top one, or empty it; returns whether nothing of it was moved."""
+    try:
+        os.rmdir(name, dir_fd=parent)
+        return True
+    except FileNotFoundError:
+        return True
+    except OSError:
+        pass  # not empty, most likely; whatever else it is shows below
+    fd = os.open(name, _OPEN_FOLDER, dir_fd=parent)
+    try:
+        whole = _clear(fd, top, depth)
+    finally:
+        os.close(fd)
+    os.rmdir(name, dir_fd=parent)
+    return whole
 
 
 def content_size(root: str | os.PathLike[str]) -> int:

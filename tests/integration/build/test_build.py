@@ -241,3 +241,13 @@ def test_no_link_leads_out_of_a_context_or_a_stage(engine: Engine) -> None:
         f"FROM {BASE}\nRUN rm -rf /tmp; ln -s ../../../../../../../../tmp /tmp\nCOPY Dockerfile /tmp/skiff-out\n",
     )
     assert not os.path.exists("/tmp/skiff-out")
+
+
+def test_folders_within_folders_are_an_error_and_leave_nothing(engine: Engine) -> None:
+    deep = "/".join(["d"] * 1500)
+    ran = build(engine, "FROM scratch\nCOPY . /\n", {f"{deep}/f": "x"})
+    assert "nested too deeply" in str(ran.error)
+    assert left_of(engine) == NOTHING
+    ran = build(engine, f"FROM {BASE}\nRUN for i in $(seq 1500); do mkdir d; cd d; done\n", always_remove=True)
+    assert "nested too deeply" in str(ran.error)
+    assert left_of(engine) == NOTHING
