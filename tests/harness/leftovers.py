@@ -105,16 +105,17 @@ def everything(root: Path, run_root: Path) -> dict[str, list[str]]:
 
 
 def at_rest(root: Path, run_root: Path) -> dict[str, list[str]]:
-    """Return the same once what ends by itself has had its time: monitors, and interfaces that the kernel removes.
+    """Return the same once what ends by itself has had its time: monitors, mounts, interfaces that the kernel removes.
 
-    A monitor outlives its container by its exit command, an interface its namespace by the kernel's grace period.
+    A monitor outlives its container by its exit command, an interface its namespace by the kernel's grace period, and
+    what was mounted to be looked into the answer by a moment.
     """
     deadline = time.monotonic() + REST_SECONDS
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as news:
         news.bind((0, 1))  # RTMGRP_LINK: the kernel tells of each interface that goes
         news.settimeout(0.5)
         while left := everything(root, run_root):
-            if not left.keys() & {"monitors", "interfaces"} or time.monotonic() > deadline:
+            if not left.keys() & {"monitors", "interfaces", "mounts"} or time.monotonic() > deadline:
                 break
             for line in left.get("monitors", []):
                 processes.wait_for_end(int(line.partition(":")[0]), REST_SECONDS)
