@@ -201,6 +201,7 @@ class Copier:
             self.names is not None
             and self.change_mode is None
             and stat.S_ISREG(status.st_mode)
+            and status.st_nlink == 1  # neither another layer's nor one of several hard links
             and (status.st_uid, status.st_gid) == self.owner
             and status.st_mtime_ns == self._times(status)[0]
         )

@@ -1,8 +1,8 @@
 """Files of the build context that become a layer's without being copied: they get a second name there.
 
-A context's files are nobody's but the build's and nothing writes to them, so a layer may have the very same ones. The
-kernel gives no file of one mount a name in another, so this is done in the layer's own folder, when the overlay that
-the rest of the step was copied through is gone.
+A context's files are nobody's but the build's and nothing writes to them, so a layer may have the very same ones: one
+layer each, for two in one image would be seen as hard links. The kernel gives no file of one mount a name in another,
+so this is done in the layer's own folder, when the overlay that the rest of the step was copied through is gone.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 from pathlib import Path
 
 from engine import syscalls
@@ -18,6 +19,7 @@ from engine.records import dataclass, field
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 _NOT_HERE = (errno.EXDEV, errno.EMLINK, errno.EPERM)
+_linking = threading.Lock()  # stages that run at once may want the same file
 
 
 @dataclass(slots=True)
@@ -42,7 +44,8 @@ def link(source: Source, diff: Path, wanted: list[Names]) -> None:
             try:
                 target = syscalls.openat2(root, each.target or ".", _FOLDER)
                 try:
-                    _link(below, target, each)
+                    with _linking:
+                        _link(below, target, each)
                 finally:
                     os.close(target)
             finally:
@@ -55,10 +58,13 @@ def _link(source: int, target: int, wanted: Names) -> None:
     before = os.fstat(target)
     for name, made in wanted.names:
         try:
-            os.link(name, made, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+            if os.stat(name, dir_fd=source, follow_symlinks=False).st_nlink > 1:  # another stage has taken it just now
+                _copy(source, name, target, made)
+            else:
+                os.link(name, made, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
         except FileExistsError:  # the mark that hides a file below
             os.unlink(made, dir_fd=target)
-            os.link(name, made, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+            _link(source, target, Names(wanted.source, wanted.target, False, [(name, made)]))
         except OSError as error:
             if error.errno not in _NOT_HERE:
                 raise

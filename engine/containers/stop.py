@@ -113,6 +113,7 @@ def kill(engine: Engine, name: str, signal: str = "") -> None:
     if not container.state.alive:
         raise KillOfStopped(name, container_id)
     if not _signal(engine, container, number):
+        await_exit(engine, container, KILL_SECONDS)  # its monitor is about to tell of it
         settle_exit(engine, container_id)
         raise KillOfStopped(name, container_id)
     if number == signals.SIGKILL:
@@ -178,7 +179,7 @@ def end(engine: Engine, container: Container, number: int, timeout: int | None, 
         # A frozen process handles no signal; dockerd thaws it as well.
         find_runtime(engine, container).resume(container.id)
     signalled = _signal(engine, container, number, by_user=by_user)
-    ended = not signalled or await_exit(engine, container, None if seconds < 0 else seconds)
+    ended = await_exit(engine, container, (None if seconds < 0 else seconds) if signalled else KILL_SECONDS)
     if not ended and _signal(engine, container, signals.SIGKILL, by_user=by_user):
         await_exit(engine, container, KILL_SECONDS)
     settle_exit(engine, container.id)

@@ -38,7 +38,6 @@ LASTING: tuple[Difference, ...] = (
         "fields_of_limits", "CpuShares = 1$", r"\.body\.(start|look)",
         "runc refuses shares below 2, crun gives 2",
     ),
-    Difference("fields_of_security", "seccomp=garbage", CASE_WORDS, "the JSON parser's own words"),
     Difference("fields_of_security", "net.nope", CASE_WORDS, RUNTIME),
     Difference(
         "devices_of_vendors", "thing=one'(, 'conf.example/thing=one')?]", r"\.body\.look\.1\.stdout",
