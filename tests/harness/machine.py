@@ -28,6 +28,8 @@ MASKED = (
     "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-kernel-config.mount", "sys-fs-fuse-connections.mount",
     "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "fstrim.timer", "man-db.timer",
     "dpkg-db-backup.timer",
+    # They empty /tmp, where what the host and the machine share may lie.
+    "systemd-tmpfiles-setup.service", "systemd-tmpfiles-clean.timer", "systemd-tmpfiles-clean.service",
 )  # fmt: skip
 
 # Runs in the new namespaces; $1 is the machine's home, $2 the boot id, the rest are folders to be seen inside.
