@@ -2,8 +2,9 @@
 
 Every figure is taken with the same client, a round of all engines at a time; medians, and minimums below them.
 Attaching is what the API's connect takes for a running container with one published port, taking off what its
-disconnect does. Throughput is iperf3's (which this machine needs), from the engine's own network namespace to a
-published port, and from one container to another by its name.
+disconnect does; both with a rest before, and once more without one, when the kernel is still at work. Throughput is
+iperf3's (which this machine needs), from the engine's own network namespace to a published port, and from one
+container to another by its name.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ IPERF = "skiff-bench-iperf:latest"
 PORT, CONTAINER_PORT = 47100, 5201
 SECONDS = 3
 TRIES, PAUSE = 20, 0.5
-PARTS = ("memory", "times", "throughput", "many")
+PARTS = ("memory", "attach", "times", "throughput", "many")
+REST = 0.1  # seconds between two changes of a container's networks: the kernel removes interfaces after the answer
 
 
 class Api:
@@ -131,16 +133,27 @@ class NetworkBench:
         for name in (PREFIX, f"{PREFIX}2"):
             api("DELETE", f"/networks/{name}", may_fail=True)
 
-    def attach(self, engine: Engine) -> float:
-        """Time connecting a running container that publishes a port."""
-        self._take_off(engine)
-        return self._put_on(engine)
+    def attach(self, rest: float) -> Callable[[Engine], float]:
+        """Make a measurement of connecting a running container that publishes a port."""
 
-    def take_off(self, engine: Engine) -> float:
-        """Time disconnecting it."""
-        taken = self._take_off(engine)
-        self._put_on(engine)
-        return taken
+        def measure(engine: Engine) -> float:
+            self._take_off(engine)
+            time.sleep(rest)
+            return self._put_on(engine)
+
+        return measure
+
+    def take_off(self, rest: float) -> Callable[[Engine], float]:
+        """Make a measurement of disconnecting it."""
+
+        def measure(engine: Engine) -> float:
+            time.sleep(rest)
+            taken = self._take_off(engine)
+            time.sleep(rest)
+            self._put_on(engine)
+            return taken
+
+        return measure
 
     def _put_on(self, engine: Engine) -> float:
         body = {"Container": f"{PREFIX}-attached"}
@@ -165,18 +178,29 @@ class NetworkBench:
         """Make a measurement of `docker run --rm`."""
         return lambda engine: timed(self.docker[engine.name], "run", "--rm", *options, TAG, "true")
 
+    def attaching(self, rounds: int) -> list[Row]:
+        """Take the times of connecting and disconnecting a container."""
+        return self._timed(
+            rounds,
+            ("connect a container with a port", self.attach(REST)),
+            ("disconnect it", self.take_off(REST)),
+            ("connect it at once after a disconnect", self.attach(0)),
+            ("disconnect it at once after a connect", self.take_off(0)),
+        )
+
     def times(self, rounds: int) -> list[Row]:
         """Take the times of single containers."""
-        wanted: list[tuple[str, Callable[[Engine], float | None]]] = [
-            ("connect a container with a port", self.attach),
-            ("disconnect it", self.take_off),
+        return self._timed(
+            rounds,
             ("start with no network", self.start("none")),
             ("start on the default network", self.start("default")),
             ("start on a network of one's own, one port", self.start(PREFIX, PORT + 1)),
             ("docker run --rm --network none", self.run("--network", "none")),
             ("docker run --rm", self.run()),
             ("docker run --rm -p", self.run("-p", f"{PORT + 2}:80")),
-        ]
+        )
+
+    def _timed(self, rounds: int, *wanted: tuple[str, Callable[[Engine], float | None]]) -> list[Row]:
         rows: list[Row] = []
         for title, measure in wanted:
             interleaved(self.engines, measure, 2)
@@ -310,6 +334,7 @@ def main() -> None:
                 bench.set_up(engine)
             parts: dict[str, Callable[[], list[Row]]] = {
                 "memory": lambda: attendant_memory(engines),
+                "attach": lambda: bench.attaching(arguments.rounds),
                 "times": lambda: bench.times(arguments.rounds),
                 "throughput": lambda: bench.throughput(3),
                 "many": lambda: bench.many(arguments.containers),
