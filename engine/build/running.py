@@ -67,10 +67,16 @@ class Step:
     def make(self, image: Image, config: ContainerConfig, host: HostConfig) -> str:
         """Make the container; returns its id. Raises what engine.containers.create does."""
         host = dataclasses.replace(host, auto_remove=not self._keep.success)
-        made = create(self._engine, CreateRequest(config=config, host=host), image)
+        try:
+            made = create(self._engine, CreateRequest(config=config, host=host, build=self._build), image)
+        except BaseException:
+            with self._engine.database.transaction() as tx:  # of what was begun and undone
+                tx.execute(
+                    "DELETE FROM build_containers WHERE build = ? AND container_id NOT IN (SELECT id FROM containers)",
+                    (self._build,),
+                )
+            raise
         self.id, self.warnings = made.id, made.warnings
-        with self._engine.database.transaction() as tx:
-            tx.execute("INSERT INTO build_containers (container_id, build) VALUES (?, ?)", (made.id, self._build))
         return made.id
 
     def run(self, tell: Tell, cancellation: Cancellation) -> int:

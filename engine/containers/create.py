@@ -47,13 +47,14 @@ NO_IMAGE = Image("", [], None, ContainerConfig(), {}, "")
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """What a client asks for; endpoints is by network name or id."""
+    """What a client asks for; endpoints is by network name or id, build the one that the container goes with."""
 
     name: str = ""
     config: ContainerConfig = field(default_factory=ContainerConfig)
     host: HostConfig = field(default_factory=HostConfig)
     endpoints: dict[str, EndpointRequest] = field(default_factory=dict)
     platform: str = ""
+    build: str = ""
     read_only_once: bool = False  # read-only binds leave what is mounted in them writable, as before API 1.44
 
 
@@ -211,6 +212,9 @@ def _claim_name(engine: Engine, container: Container, request: CreateRequest, mo
                 definition = dataclasses.replace(container.definition, mounts=points)
                 named = dataclasses.replace(container, name=candidate, definition=definition)
                 rows.insert(tx, named)
+                if request.build:
+                    values = (container.id, request.build)
+                    tx.execute("INSERT INTO build_containers (container_id, build) VALUES (?, ?)", values)
                 engine.volumes.use(tx, container.id, points)
             return named
         except NameInUse:
