@@ -178,14 +178,14 @@ class _Preparation:
 
     def _agent(self, mount: Mount) -> None:
         identity = mount.identity or _ID
+        target = in_folder("/", mount.target or AGENT.format(self.number))
+        self.found.env.append(f"SSH_AUTH_SOCK={target}")  # as BuildKit does, also where nothing will be there
         path = self.stage.builder.request.secrets.agent(identity)
         if path is None:
             if mount.required:
                 raise BuildFailed(f'no SSH key "{identity}" forwarded from the client')
             return
-        target = in_folder("/", mount.target or AGENT.format(self.number))
         self.found.targets.append(target)
-        self.found.env.append(f"SSH_AUTH_SOCK={target}")
         self._show(path, target, read_only=False)
 
 

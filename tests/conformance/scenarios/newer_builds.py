@@ -87,3 +87,28 @@ def newer_words(s: Session) -> None:
     newer(s, "FROM IMAGE\nRUN echo $G >/g\nARG G=1\nRUN echo $G >/h\n", buildargs={"G": "given"})
     newer(s, "FROM IMAGE\nVOLUME /v\nHEALTHCHECK --start-interval=2s CMD true\n")
     newer(s, "FROM IMAGE\nONBUILD RUN echo hi >/hi\nEXPOSE 80/udp 81\nSTOPSIGNAL 9\nLABEL a=b\nUSER 1:2\n")
+
+
+@scenario
+def newer_rest(s: Session) -> None:
+    """Directives, ignore files of a Dockerfile's own, sources by number and by image, agents that nobody lends."""
+    newer(s, "# check=skip=all\nFROM IMAGE\nRUN echo checked >/c\n")
+    newer(s, "# escape=`\nFROM IMAGE\nRUN echo a `\n  b >/ab\n")
+    own = {**TREE, "Dockerfile.dockerignore": "docs\n**/*.md\n", ".dockerignore": "src\n"}
+    newer(s, "FROM IMAGE\nCOPY . /all/\n", own)
+    newer(s, "FROM IMAGE\nCOPY . /all/\n", {**TREE, ".dockerignore": "**/deep\n!src/deep/b.txt\n# docs\n*.sh\n"})
+    newer(s, "FROM IMAGE\nCOPY . /all/\n", {**TREE, ".dockerignore": "s?c/*.txt\n/docs/[x-z].md\n"})
+    newer(s, "FROM IMAGE\nRUN echo 1 >/one\nFROM IMAGE\nCOPY --from=0 /one /two\nCOPY --from=IMAGE /etc/group /g\n")
+    newer(s, "FROM IMAGE\nRUN --mount=type=ssh echo $SSH_AUTH_SOCK >/agent; ls $SSH_AUTH_SOCK 2>/dev/null || true\n")
+    newer(s, "FROM IMAGE\nRUN --mount=type=ssh,required=true true\n")
+    newer(s, "FROM IMAGE\nCOPY --chown=nobody:wheel --chmod=4750 run.sh /r\nCOPY --chown=1 src /s/\n", TREE)
+    newer(s, "FROM IMAGE\nRUN mkdir -p /x/deep; echo old >/x/a.txt; echo stays >/x/z\nCOPY src /x\n", TREE)
+    newer(s, "FROM IMAGE\nCOPY src docs run.sh /x/\nCOPY src/. /y\n", TREE)
+    newer(s, "ARG NAME=b\nFROM IMAGE AS a\nRUN echo a >/w\nFROM IMAGE AS b\nRUN echo b >/w\nFROM $NAME\n"
+             "RUN cat /w >/which\n")  # fmt: skip
+    newer(s, "FROM IMAGE AS a\nRUN echo a >/w\nFROM IMAGE\nRUN echo b >/w\n", target="a")
+    newer(s, "FROM IMAGE\nRUN --mount=type=tmpfs,target=/t --mount=type=cache,id=conf-both,target=/c "
+             "echo x >/t/x; echo x >/c/x; [ -d /t ] && [ -d /c ] && echo yes >/seen\n")  # fmt: skip
+    newer(s, "FROM IMAGE\nUSER nobody\nRUN --mount=type=cache,id=conf-own,target=/c,uid=65534 touch /c/mine\n")
+    newer(s, 'FROM IMAGE\nENTRYPOINT ["a"]\nCMD ["b"]\nENTRYPOINT c\n')
+    newer(s, 'FROM IMAGE\nENTRYPOINT ["a"]\nCMD x y\nSHELL ["/bin/sh", "-x", "-c"]\nRUN true\n')
