@@ -130,14 +130,11 @@ class Guard:
 
     async def update(self, request: Request) -> None:
         """Check a change of a container's limits."""
-        from dataclasses import fields
-
         from engine.containers.config import HostConfig
+        from engine.state.codec import from_plain
 
         body: UpdateBody = await request.body()
-        names = {each.name for each in fields(HostConfig)} - {"restart_policy"}
-        given = {name: value for name, value in body.model_dump().items() if name in names and value is not None}
-        if problem := words.problem_of(self._policy, HostConfig(**given)):
+        if problem := words.problem_of(self._policy, from_plain(HostConfig, body.model_dump())):
             raise Denied(problem)
 
     async def connect(self, request: Request) -> None:

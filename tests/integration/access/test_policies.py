@@ -213,6 +213,7 @@ AROUND_THE_LABEL: list[tuple[str, str, Any]] = [
     ("POST", "/containers/in-host-net/exec", {"Cmd": ["sh"]}),
     ("POST", "/containers/host-net/restart", None),
     ("POST", "/containers/own/update", {"CpuRealtimeRuntime": 1000}),
+    ("POST", "/containers/own/update", {"Ulimits": [{}, {"Name": "rtprio", "Soft": 1, "Hard": 1}]}),
     ("POST", "/containers/own/update", {"devices": [{"PathOnHost": "/dev/kmsg"}]}),
     ("POST", "/containers/own/update", {"DeviceCgroupRules": ["a *:* rwm"]}),
     ("POST", "/containers/own/update", {"CgroupParent": "/other"}),
@@ -549,6 +550,12 @@ def test_what_is_not_there_is_not_there(place: Place) -> None:
     assert call(place.team_a, "POST", CREATE, {"Image": "nowhere"}).status == 404
     assert call(place.team_a, "POST", CREATE, b"{bad").status == 400
     assert call(place.team_a, "GET", "/containers/json?filters=x").status == 400
+
+
+def test_limits_that_give_nothing_more_can_be_changed(place: Place) -> None:
+    body = {"Memory": 0, "Ulimits": [{"Name": "nofile", "Soft": 10, "Hard": 20}], "RestartPolicy": {"Name": "no"}}
+    assert call(place.team_a, "POST", "/containers/own/update", body).status == 200
+    assert call(place.denying, "POST", "/containers/own/update", body).status == 200
 
 
 CHANGES: list[tuple[str, str, Any]] = [
