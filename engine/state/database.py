@@ -239,13 +239,29 @@ class Database:
             self.reserve.fill()
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
+        _log_writes(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         if connection.execute("PRAGMA user_version").fetchone()[0] < len(MIGRATIONS):
             _migrate(connection)
         return connection
+
+
+def _log_writes(connection: sqlite3.Connection) -> None:
+    """Have writes go to a log, which is the file's own way once it is set.
+
+    SQLite does not wait for another process that is setting it in a new file just then.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 @contextmanager

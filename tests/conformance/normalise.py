@@ -9,6 +9,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _NEVER = "0001-01-01T00:00:00Z"
 _DURATION = re.compile(r"(Up|ago|\)) ?(Less than a second|About a minute|\d+ (second|minute)s?)")
 _HEX = re.compile(r"\b[0-9a-f]{64}\b")
+_ID_LENGTH = 64
 _VOLUMES = re.compile(r"/[^ ]*/volumes/(?=[^ /]+/_data)")
 _MERGED = re.compile(r"/[^ ]*/merged\b")
 _ENDPOINT = re.compile(r'\bid:"[0-9a-f]{12}"')
@@ -95,7 +96,9 @@ def counted(found: Any) -> Any:
 def text(found: str, ids: dict[str, str]) -> str:
     """Return a text with ids, times, durations and addresses replaced."""
     for each, name in ids.items():
-        found = found.replace(each, f"<{name}>").replace(each[:12], f"<{name} short>")
+        found = found.replace(each, f"<{name}>")
+        if len(each) == _ID_LENGTH:  # an address has no short form, which might be another one's beginning
+            found = found.replace(each[:12], f"<{name} short>")
         found = found.replace(each.upper(), f"<{name} in capitals>")
     found = _ENDPOINT.sub('id:"<hex>"', _HEX.sub("<hex>", found))
     found = _MERGED.sub("<root>", _VOLUMES.sub("<volumes>/", found))
