@@ -81,15 +81,16 @@ def try_locked(folder: Path, name: str) -> Iterator[bool]:
 @contextmanager
 def free_or_orphaned(folder: Path, name: str) -> Iterator[bool]:
     """Hold the lock if no living process does (see is_orphaned); yields whether it is held."""
-    with try_locked(folder, name) as free:
-        if free:
-            yield True
+    for _ in range(2):  # a holder that lets go between the look at the lock and the one at its taker is no living one
+        with try_locked(folder, name) as free:
+            if free:
+                yield True
+                return
+        if is_orphaned(folder, name):
+            with locked(folder, name):
+                yield True
             return
-    if not is_orphaned(folder, name):
-        yield False
-        return
-    with locked(folder, name):
-        yield True
+    yield False
 
 
 def is_orphaned(folder: Path, name: str) -> bool:
