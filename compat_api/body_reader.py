@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
+from compat_api.pieces import finish
 from compat_api.whole_request import WholeBody
 from engine.off_loop import off_loop
 
@@ -144,9 +145,8 @@ async def iterate_off_loop(begin: Callable[[], Iterator[T]]) -> AsyncGenerator[T
         except _Stopped:
             pass
         finally:
-            close = getattr(results, "close", None)
-            if close is not None:
-                close()
+            if results is not None:
+                finish(results)
             pipe._loop.call_soon_threadsafe(pipe.queue.put_nowait, _END)
 
     working = asyncio.create_task(off_loop(work), name="iterate")

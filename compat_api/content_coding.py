@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
+from compat_api.pieces import finish
+
 OFFERS = ("gzip", "deflate")
 _LEVEL = 6
 _BITS = {"gzip": 31, "deflate": -15}  # dockerd's deflate is a bare stream, without zlib's header
@@ -32,9 +34,7 @@ def packed(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
             yield packer.compress(piece)
         yield packer.flush()
     finally:
-        close = getattr(pieces, "close", None)
-        if close is not None:
-            close()
+        finish(pieces)
 
 
 def _wish(text: str) -> tuple[str, float]:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 RESTORE = "skiff-restore.service"  # of both kinds
 SHARED = ("skiff.socket", "skiff.service", RESTORE)

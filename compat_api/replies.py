@@ -10,6 +10,7 @@ from time import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from compat_api.headers import http_date, response
+from compat_api.pieces import finish
 from engine.off_loop import off_loop
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class _Outlet:
         finally:
             self._done = True
             self._socket.close()
-            _close(pieces)
+            finish(pieces)
 
     def stop(self) -> None:
         """Make the thread end, for nobody waits for it any more; without effect when it has."""
@@ -121,9 +122,3 @@ class _Outlet:
                 sent -= len(parts.pop(0))
             if parts:
                 parts[0] = parts[0][sent:]
-
-
-def _close(pieces: Iterator[bytes]) -> None:
-    close = getattr(pieces, "close", None)
-    if close is not None:
-        close()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache
 
 from compat_api.routes import Route, routes_under
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """A request that is short and has nothing special about it: nearly all requests of Docker's clients.
 
 Such a request needs no HTTP parser and no machinery for bodies that are still on their way. What is special in any way
-(a body in chunks or of which something is missing, an expectation, an upgrade, another version of HTTP, anything that
-might be read in two ways) is not read here but left to aiohttp. Imports nothing: the front door uses it, too.
+(a body in chunks, an expectation, an upgrade other than those that take a connection over, another version of HTTP,
+anything that might be read in two ways) is not read here but left to aiohttp. Imports nothing: the front door uses it.
 """
 
 from __future__ import annotations
@@ -48,18 +48,10 @@ class WholeBody:
     def __init__(self, data: bytes) -> None:
         self._data = data
 
-    async def readany(self) -> bytes:
-        """Return all that has not been read."""
-        return self.take()
-
     async def iter_any(self) -> AsyncIterator[bytes]:
         """Yield all that has not been read."""
         if data := self.take():
             yield data
-
-    def is_eof(self) -> bool:
-        """Tell that all of it is there."""
-        return True
 
     def take(self) -> bytes:
         """Return all that has not been read, at once."""

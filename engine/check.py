@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.runtime import cgroups, oci
 
 if TYPE_CHECKING:

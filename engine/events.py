@@ -10,8 +10,8 @@ import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from engine.lean_dataclasses import dataclass, field
 from engine.off_loop import off_loop
-from engine.records import dataclass, field
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 DEFAULT_ROOT = Path("/var/lib/skiff")
 DEFAULT_RUN_ROOT = Path("/run/skiff")

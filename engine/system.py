@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import Unavailable
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.runtime.support import ResourceSupport
 
 if TYPE_CHECKING:

@@ -123,7 +123,6 @@ class Guard:
 
     async def exec(self, request: Request) -> None:
         """Check an exec session that is to be made."""
-
         body: ExecCreateBody = await request.body()
         if body.privileged and words.PRIVILEGED in self._policy.denied:
             raise Denied("a privileged exec session is denied")
@@ -154,7 +153,6 @@ class Guard:
 
     async def volume(self, request: Request) -> None:
         """Check a volume that is to be made."""
-
         body: VolumeCreateBody = await request.body()
         if problem := words.volume_problem(self._policy, body.driver_opts):
             raise Denied(problem)
@@ -167,7 +165,6 @@ class Guard:
 
     async def network(self, request: Request) -> None:
         """Check a network that is to be made."""
-
         body: NetworkCreateBody = await request.body()
         if problem := words.network_problem(self._policy, body.driver, body.options):
             raise Denied(problem)
@@ -178,7 +175,6 @@ class Guard:
 
     async def commit(self, request: Request) -> None:
         """Check an image that is to be made of a container."""
-
         body: CreateBody = await request.body()
         self._labels(body.labels)
         self._keep_label(request)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.runtime.capabilities import DEFAULT
 from engine.runtime.spec import MASKED_PATHS, READONLY_PATHS
 

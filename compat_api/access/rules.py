@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from compat_api.answers import Answer, Empty, Plain
 from compat_api.content_coding import chosen, packed
 from compat_api.headers import COMMON, http_date
+from compat_api.pieces import following
 from compat_api.problems import BadRequest
 from compat_api.shapes import paths
 
@@ -35,7 +36,8 @@ async def fetch(request: Request) -> Answer:
     if second is None and not coding:
         await stream.write_last(first)
     else:
-        await stream.pour(packed(_whole([first, second or b""], pieces), coding))
+        whole = following([first, second or b""], cast("Iterator[bytes]", pieces))
+        await stream.pour(packed(whole, coding))
     return None
 
 
@@ -43,11 +45,6 @@ def _begin(pieces: Iterator[PathStat | bytes]) -> tuple[PathStat, bytes, bytes |
     """Return what a path is, and the first two pieces of its archive; None for the second where there is but one."""
     found, first, second = next(pieces), next(pieces, b""), next(pieces, None)
     return cast("PathStat", found), cast(bytes, first), cast("bytes | None", second)
-
-
-def _whole(first: list[bytes], rest: Iterator[PathStat | bytes]) -> Iterator[bytes]:
-    yield from first
-    yield from cast("Iterator[bytes]", rest)
 
 
 async def extract(request: Request) -> Answer:

@@ -38,8 +38,7 @@ def _usage(engine: Engine, kinds: set[str], api: tuple[int, ...], scope: str) ->
     found: dict[str, Any] = {"LayersSize": 0, "Images": None, "Containers": None, "Volumes": None, "BuildCache": None}
     if "image" in kinds:
         found["Images"] = _images(engine, api, filters)
-        all_layers = engine.images.layers_size
-        found["LayersSize"] = sum(each["Size"] for each in found["Images"]) if scope else all_layers()
+        found["LayersSize"] = sum(each["Size"] for each in found["Images"]) if scope else engine.images.layers_size()
     if "container" in kinds:
         found["Containers"] = _containers(engine, filters)
     if "volume" in kinds:

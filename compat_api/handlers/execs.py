@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 async def create(request: Request) -> Answer:
     """Prepare an exec session."""
-
     body: ExecCreateBody = await request.body()
     if not body.cmd:
         raise NoExecCommand
@@ -53,7 +52,6 @@ async def resize(request: Request) -> Answer:
 
 async def start(request: Request) -> Answer:
     """Run an exec session, and stay connected to it unless asked to detach."""
-
     body: ExecStartBody = await request.body()
     containers = request.engine.containers
     session = await request.call(containers.exec_ready, request.name)

@@ -10,7 +10,7 @@ from compat_api import versions
 from compat_api.answers import Answer
 from compat_api.handlers.image_streams import tell
 from compat_api.shapes import images as shapes
-from engine.images.importing import parse_platform
+from engine.images.platform_text import parse_platform
 from engine.images.reference import parse_target
 
 if TYPE_CHECKING:

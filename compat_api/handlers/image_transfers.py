@@ -93,7 +93,7 @@ def wanted(name: str, tag: str) -> Reference:
 
 
 def _platform(text: str) -> Platform | None:
-    from engine.images.importing import parse_any_platform
     from engine.images.platform import Platform
+    from engine.images.platform_text import parse_any_platform
 
     return Platform(*parse_any_platform(text)) if text else None

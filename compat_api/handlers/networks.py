@@ -42,7 +42,6 @@ async def remove(request: Request) -> Answer:
 
 async def create(request: Request) -> Answer:
     """Make a network."""
-
     body: NetworkCreateBody = await request.body()
     made = await request.call(request.engine.networks.create, _asked(body))
     return Json({"Id": made.id, "Warning": ""}, status=201)
@@ -61,7 +60,6 @@ async def connect(request: Request) -> Answer:
 
 async def disconnect(request: Request) -> Answer:
     """Disconnect a container from a network."""
-
     body: DisconnectBody = await request.body()
     _check_given(body.container)
     await request.call(request.engine.containers.disconnect, request.name, body.container)

@@ -107,7 +107,6 @@ def _reference(text: str) -> Reference:
 
 async def _privileges(request: Request) -> None:
     """Read the body that says what a plugin may do, of which nothing is needed."""
-
     await _listed(request, "types.PluginPrivileges", items="plugins:Privilege")
 
 

@@ -33,7 +33,6 @@ async def inspect(request: Request) -> Answer:
 
 async def create(request: Request) -> Answer:
     """Make a volume, or find the one of this name."""
-
     body: VolumeCreateBody = await request.body()
     if body.cluster_volume_spec is not None:
         from compat_api.handlers.swarm import NOT_MANAGER

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from compat_api.names import docker_name
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from compat_api.openapi.facts import Json, facts_of, flat
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 SAME, DIFFERS, ABSENT, MORE = "the same", "differs", "absent", "more"
 OPEN = "not done yet"

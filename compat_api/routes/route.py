@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

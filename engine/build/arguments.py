@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 
 PREDEFINED = tuple(
     name for upper in ("HTTP", "HTTPS", "FTP", "NO", "ALL") for name in (f"{upper}_PROXY", f"{upper.lower()}_proxy")

@@ -36,8 +36,8 @@ from engine.containers.merge import merge
 from engine.errors import EngineError, InvalidReference, NotFound
 from engine.images import platform as platforms
 from engine.images import reference
-from engine.images.importing import own_platform, parse_platform
 from engine.images.platform import Platform
+from engine.images.platform_text import own_platform, parse_platform
 from engine.images.tag import add_name, check_name
 
 if TYPE_CHECKING:

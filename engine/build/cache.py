@@ -19,7 +19,7 @@ from engine.images import platform as platforms
 from engine.images.configuration import container_config, diff_ids
 from engine.images.platform import Platform
 from engine.images.record import Image
-from engine.records import dataclass, fields, replace
+from engine.lean_dataclasses import dataclass, fields, replace
 from engine.times import nanoseconds_of
 
 if TYPE_CHECKING:

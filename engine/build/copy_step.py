@@ -20,7 +20,7 @@ from engine.build.linking import Names, link
 from engine.build.remote import is_git, is_url
 from engine.build.sources import Source
 from engine.errors import EngineError
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.runtime import users
 
 if TYPE_CHECKING:

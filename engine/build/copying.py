@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from engine import syscalls
 from engine.build.linking import Names
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.storage.extract import clean_path
 from engine.storage.folders import remove_tree_at
 

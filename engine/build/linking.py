@@ -15,7 +15,7 @@ from pathlib import Path
 
 from engine import syscalls
 from engine.build.sources import Source
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 _NOT_HERE = (errno.EXDEV, errno.EMLINK, errno.EPERM)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from engine import locks
 from engine.errors import EngineError, InvalidFilter, InvalidParameter, NoSuchImage, NoSuchLayer
 from engine.filters import BadTime, truth, until
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.storage.folders import content_size, remove_tree
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from engine.build.errors import BuildFailed, BuildInvalid
 from engine.build.events import BuildEvent, Output, Progress
 from engine.build.sources import Tree
 from engine.errors import Unavailable
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 UNNAMED = "__unnamed__"
 PROGRESS_SECONDS = 0.1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from engine.containers.config import HostConfig
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 
 if TYPE_CHECKING:
     from engine.images.record import Image

@@ -23,7 +23,7 @@ from engine.build.dockerfile.mounts import Mount
 from engine.build.dockerfile.words import BadWords
 from engine.build.errors import BuildFailed, BuildInvalid
 from engine.containers.config import MountRequest
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 
 if TYPE_CHECKING:
     from engine.build.sources import Source

@@ -29,7 +29,7 @@ from engine.containers.settle import LOST, demolish, finish
 from engine.containers.start import start_locked
 from engine.containers.stop import kill
 from engine.errors import EngineError, NoSuchContainer
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.runtime import monitor
 from engine.state.codec import encode
 

@@ -23,7 +23,7 @@ from engine.containers.config import ContainerConfig
 from engine.images.configuration import container_config as parse_config
 from engine.images.platform import Platform, of_document
 from engine.images.record import Image
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.runtime.spec import DEFAULT_PATH
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine import syscalls
 from engine.containers.changes import MOUNT_POINTS
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.storage.pack import Leave
 
 _STAY = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_SYMLINKS

@@ -16,7 +16,7 @@ from engine import syscalls
 from engine.containers import rows
 from engine.containers.view import View, opened
 from engine.errors import EngineError, InvalidParameter, NotFound
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from engine import Engine

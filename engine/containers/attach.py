@@ -21,8 +21,8 @@ from engine import syscalls
 from engine.containers import folders, rows
 from engine.containers.detach_keys import DetachFilter, parse
 from engine.errors import Conflict
+from engine.lean_dataclasses import dataclass
 from engine.off_loop import off_loop
-from engine.records import dataclass
 from engine.runtime.monitor import MAX_STDIN_MESSAGE, STDERR
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.containers import rows
 from engine.errors import NoSuchContainer
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.storage.merged import Merged, Node, Place, is_whiteout
 
 if TYPE_CHECKING:

@@ -22,12 +22,12 @@ from engine.containers.merge import merge
 from engine.containers.record import DEAD, REMOVING, RUNNING, Container
 from engine.errors import Conflict, EngineError
 from engine.images.configuration import config_document, encode
-from engine.images.importing import own_platform
 from engine.images.manifest import manifest_for
+from engine.images.platform_text import own_platform
 from engine.images.reference import Reference, parse_target
 from engine.images.resolve import to_image
 from engine.images.tag import check_name, event
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.storage.merged import Merged
 from engine.storage.pack import Leave, pack_layer
 from engine.storage.times import text_of

@@ -7,7 +7,7 @@ found again; None means that the client did not say. Times are nanoseconds, size
 
 from __future__ import annotations
 
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from engine.containers.validate import normalise_config, validate
 from engine.errors import InvalidParameter, NameInUse, NoSuchContainer
 from engine.images.platform import Platform, check, of_document, runs_on, unfitting
 from engine.images.record import Image
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.runtime import facts, oci
 from engine.storage.store import Unrecorded
 
@@ -133,7 +133,7 @@ def create(engine: Engine, request: CreateRequest, unrecorded: Image | None = No
 
 def _check_platform(request: CreateRequest, image: Image) -> list[str]:
     """Return a warning for an image that is not for this machine; raises WrongPlatform for one that was not meant."""
-    from engine.images.importing import own_platform, parse_any_platform, whole_own_platform
+    from engine.images.platform_text import own_platform, parse_any_platform, whole_own_platform
 
     if request.platform:
         check(image, request.config.image, Platform(*parse_any_platform(request.platform)))

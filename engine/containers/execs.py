@@ -21,8 +21,8 @@ from engine.containers.record import CREATED, EXITED, PAUSED, RESTARTING, RUNNIN
 from engine.containers.settle import LOST, find_runtime, settled
 from engine.containers.stop import NotRunning
 from engine.errors import Conflict, EngineError, InvalidParameter, NoSuchExec
+from engine.lean_dataclasses import dataclass, replace
 from engine.off_loop import off_loop
-from engine.records import dataclass, replace
 from engine.runtime import monitor
 from engine.runtime.failures import ProcessFailed, exec_failed
 from engine.runtime.monitor import Launch, MonitorPlan

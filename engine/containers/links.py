@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from engine.containers import folders, rows
 from engine.errors import AmbiguousId, EngineError, InvalidParameter, NoSuchContainer
+from engine.lean_dataclasses import dataclass
 from engine.network.record import BRIDGE
-from engine.records import dataclass
 
 if TYPE_CHECKING:
     from engine import Engine

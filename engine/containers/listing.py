@@ -13,7 +13,7 @@ from engine.containers import record
 from engine.containers.record import Container
 from engine.errors import EngineError, InvalidFilter, NoSuchContainer
 from engine.filters import has_labels, matches, truth
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 
 FILTERS = frozenset(
     (

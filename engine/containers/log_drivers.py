@@ -14,7 +14,7 @@ from typing import TypeVar
 from engine.containers import journal
 from engine.containers.config import LogConfig
 from engine.errors import EngineError, InvalidParameter
-from engine.records import dataclass, replace
+from engine.lean_dataclasses import dataclass, replace
 
 DEFAULT = "json-file"
 LOCAL = "local"

@@ -12,8 +12,8 @@ from engine.containers.log_files import LogFiles
 from engine.containers.log_format import ERR, OUT, Message, stamp_of
 from engine.containers.record import DEAD, REMOVING
 from engine.errors import Conflict, NoSuchContainer, NotImplementedHere
+from engine.lean_dataclasses import dataclass, field
 from engine.off_loop import off_loop
-from engine.records import dataclass, field
 
 if TYPE_CHECKING:
     from engine import Engine

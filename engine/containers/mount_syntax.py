@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from engine.containers.config import MountPoint, MountRequest
 from engine.errors import EngineError, InvalidParameter
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.runtime.spec_mounts import (
     DEFAULT_PROPAGATION,
     NON_RECURSIVE,

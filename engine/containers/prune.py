@@ -9,7 +9,7 @@ from engine.containers.record import CREATED, DEAD, EXITED, Container
 from engine.containers.remove import RemoveOfRunning, remove
 from engine.errors import InvalidFilter, NoSuchContainer
 from engine.filters import has_labels
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 
 if TYPE_CHECKING:
     from engine import Engine

@@ -7,7 +7,7 @@ lies in columns of its own, so that a verb changes it together with the event th
 from __future__ import annotations
 
 from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig, MountPoint
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 
 CREATED = "created"
 RUNNING = "running"

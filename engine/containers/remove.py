@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 from typing import TYPE_CHECKING
 
 from engine import locks
@@ -13,6 +12,7 @@ from engine.containers import folders, rows
 from engine.containers.record import PAUSED, REMOVING, RESTARTING, RUNNING, Container
 from engine.containers.settle import INTENT_REMOVE, INTENT_REMOVE_WITH_VOLUMES, demolish, dismantle, settled
 from engine.errors import Conflict, InvalidParameter, NameInUse, NoSuchContainer
+from engine.storage.folders import remove_tree
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -95,11 +95,8 @@ def _make_room(engine: Engine, container: Container) -> None:
     with locks.locked(engine.settings.locks, folders.lock_name(container.id)):
         dismantle(engine, container)  # a root that is mounted keeps the room of files that are deleted below it
         written = engine.store.graph(container.id)["UpperDir"]
-        for entry in os.scandir(written):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                os.unlink(entry)
+        for name in os.listdir(written):
+            remove_tree(os.path.join(written, name))
 
 
 def rename(engine: Engine, name: str, new_name: str) -> None:

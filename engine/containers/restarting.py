@@ -7,7 +7,6 @@ holding a flock on `restart.RUN` in the run folder, so that a killed one is seen
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 from engine import locks
@@ -55,17 +54,9 @@ def next_backoff(before: int, ran: int) -> int:
 def begin(engine: Engine, container: Container) -> None:
     """Start the process that waits and restarts, for a container whose monitor could not do so."""
     from engine.containers.start import exit_command
+    from engine.runtime import companion
 
-    line = exit_command(engine, "restart", container.id, str(container.state.run))
-    # It ends by itself; init takes it over when this process ends first.
-    subprocess.Popen(
-        line,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        start_new_session=True,
-    )
+    companion.spawn(exit_command(engine, "restart", container.id, str(container.state.run)), "restart")
 
 
 def is_missing(engine: Engine, container: Container) -> bool:

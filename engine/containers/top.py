@@ -12,7 +12,7 @@ from engine.containers.attach import ContainerRestarting
 from engine.containers.record import RESTARTING
 from engine.containers.stop import NotRunning
 from engine.errors import EngineError
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.runtime import cgroup_of
 from engine.runtime.oci import which
 

@@ -26,8 +26,8 @@ from engine.containers.mount_syntax import TMPFS, clean
 from engine.containers.settle import settled
 from engine.containers.working_directory import make_folder_at
 from engine.errors import NoSuchContainer
+from engine.lean_dataclasses import dataclass
 from engine.off_loop import afterwards
-from engine.records import dataclass
 from engine.runtime.spec_mounts import NON_RECURSIVE, READ_ONLY_FORCE_RECURSIVE, READ_ONLY_NON_RECURSIVE
 
 if TYPE_CHECKING:

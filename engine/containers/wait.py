@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from engine.containers import folders, rows
 from engine.containers.settle import settle_exit
 from engine.errors import Conflict, InvalidParameter, NoSuchContainer
+from engine.lean_dataclasses import dataclass
 from engine.off_loop import off_loop
-from engine.records import dataclass
 from engine.runtime import monitor
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.errors import BadArchive, InvalidReference
 from engine.images.reference import Reference, parse
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 _NAME = "io.containerd.image.name"
 _REF_NAME = "org.opencontainers.image.ref.name"

@@ -12,7 +12,7 @@ from engine.images.platform import of_document
 from engine.images.pull import SchemaOneRemoved
 from engine.images.reference import Reference
 from engine.images.remote import reach
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.registry.hosts import Credentials
 from engine.registry.manifests import kind, parse_index, parse_manifest
 from engine.registry.media_types import DOCKER_MANIFEST

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import BadArchive, InvalidReference, NoSuchImage
 from engine.images import configuration, reference
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.registry.manifests import Manifest, kind, parse_manifest
 from engine.registry.media_types import DOCKER_LAYER, OCI_LAYER
 from engine.registry.refusals import BadContent

@@ -13,7 +13,7 @@ from engine.images import reference
 from engine.images.record import Image, ImageSummary
 from engine.images.remove import children_of
 from engine.images.resolve import find, tags_and_digests, to_image
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.times import nanoseconds_of, seconds_of
 
 if TYPE_CHECKING:

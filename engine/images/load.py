@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import BadArchive
 from engine.images import configuration
 from engine.images.archive import Item, clean, items
-from engine.images.importing import own_platform
 from engine.images.manifest import manifest_for
 from engine.images.platform import Platform, is_exactly, of_document
+from engine.images.platform_text import own_platform
 from engine.images.resolve import to_image
 from engine.images.tag import check_name, event
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.storage import tarformat
 from engine.storage.compression import magic_of, unpacked
 from engine.storage.layers import Layer, StagedLayer

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError, NotFound
-from engine.records import dataclass, replace
+from engine.lean_dataclasses import dataclass, replace
 
 if TYPE_CHECKING:
     from engine.images.record import Image

@@ -15,7 +15,7 @@ from engine.images import reference
 from engine.images.record import Image, Removed
 from engine.images.remove import chain_ids, children_of, remove
 from engine.images.resolve import to_image
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.times import nanoseconds_of
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from engine.images.remote import Remote, reach
 from engine.images.resolve import to_image
 from engine.images.tag import check_name
 from engine.images.telling import telling
+from engine.lean_dataclasses import dataclass
 from engine.off_loop import off_loop
-from engine.records import dataclass
 from engine.registry.hosts import Credentials
 from engine.registry.manifests import Manifest, check_media_types, choose, kind, parse_index, parse_manifest
 from engine.registry.refusals import BadContent, RegistryLacks, RegistryRefused, of_pull
@@ -183,7 +183,7 @@ async def _choose(repository: Repository, name: Reference, top: Document, platfo
 
 def own() -> Platform:
     """Return this machine's platform."""
-    from engine.images.importing import own_platform
+    from engine.images.platform_text import own_platform
 
     return Platform(*own_platform())
 

@@ -28,8 +28,8 @@ from engine.images.reference import Reference
 from engine.images.remote import Remote, reach
 from engine.images.resolve import to_image
 from engine.images.telling import telling
+from engine.lean_dataclasses import dataclass
 from engine.off_loop import off_loop
-from engine.records import dataclass
 from engine.registry.hosts import Credentials, RegistryUnreachable
 from engine.registry.media_types import (
     DOCKER_CONFIG,

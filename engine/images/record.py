@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.containers.config import ContainerConfig
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from engine.errors import InvalidReference
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 DOMAIN = "docker.io"
 _OLD_DOMAIN = "index.docker.io"

@@ -21,7 +21,7 @@ from engine.images.reference import Reference
 from engine.images.remove import chain_ids
 from engine.images.resolve import find, to_image
 from engine.images.tag import event
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.times import seconds_of
 
 if TYPE_CHECKING:

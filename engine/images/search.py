@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.errors import EngineError, InvalidFilter, InvalidParameter
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.registry.connection import Connection, read_at_most
 from engine.registry.hosts import OFFICIAL, Credentials, RegistryUnreachable
 from engine.registry.refusals import BadContent

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 
+from engine.lean_dataclasses import dataclass, field
 from engine.network.record import Endpoint
-from engine.records import dataclass, field
 
 DNS = "dns/"
 

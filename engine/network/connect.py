@@ -16,13 +16,13 @@ from engine import locks
 from engine.containers.config import EndpointRequest
 from engine.containers.record import ConnectedEndpoint, NetworkState
 from engine.errors import Forbidden, InvalidParameter, NoSuchNetwork
+from engine.lean_dataclasses import dataclass, field, replace
 from engine.network import endpoint_settings, ipam
 from engine.network.addresses import canonical
 from engine.network.record import BRIDGE, HOST, LOCK, NONE, PARENTED, Endpoint, Network, NetworkRequest, Subnet
 from engine.network.ruleset import PublishedPort
 from engine.network.sandbox import namespace_path
 from engine.network.wire import outer_name
-from engine.records import dataclass, field, replace
 from engine.state.codec import encode
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.errors import Conflict, EngineError, Forbidden, InvalidParameter, NotFound
+from engine.lean_dataclasses import dataclass, field
 from engine.network import bridge_options, built_in, ipam, ipam_settings, parented
 from engine.network.addresses import is_multicast
 from engine.network.ipam_settings import PoolRequest
 from engine.network.record import BRIDGE, HOST, LOCK, NONE, OPTION, PARENTED, TRUE, Network, NetworkDefinition, Subnet
-from engine.records import dataclass, field
 from engine.state.codec import decode, encode
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from engine.errors import EngineError, Forbidden, InvalidParameter
+from engine.lean_dataclasses import dataclass, field
 from engine.network import ipam
 from engine.network.addresses import canonical, is_ipv6
 from engine.network.record import Subnet
-from engine.records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from engine import locks
+from engine.lean_dataclasses import dataclass, replace
 from engine.network import attend, connect, machine, publish, sandbox
 from engine.network import netlink as nl
 from engine.network.record import LOCK, Endpoint, Network, NetworkRequest
 from engine.network.ruleset import PublishedPort
 from engine.network.sandbox import namespace_path
 from engine.network.wire import add_ends, default_routes, let_go, outer_name
-from engine.records import dataclass, replace
 from engine.state.codec import decode, encode
 
 if TYPE_CHECKING:

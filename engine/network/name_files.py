@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 MODE = 0o644
 

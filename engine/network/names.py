@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from engine.errors import EngineError, InvalidParameter
+from engine.lean_dataclasses import dataclass, field
 from engine.network.addresses import canonical, is_ipv6, is_loopback
-from engine.records import dataclass, field
 
 HOST_GATEWAY = "host-gateway"
 RESOLV_CONF = "/etc/resolv.conf"

@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 
 from engine.containers.config import PortBinding
+from engine.lean_dataclasses import dataclass
 from engine.network.addresses import host_address, is_ipv6, sort_key
 from engine.network.port_errors import (
     AllPortsAllocated,
@@ -27,7 +28,6 @@ from engine.network.port_errors import (
     UnknownPortProtocol,
     not_bound,
 )
-from engine.records import dataclass
 
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "sctp": 132}
 SOCKET_KINDS = {

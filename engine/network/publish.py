@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from engine.lean_dataclasses import dataclass, replace
 from engine.network.record import Endpoint, Network
 from engine.network.ruleset import DIRECT, PublishedPort
-from engine.records import dataclass, replace
 
 if TYPE_CHECKING:
     import sqlite3

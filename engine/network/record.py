@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.containers.config import EndpointRequest, PortBinding
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 
 BRIDGE, HOST, NONE = "bridge", "host", "none"
 PARENTED = ("macvlan", "ipvlan")  # drivers whose interfaces are on another one

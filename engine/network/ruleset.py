@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 ANY_ADDRESS = ("", "0.0.0.0", "::")
 DIRECT = "direct/"  # begins the host address of a port that is open at the container's own

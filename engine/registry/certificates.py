@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import Unavailable
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 if TYPE_CHECKING:
     import ssl

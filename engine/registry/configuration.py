@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Forbidden, Unavailable
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 MAIN = (Path("/etc/containers/registries.conf"), Path("/usr/share/containers/registries.conf"))
 DROP_INS = Path("/etc/containers/registries.conf.d")

@@ -8,7 +8,7 @@ import socket
 import urllib.parse
 
 from engine.errors import EngineError, InvalidParameter
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 OFFICIAL = "index.docker.io"
 OFFICIAL_HOST = "registry-1.docker.io"

@@ -12,8 +12,8 @@ import urllib.parse
 from collections.abc import Mapping
 
 from engine.errors import EngineError
+from engine.lean_dataclasses import dataclass
 from engine.off_loop import off_loop
-from engine.records import dataclass
 from engine.registry import configuration
 from engine.registry.authorization import Challenge, basic, challenges, token_request
 from engine.registry.connection import Connection, read_at_most

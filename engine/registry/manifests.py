@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.errors import InvalidParameter
 from engine.images.platform import Platform, rank
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.registry.media_types import INDEXES, LAYERS, MANIFESTS, PLUGIN, SCHEMA_1
 from engine.registry.refusals import BadContent
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.registry.connection import Connection, read_at_most
 from engine.registry.media_types import ACCEPTED
 from engine.registry.refusals import BadContent, NoCredentials, RegistryRefused, TokenRefused

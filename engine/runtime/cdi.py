@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.errors import EngineError
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.runtime.cdi_yaml import read_yaml
 
 FOLDERS = ("/etc/cdi", "/var/run/cdi")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.runtime.cgroups import MOUNT
 
 

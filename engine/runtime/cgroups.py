@@ -12,7 +12,7 @@ import posixpath
 from contextlib import suppress
 
 from engine.errors import InvalidParameter, Unavailable
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 MOUNT = "/sys/fs/cgroup"
 V1 = "v1"

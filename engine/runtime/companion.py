@@ -1,4 +1,4 @@
-"""Starting the small processes that stay with a container: its health monitor, its log keeper."""
+"""Starting the small processes that stay with a container: health monitor, log keeper, who waits to restart it."""
 
 from __future__ import annotations
 

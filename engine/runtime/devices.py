@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.containers.config import Device, HostConfig
 from engine.errors import EngineError
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.runtime.failures import CREATE_PREFIX, RUNC_REFUSED
 
 RULES_BEFORE = 16  # that runc and dockerd put before those of a container's own devices

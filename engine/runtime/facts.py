@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.runtime import capabilities
 from engine.runtime.cgroups import CgroupLayout, detect
 from engine.runtime.support import ResourceSupport, read_support

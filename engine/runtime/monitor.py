@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import Unavailable
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.runtime.oci import Runtime, RuntimeFailed, which
 
 RESIZE = 1

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import EngineError, InvalidParameter, Unavailable
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.runtime import cgroups
 
 KNOWN = ("crun", "runc")

@@ -12,7 +12,7 @@ from typing import Any
 
 from engine import go_json
 from engine.errors import InvalidParameter
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.runtime.facts import HostFacts
 
 ALLOW = "SCMP_ACT_ALLOW"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.containers.config import ContainerConfig, HostConfig, MountPoint
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.runtime import apparmor, capabilities, seccomp
 from engine.runtime.devices import HostDevices
 from engine.runtime.facts import HostFacts

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from engine.records import dataclass, fields
+from engine.lean_dataclasses import dataclass, fields
 from engine.runtime.cgroups import MOUNT, V2, CgroupLayout
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.runtime.cgroup_of import ContainerCgroups
 
 TICK = 10_000_000  # nanoseconds of the kernel's USER_HZ, which is 100 everywhere

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from engine import syscalls
 from engine.errors import InvalidParameter
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 
 PASSWD = "etc/passwd"
 GROUP = "etc/group"

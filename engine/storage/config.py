@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Unavailable
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.settings import DEFAULT_ROOT, Settings
 
 DEFAULT_GRAPH_ROOT = Path("/var/lib/containers/storage")

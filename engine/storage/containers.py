@@ -11,7 +11,7 @@ import json
 import time
 from pathlib import Path
 
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.storage.records import Draft, Record, RecordFiles
 from engine.storage.times import now_text
 

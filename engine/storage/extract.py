@@ -20,7 +20,7 @@ from typing import IO
 
 from engine import syscalls
 from engine.errors import BadArchive, EngineError
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.storage import tarformat
 from engine.storage.crc64 import Crc64
 from engine.storage.folders import remove_tree_at

@@ -22,7 +22,7 @@ from typing import Any
 
 from engine.durable import sync_folder, write_file
 from engine.errors import NoSuchImage
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.storage.folders import remove_tree
 from engine.storage.records import Draft, Record, RecordFiles, Snapshot
 from engine.storage.times import ZERO, now_text

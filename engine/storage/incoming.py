@@ -13,7 +13,7 @@ from collections import deque
 from typing import Any
 
 from engine.errors import BadArchive
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.storage.compression import BZIP2, GZIP, MAGIC, XZ, ZSTD, Unpacked, magic_of
 from engine.storage.source import PIECE, Readable, Source
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from engine import syscalls
 from engine.errors import NoSuchLayer
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.storage.folders import content_size, discard, in_use, move_file, recover, remove_tree, temporary_folder
 from engine.storage.overlay import MAX_DEPTH, ROOT_MODE, Overlay
 from engine.storage.records import Draft, Record, RecordFiles, Snapshot

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine import syscalls
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 
 OPAQUE = "trusted.overlay.opaque"
 _STAY = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_SYMLINKS | syscalls.RESOLVE_NO_MAGICLINKS

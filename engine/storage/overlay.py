@@ -18,11 +18,12 @@ from pathlib import Path
 
 from engine import syscalls
 from engine.errors import Unavailable
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.storage.folders import remove_tree
 
 LINKS = "l"
 ROOT_MODE = 0o755  # of "/" in a container, as dockerd's own overlay driver makes it
+_VOLATILE_MARK = ("work", "incompat", "volatile")  # below a mount's workdir
 MAX_DEPTH = 500
 _LINK_SIZE = 26
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -182,7 +183,7 @@ class Overlay:
             self.restore_links()
         lowers = [self._reachable(link) for link in lowers] if self._others else lowers
         # The kernel leaves this behind to refuse a second mount after an unclean one; nothing here needs it.
-        remove_tree(f"{folder}/work/work/incompat/volatile")
+        remove_tree(os.path.join(folder, "work", *_VOLATILE_MARK))
         if volatile and self._try_mount(layer_id, lowers, label, volatile=True) is None:
             return
         refused = self._try_mount(layer_id, lowers, label, volatile=False)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine import syscalls
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.storage.overlay import ROOT_MODE, Overlay
 
 _HERE = -100  # AT_FDCWD

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import NoSuchContainer, NoSuchImage, NoSuchLayer, ReadOnlyImage, StoredImageInUse
-from engine.records import dataclass
+from engine.lean_dataclasses import dataclass
 from engine.storage.containers import (
     ContainerRecords,
     MountRecords,

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from engine.errors import BadArchive
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.storage.source import Source
 
 BLOCK = 512

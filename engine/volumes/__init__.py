@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from engine.containers.config import MountPoint
 from engine.errors import NoSuchVolume
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.state.codec import decode, encode
 from engine.volumes.names import (
     ANONYMOUS_LABEL,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import InvalidFilter, InvalidParameter, NoSuchVolume
 from engine.filters import has_labels
-from engine.records import dataclass, field
+from engine.lean_dataclasses import dataclass, field
 from engine.volumes.names import VolumeInUse
 from engine.volumes.size import folder_size
 

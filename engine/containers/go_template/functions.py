@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus
 
-from engine.containers.go_template.values import Fields, is_true, kind_of, printed, quoted
+from engine.containers.go_template.values import Fields, is_true, kind_of, printed
+from engine.go_text import go_quote
 
 _VERB = re.compile(r"%([-+# 0]*)(\d*)(?:\.(\d*))?([a-zA-Z%])")
 
@@ -49,9 +50,9 @@ def _formatted(verb: str, value: Any, flags: str, precision: str | None) -> str:
         text = printed(value)
         return text[: int(precision or 0)] if precision is not None and isinstance(value, str) else text
     if verb == "q" and isinstance(value, str):
-        return quoted(value)
+        return go_quote(value)
     if verb == "q" and isinstance(value, list):
-        return "[" + " ".join(quoted(str(each)) for each in value) + "]"
+        return "[" + " ".join(go_quote(str(each)) for each in value) + "]"
     if verb == "d" and whole:
         return f"{value:+d}" if "+" in flags else str(value)
     if verb == "t" and isinstance(value, bool):

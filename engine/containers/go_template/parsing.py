@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from engine.containers.go_template.functions import FUNCTIONS
-from engine.containers.go_template.values import BadTemplate, quoted
+from engine.containers.go_template.values import BadTemplate
+from engine.go_text import go_quote
 
 _ACTION = re.compile(r"\{\{(- |-\n|-\t)?(.*?)( -|\n-|\t-)?\}\}", re.DOTALL)
 _TOKEN = re.compile(
@@ -142,7 +143,9 @@ def _tokens(name: str, text: str, at: int) -> Iterator[Token]:
     for match in _TOKEN.finditer(text):
         kind = str(match.lastgroup)
         if kind == "bad":
-            words = "unterminated quoted string" if match[0] in "\"'`" else f"unexpected {quoted(match[0])} in command"
+            words = (
+                "unterminated quoted string" if match[0] in "\"'`" else f"unexpected {go_quote(match[0])} in command"
+            )
             raise BadTemplate(f"template: {name}:1: {words}")
         if kind != "space":
             yield Token(kind, match[0], space, at + match.start())
@@ -233,7 +236,7 @@ class _Parser:
             calls = self._calls(")")
             self._at += 1
             return Node("pipeline", Pipeline([], False, calls), f"({' | '.join(call.text for call in calls)})", at)
-        raise self._bad(f"unexpected {quoted(text)} in operand")
+        raise self._bad(f"unexpected {go_quote(text)} in operand")
 
     def _word(self, text: str, at: int) -> Node:
         if text in ("true", "false"):
@@ -253,7 +256,7 @@ class _Parser:
             try:
                 return float(text)
             except ValueError:
-                raise self._bad(f"bad number syntax: {quoted(text)}") from None
+                raise self._bad(f"bad number syntax: {go_quote(text)}") from None
 
     def _bad(self, words: str) -> BadTemplate:
         return BadTemplate(f"template: {self._name}:1: {words}")

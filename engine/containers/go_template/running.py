@@ -6,7 +6,8 @@ from typing import Any
 
 from engine.containers.go_template.functions import FUNCTIONS
 from engine.containers.go_template.parsing import Call, Node, Pipeline
-from engine.containers.go_template.values import BadTemplate, Fields, is_true, kind_of, printed, quoted
+from engine.containers.go_template.values import BadTemplate, Fields, is_true, kind_of, printed
+from engine.go_text import go_quote
 
 _MOST_STEPS = 100_000
 
@@ -89,7 +90,7 @@ class Run:
             if pipeline.new:
                 variables[name] = value
             elif not variables.assign(name, value):
-                raise BadTemplate(f"template: {self._name}:1: undefined variable {quoted(name)}")
+                raise BadTemplate(f"template: {self._name}:1: undefined variable {go_quote(name)}")
         return value
 
     def _commands(self, calls: list[Call], variables: Scope, dot: Any) -> Any:
@@ -154,7 +155,7 @@ class Run:
             case "variable":
                 name, fields = node.value
                 if name not in variables:
-                    raise BadTemplate(f"template: {self._name}:1: undefined variable {quoted(name)}")
+                    raise BadTemplate(f"template: {self._name}:1: undefined variable {go_quote(name)}")
                 return self._fields(variables[name], fields, node)
             case "chain":
                 inner, fields = node.value

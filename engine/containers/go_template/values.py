@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,11 +17,6 @@ class Fields(dict[str, Any]):
 
 class BadTemplate(ValueError):
     """A template that cannot be parsed or carried out; the text says why, as Go does."""
-
-
-def quoted(text: str) -> str:
-    """Return a text in quotes, for an error."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def kind_of(value: Any) -> str:

@@ -9,8 +9,9 @@ import pytest
 from engine.containers.config import ContainerConfig, Healthcheck
 from engine.errors import BadArchive
 from engine.images.configuration import config_document, container_config, diff_ids, encode, parse
-from engine.images.importing import InvalidPlatform, import_document, own_platform, parse_platform
+from engine.images.importing import import_document
 from engine.images.manifest import digest_of, manifest_for
+from engine.images.platform_text import InvalidPlatform, own_platform, parse_platform
 
 DIFF = "sha256:7b7a38c9b415a523f5f82e3a3b50db8a505068f87d1c8a26f1a21b63694ae276"
 

@@ -69,7 +69,10 @@ def _init(self: Any, /, *values: Any, **named: Any) -> None:
     if values:
         if len(values) > len(plan.positional):
             raise TypeError(f"{type(self).__name__} takes {len(plan.positional)} values, not {len(values)}")
-        named = dict(zip(plan.positional, values, strict=False)) | named
+        given = dict(zip(plan.positional, values, strict=False))
+        if not given.keys().isdisjoint(named):
+            raise TypeError(f"{type(self).__name__} is given {', '.join(given.keys() & named.keys())} twice")
+        named = given | named
     puts = plan.puts
     try:
         for name, value in named.items():

@@ -1,0 +1,121 @@
+"""Our dataclasses beside the standard library's: whatever a record is made or used for comes out the same."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+from typing import Any
+
+import pytest
+
+from engine import lean_dataclasses as lean
+
+
+@lean.dataclass(frozen=True, slots=True)
+class Frozen:
+    """A record with every kind of field."""
+
+    name: str
+    size: int = 3
+    labels: dict[str, str] = lean.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Standard:
+    """The same by the standard library."""
+
+    name: str
+    size: int = 3
+    labels: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+@lean.dataclass(slots=True)
+class Changing:
+    """A record that changes."""
+
+    name: str = ""
+
+
+@lean.dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A record whose fields are given by name."""
+
+    name: str
+    size: int = 0
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        (("a",), {}),
+        (("a", 4), {}),
+        (("a",), {"labels": {"x": "y"}}),
+        ((), {"name": "a", "size": 5}),
+        (("a", 4, {"x": "y"}), {}),
+    ],
+)
+def test_records_are_made_alike(values: tuple[Any, ...], named: dict[str, Any]) -> None:
+    ours, theirs = Frozen(*values, **named), Standard(*values, **named)
+    assert dataclasses.asdict(ours) == dataclasses.asdict(theirs)  # type: ignore[call-overload]
+    assert repr(ours) == repr(theirs).replace("Standard", "Frozen")
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ((), {}),
+        (("a", 1, {}, "more"), {}),
+        (("a",), {"colour": "red"}),
+        (("a",), {"name": "b"}),
+    ],
+)
+@pytest.mark.parametrize("kind", [Frozen, Standard])
+def test_what_makes_no_record_is_refused(kind: Any, values: tuple[Any, ...], named: dict[str, Any]) -> None:
+    with pytest.raises(TypeError):
+        kind(*values, **named)
+
+
+def test_fields_by_name_alone() -> None:
+    assert Named(name="a") == Named(name="a", size=0)
+    with pytest.raises(TypeError):
+        Named("a")  # type: ignore[misc]
+
+
+def test_defaults_are_not_shared() -> None:
+    one, other = Frozen("a"), Frozen("b")
+    one.labels["x"] = "y"
+    assert other.labels == {}
+
+
+def test_what_is_frozen_stays() -> None:
+    record = Frozen("a")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        record.name = "b"  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del record.name
+    changing = Changing("a")
+    changing.name = "b"
+    assert changing == Changing("b")
+    with pytest.raises(AttributeError):
+        changing.other = 1  # type: ignore[attr-defined]
+
+
+def test_equality_is_of_one_kind_and_hashes_go_with_it() -> None:
+    assert Named(name="a") != Changing("a")
+    assert len({Named(name="a"), Named(name="a"), Named(name="b")}) == 2
+    with pytest.raises(TypeError):
+        hash(Changing("a"))
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda record: pickle.loads(pickle.dumps(record))])
+def test_copies_are_equal(copied: Any) -> None:
+    record = Frozen("a", 4, {"x": "y"})
+    assert copied(record) == record
+
+
+def test_replacing_makes_another_record() -> None:
+    record = Frozen("a", 4)
+    assert lean.replace(record, size=5) == Frozen("a", 5)
+    assert record.size == 4
+    assert [each.name for each in lean.fields(Frozen)] == ["name", "size", "labels"]
