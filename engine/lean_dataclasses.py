@@ -2,7 +2,8 @@
 
 dataclasses compiles five methods of text for each class, half of all the time that a cold start spends on importing the
 engine. Here each class gets the same few methods, which go by the class's plan. What they make is a dataclass with
-slots in all respects: dataclasses.fields, replace and asdict work on it. Type checkers see the standard decorator.
+slots in all respects: dataclasses.fields, replace and asdict work on it; the replace here does the same without
+checking again what was checked when the record was made. Type checkers see the standard decorator.
 __post_init__, ClassVar and InitVar are not supported.
 """
 
@@ -10,7 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import MISSING, FrozenInstanceError, field, fields, replace
+from dataclasses import MISSING, FrozenInstanceError, field, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 __all__ = ["dataclass", "field", "fields", "replace"]
@@ -21,12 +23,13 @@ Put = Callable[[Any, Any], None]
 class Plan:
     """How instances of one class are made: what sets each field, and which value it has unless one is given."""
 
-    __slots__ = ("factories", "names", "needed", "positional", "puts", "values")
+    __slots__ = ("factories", "get", "names", "needed", "positional", "puts", "values")
 
     def __init__(self, cls: Any) -> None:
         found = dataclasses.fields(cls)
         self.names = tuple(each.name for each in found)
         self.puts: dict[str, Put] = {name: getattr(cls, name).__set__ for name in self.names}
+        self.get = _getter(self.names)
         self.values = [(self.puts[each.name], each.default) for each in found if each.default is not MISSING]
         self.factories = [
             (each.name, self.puts[each.name], each.default_factory)
@@ -37,8 +40,15 @@ class Plan:
         self.needed = [each.name for each in found if each.default is each.default_factory]  # both are MISSING
 
 
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what reads all fields of a record."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda record: tuple([getattr(record, name) for name in names])
+
+
 if TYPE_CHECKING:
-    from dataclasses import dataclass
+    from dataclasses import dataclass, replace
 else:
 
     def dataclass(*, frozen: bool = False, slots: bool, kw_only: bool = False) -> Callable[[type], type]:
@@ -58,6 +68,15 @@ else:
 
         return make
 
+    def replace(record: Any, /, **changes: Any) -> Any:
+        """Return a record with other values in the named fields. Raises TypeError for a field that it has not."""
+        plan: Plan = record.__plan__
+        made = object.__new__(type(record))
+        values = dict(zip(plan.names, plan.get(record), strict=True))
+        values.update(changes)
+        _put(made, values)
+        return made
+
 
 def _init(self: Any, /, *values: Any, **named: Any) -> None:
     plan: Plan = self.__plan__
@@ -73,19 +92,24 @@ def _init(self: Any, /, *values: Any, **named: Any) -> None:
         if not given.keys().isdisjoint(named):
             raise TypeError(f"{type(self).__name__} is given {', '.join(given.keys() & named.keys())} twice")
         named = given | named
-    puts = plan.puts
-    try:
-        for name, value in named.items():
-            puts[name](self, value)
-    except KeyError as error:
-        raise TypeError(f"{type(self).__name__} has no field {error}") from None
+    _put(self, named)
     for name in plan.needed:
         if name not in named:
             raise TypeError(f"{type(self).__name__} needs {name}")
 
 
+def _put(self: Any, named: dict[str, Any]) -> None:
+    puts = self.__plan__.puts
+    try:
+        for name, value in named.items():
+            puts[name](self, value)
+    except KeyError as error:
+        raise TypeError(f"{type(self).__name__} has no field {error}") from None
+
+
 def _values(self: Any) -> tuple[Any, ...]:
-    return tuple([getattr(self, name) for name in self.__plan__.names])
+    values: tuple[Any, ...] = self.__plan__.get(self)
+    return values
 
 
 def _set_values(self: Any, values: tuple[Any, ...]) -> None:

@@ -12,7 +12,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -39,6 +38,7 @@ from engine.images import reference
 from engine.images.platform import Platform
 from engine.images.platform_text import own_platform, parse_platform
 from engine.images.tag import add_name, check_name
+from engine.lean_dataclasses import replace
 
 if TYPE_CHECKING:
     from engine import Engine

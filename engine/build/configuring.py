@@ -5,7 +5,6 @@ Pure; the rules and texts are dockerd's. `docker commit --change` and `docker im
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import posixpath
 import re
@@ -33,14 +32,14 @@ from engine.build.dockerfile.instructions import (
 from engine.build.errors import BuildInvalid
 from engine.containers.config import ContainerConfig
 from engine.containers.signals import parse_signal
+from engine.lean_dataclasses import dataclass, replace
 
 DEFAULT_SHELL = ["/bin/sh", "-c"]
 _PORT = re.compile(r"([0-9]+)(?:-([0-9]+))?")
 _UNITS = ((3600 * 10**9, "h"), (60 * 10**9, "m"))
-_replace = dataclasses.replace
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Words:
     """How the words of instructions are expanded: the variables that are known, and the character that escapes."""
 
@@ -79,7 +78,7 @@ def command_line(config: ContainerConfig, instruction: CommandLine) -> list[str]
 
 def with_default_path(config: ContainerConfig, path: str) -> ContainerConfig:
     """Return a configuration with a PATH, where it has none."""
-    return config if "PATH" in variables_of(config) else _replace(config, env=[*(config.env or ()), f"PATH={path}"])
+    return config if "PATH" in variables_of(config) else replace(config, env=[*(config.env or ()), f"PATH={path}"])
 
 
 def changed(
@@ -143,7 +142,7 @@ def _env(config: ContainerConfig, instruction: Env, words: Words) -> tuple[Conta
             env.append(entry)
         else:
             env[at] = entry
-    return _replace(config, env=env), text
+    return replace(config, env=env), text
 
 
 def _label(config: ContainerConfig, instruction: Label, words: Words) -> tuple[ContainerConfig, str]:
@@ -154,7 +153,7 @@ def _label(config: ContainerConfig, instruction: Label, words: Words) -> tuple[C
             name, value = words.one(name), words.one(value)
         labels[name] = value
         text += f" {name}={value}"
-    return _replace(config, labels=labels), text
+    return replace(config, labels=labels), text
 
 
 def _maintainer(config: ContainerConfig, instruction: Maintainer, words: Words) -> tuple[ContainerConfig, str]:
@@ -165,12 +164,12 @@ def _maintainer(config: ContainerConfig, instruction: Maintainer, words: Words) 
 def _cmd(config: ContainerConfig, instruction: Cmd, words: Words) -> tuple[ContainerConfig, str]:
     del words
     command = command_line(config, instruction)
-    return _replace(config, cmd=command, args_escaped=False), f"CMD {quoted(command)}"
+    return replace(config, cmd=command, args_escaped=False), f"CMD {quoted(command)}"
 
 
 def _entrypoint(config: ContainerConfig, instruction: Entrypoint, *, cmd_was_set: bool) -> tuple[ContainerConfig, str]:
     command = command_line(config, instruction)
-    config = _replace(config, entrypoint=command, args_escaped=False, cmd=config.cmd if cmd_was_set else None)
+    config = replace(config, entrypoint=command, args_escaped=False, cmd=config.cmd if cmd_was_set else None)
     return config, f"ENTRYPOINT {quoted(command)}"
 
 
@@ -179,7 +178,7 @@ def _health(config: ContainerConfig, instruction: Health, words: Words) -> tuple
     check = instruction.check
     times = (check.interval, check.timeout, check.start_period, check.start_interval)
     shown = " ".join(go_duration(each) for each in times)
-    return _replace(config, healthcheck=check), f"HEALTHCHECK &{{{listed(check.test or [])} {shown} {check.retries}}}"
+    return replace(config, healthcheck=check), f"HEALTHCHECK &{{{listed(check.test or [])} {shown} {check.retries}}}"
 
 
 def _expose(config: ContainerConfig, instruction: Expose, words: Words) -> tuple[ContainerConfig, str]:
@@ -187,7 +186,7 @@ def _expose(config: ContainerConfig, instruction: Expose, words: Words) -> tuple
     ports = dict.fromkeys(config.exposed_ports or ())
     for text in texts:
         ports |= dict.fromkeys(ports_of(text))
-    return _replace(config, exposed_ports=list(ports)), "EXPOSE " + " ".join(texts)
+    return replace(config, exposed_ports=list(ports)), "EXPOSE " + " ".join(texts)
 
 
 def ports_of(text: str) -> list[str]:
@@ -207,7 +206,7 @@ def ports_of(text: str) -> list[str]:
 
 def _user(config: ContainerConfig, instruction: User, words: Words) -> tuple[ContainerConfig, str]:
     user = words.one(instruction.user)
-    return _replace(config, user=user), f"USER {user}"
+    return replace(config, user=user), f"USER {user}"
 
 
 def _volume(config: ContainerConfig, instruction: Volume, words: Words) -> tuple[ContainerConfig, str]:
@@ -215,13 +214,13 @@ def _volume(config: ContainerConfig, instruction: Volume, words: Words) -> tuple
     if not all(given):
         raise BuildInvalid("VOLUME specified can not be an empty string")
     volumes = list(dict.fromkeys([*(config.volumes or ()), *given]))
-    return _replace(config, volumes=volumes), f"VOLUME {listed(given)}"
+    return replace(config, volumes=volumes), f"VOLUME {listed(given)}"
 
 
 def _stop_signal(config: ContainerConfig, instruction: StopSignal, words: Words) -> tuple[ContainerConfig, str]:
     name = words.one(instruction.signal)
     parse_signal(name)
-    return _replace(config, stop_signal=name), f"STOPSIGNAL {name}"
+    return replace(config, stop_signal=name), f"STOPSIGNAL {name}"
 
 
 def _arg(config: ContainerConfig, instruction: Arg, words: Words) -> tuple[ContainerConfig, str]:
@@ -236,13 +235,13 @@ def arguments_of(instruction: Arg, words: Words) -> list[tuple[str, str | None]]
 
 def _shell(config: ContainerConfig, instruction: Shell, words: Words) -> tuple[ContainerConfig, str]:
     del words
-    return _replace(config, shell=instruction.shell), f"SHELL {listed(instruction.shell)}"
+    return replace(config, shell=instruction.shell), f"SHELL {listed(instruction.shell)}"
 
 
 def _on_build(config: ContainerConfig, instruction: OnBuild, words: Words) -> tuple[ContainerConfig, str]:
     del words
     triggers = [*(config.on_build or ()), instruction.expression]
-    return _replace(config, on_build=triggers), f"ONBUILD {instruction.expression}"
+    return replace(config, on_build=triggers), f"ONBUILD {instruction.expression}"
 
 
 def _workdir(config: ContainerConfig, instruction: Workdir, words: Words) -> tuple[ContainerConfig, str]:
@@ -250,7 +249,7 @@ def _workdir(config: ContainerConfig, instruction: Workdir, words: Words) -> tup
     if not path:
         raise BuildInvalid("cannot normalize nothing")
     folder = in_folder(config.working_dir, path)
-    return _replace(config, working_dir=folder), f"WORKDIR {folder}"
+    return replace(config, working_dir=folder), f"WORKDIR {folder}"
 
 
 _CHANGES: dict[type[Instruction], Callable[..., tuple[ContainerConfig, str]]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from engine.build import configuring
@@ -15,6 +14,7 @@ from engine.build.running import Keeping, Step
 from engine.containers.config import ContainerConfig, Healthcheck, HostConfig, LogConfig
 from engine.errors import EngineError
 from engine.images.record import Image
+from engine.lean_dataclasses import replace
 
 if TYPE_CHECKING:
     from engine.build.run_mounts import StepMounts
@@ -34,7 +34,7 @@ def run(stage: StageRun, instruction: Run, words: Words) -> None:
     with prepared(stage, instruction, words, script) as mounts:
         told = sorted(f"{name}={value}" for name, value in arguments.items() if stage.arguments.shows_in_history(name))
         noted = [f"|{len(told)}", *told] if arguments else []
-        marked = dataclasses.replace(
+        marked = replace(
             stage.config,
             cmd=[*noted, *mounts.notes, *command],
             entrypoint=None if command else stage.config.entrypoint,
@@ -42,7 +42,7 @@ def run(stage: StageRun, instruction: Run, words: Words) -> None:
         if stage.found(marked):
             return
         env = [*(stage.config.env or ()), *(f"{name}={value}" for name, value in sorted(arguments.items()))]
-        config = dataclasses.replace(
+        config = replace(
             stage.config,
             cmd=command,
             env=[*env, *mounts.env],
@@ -113,7 +113,7 @@ def _host(host: HostConfig, instruction: Run, mounts: StepMounts) -> HostConfig:
     network = host.network_mode if instruction.network == "default" else instruction.network
     if network in ("", "default"):
         network = "bridge"
-    host = dataclasses.replace(host, log_config=LogConfig(type="none"), network_mode=network, mounts=mounts.requests)
+    host = replace(host, log_config=LogConfig(type="none"), network_mode=network, mounts=mounts.requests)
     if instruction.security == "insecure":
-        host = dataclasses.replace(host, privileged=True)
+        host = replace(host, privileged=True)
     return host

@@ -7,7 +7,6 @@ socket, and records the end.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import select
@@ -29,7 +28,7 @@ from engine.containers.settle import LOST, demolish, finish
 from engine.containers.start import start_locked
 from engine.containers.stop import kill
 from engine.errors import EngineError, NoSuchContainer
-from engine.lean_dataclasses import dataclass
+from engine.lean_dataclasses import dataclass, replace
 from engine.runtime import monitor
 from engine.state.codec import encode
 
@@ -66,7 +65,7 @@ class Step:
 
     def make(self, image: Image, config: ContainerConfig, host: HostConfig) -> str:
         """Make the container; returns its id. Raises what engine.containers.create does."""
-        host = dataclasses.replace(host, auto_remove=not self._keep.success)
+        host = replace(host, auto_remove=not self._keep.success)
         try:
             made = create(self._engine, CreateRequest(config=config, host=host, build=self._build), image)
         except BaseException:
@@ -254,8 +253,8 @@ class Step:
         """Have a container stay that was to go with its end."""
         container = self._read()
         if container is not None and container.host.auto_remove:
-            kept = dataclasses.replace(container.host, auto_remove=False)
-            definition = dataclasses.replace(container.definition, host=kept)
+            kept = replace(container.host, auto_remove=False)
+            definition = replace(container.definition, host=kept)
             with self._engine.database.transaction() as tx:
                 rows.change(tx, self.id, definition=encode(definition))
 
@@ -264,7 +263,7 @@ class Step:
         engine = self._engine
         container = self._read()
         if container is not None:
-            container = dataclasses.replace(container, state=dataclasses.replace(container.state, keep=False))
+            container = replace(container, state=replace(container.state, keep=False))
             if container.state.alive:
                 finish(engine, container, code)
             elif container.host.auto_remove:

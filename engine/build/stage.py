@@ -5,7 +5,6 @@ What is told, and what goes into the images' histories, is what dockerd's classi
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from engine.containers.config import ContainerConfig
 from engine.images.configuration import container_config as parse_config
 from engine.images.platform import Platform, of_document
 from engine.images.record import Image
-from engine.lean_dataclasses import dataclass, field
+from engine.lean_dataclasses import dataclass, field, replace
 from engine.runtime.spec import DEFAULT_PATH
 
 if TYPE_CHECKING:
@@ -57,14 +56,14 @@ class StageRun:
         """Take the base's configuration over, and run what it keeps for builds. Raises BuildInvalid and others."""
         self.image = base
         if base is not None:
-            self.config = dataclasses.replace(base.config, open_stdin=False, stdin_once=False)
-            self.platform = dataclasses.replace(of_document(base.document), os_version="")
+            self.config = replace(base.config, open_stdin=False, stdin_once=False)
+            self.platform = replace(of_document(base.document), os_version="")
         self.config = configuring.with_default_path(self.config, DEFAULT_PATH)
         for name, value in self.builder.request.bounds.labels.items():
             self.do(Label(pairs=[(name, value)], literal=True, code=f"LABEL {name}={value}", name="label"))
         triggers = self.config.on_build or []
         if triggers:
-            self.config = dataclasses.replace(self.config, on_build=None)
+            self.config = replace(self.config, on_build=None)
             self._run_triggers(triggers)
         self._renew()
 
@@ -121,7 +120,7 @@ class StageRun:
     def noted(self, text: str, *, parts: int = 1) -> ContainerConfig:
         """Return the configuration that a step which runs nothing leaves as its mark, its text in one part or two."""
         mark = [f"{NOP}{text}"] if parts == 1 else [NOP, text]
-        return dataclasses.replace(self.config, cmd=[*configuring.shell_of(self.config), *mark])
+        return replace(self.config, cmd=[*configuring.shell_of(self.config), *mark])
 
     def make(self, container_config: ContainerConfig, **made: Any) -> None:
         """Make the step's image; see engine.build.assembly."""
@@ -140,7 +139,7 @@ class StageRun:
     def _renew(self) -> None:
         digest = self.image.digest if self.image is not None else ""
         if self.config.image != digest:
-            self.config = dataclasses.replace(self.config, image=digest)
+            self.config = replace(self.config, image=digest)
 
     def _run_triggers(self, triggers: list[str]) -> None:
         if len(triggers) > MAXIMUM_TRIGGERS:
@@ -175,7 +174,7 @@ class StageRun:
             return
         with self.builder.pretended(self, marked) as (container_id, container_config):
             # What dockerd fills in when it makes the container shows in the image, too.
-            self.config = dataclasses.replace(self.config, healthcheck=container_config.healthcheck)
+            self.config = replace(self.config, healthcheck=container_config.healthcheck)
             self.make(container_config, container_id=container_id)
 
     def _make_folder(self, text: str) -> None:

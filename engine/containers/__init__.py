@@ -43,15 +43,15 @@ class Containers:
 
     def get(self, name: str) -> Container:
         """Return one container's record, with the ids of its running exec sessions and its last probes."""
-        import dataclasses
 
         from engine.containers import rows
         from engine.containers.execs import exec_ids
         from engine.containers.health import probes
+        from engine.lean_dataclasses import replace
 
         database = self._engine.database
         container = rows.find(database, name)
-        return dataclasses.replace(
+        return replace(
             container,
             exec_ids=exec_ids(self._engine, container.id),
             probes=probes(database, container.id) if container.state.health else [],

@@ -100,8 +100,9 @@ def exec_process(
     engine: Engine, container: Container, config: ExecConfig, terminal: bool, console_size: list[int] | None
 ) -> dict[str, Any]:
     """Return the OCI process of an exec session: the container's own, with what the session changes."""
-    import dataclasses
     import json
+
+    from engine.lean_dataclasses import replace
 
     own = json.loads((folders.run(engine.settings, container.id) / "config.json").read_bytes())["process"]
     known = facts.gather()
@@ -119,10 +120,8 @@ def exec_process(
     environment = spec.merge_environment(inherited, ["TERM=xterm"] if terminal else None)
     environment = spec.merge_environment(environment, config.env)
     made = spec.process(
-        dataclasses.replace(
-            container.config, tty=terminal, working_dir=config.working_dir or container.config.working_dir
-        ),
-        dataclasses.replace(host, console_size=list(console_size or [0, 0])),
+        replace(container.config, tty=terminal, working_dir=config.working_dir or container.config.working_dir),
+        replace(host, console_size=list(console_size or [0, 0])),
         config.cmd or [],
         user,
         held,

@@ -6,7 +6,6 @@ layers below are shared. Nothing is mounted, and a running container goes on onc
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import stat
 import time
@@ -27,7 +26,7 @@ from engine.images.platform_text import own_platform
 from engine.images.reference import Reference, parse_target
 from engine.images.resolve import to_image
 from engine.images.tag import check_name, event
-from engine.lean_dataclasses import dataclass, field
+from engine.lean_dataclasses import dataclass, field, replace
 from engine.storage.merged import Merged
 from engine.storage.pack import Leave, pack_layer
 from engine.storage.times import text_of
@@ -99,7 +98,7 @@ def commit(engine: Engine, request: CommitRequest) -> str:
         config = instructions.apply(request.config or container.config, request.changes)
         config = merge(config, container.config)
         if request.labels:
-            config = dataclasses.replace(config, labels={**(config.labels or {}), **request.labels})
+            config = replace(config, labels={**(config.labels or {}), **request.labels})
         image = _make(engine, container, config, request, name)
         event(engine, image, "create")
         if name is not None:
@@ -121,7 +120,7 @@ def _make(
 ) -> Image:
     store = engine.store
     parent = to_image(engine, store.image(container.image_id))
-    labelled = dataclasses.replace(container.config, labels=container.config.labels or {})
+    labelled = replace(container.config, labels=container.config.labels or {})
     with store.staging() as stage:
         staged = store.extract_layer(container_archive(engine, container), stage / "layer")
         made = [] if staged.diff_id == EMPTY_ARCHIVE else [staged]

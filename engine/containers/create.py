@@ -6,7 +6,6 @@ event is written. What a killed creation leaves is removed by the next look (eng
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import socket
 import time
@@ -23,7 +22,7 @@ from engine.containers.validate import normalise_config, validate
 from engine.errors import InvalidParameter, NameInUse, NoSuchContainer
 from engine.images.platform import Platform, check, of_document, runs_on, unfitting
 from engine.images.record import Image
-from engine.lean_dataclasses import dataclass, field
+from engine.lean_dataclasses import dataclass, field, replace
 from engine.runtime import facts, oci
 from engine.storage.store import Unrecorded
 
@@ -95,7 +94,7 @@ def create(engine: Engine, request: CreateRequest, unrecorded: Image | None = No
         image_id=image.id,
         definition=Definition(
             config=config,
-            host=dataclasses.replace(host, runtime=runtime.name),
+            host=replace(host, runtime=runtime.name),
             endpoints=request.endpoints,
             path=path,
             args=arguments,
@@ -169,7 +168,7 @@ def _with_donors(engine: Engine, host: HostConfig) -> HostConfig:
                 raise NoDonor(name) from error
             return mode
 
-    return dataclasses.replace(
+    return replace(
         host,
         network_mode=by_id(host.network_mode, required=False),
         pid_mode=by_id(host.pid_mode, required=True),
@@ -183,11 +182,11 @@ def _with_hostname(engine: Engine, config: ContainerConfig, host: HostConfig, co
             other = engine.containers.get(host.network_mode.partition(":")[2])
         except NoSuchContainer:
             return config
-        return dataclasses.replace(config, hostname=other.config.hostname, domainname=other.config.domainname)
+        return replace(config, hostname=other.config.hostname, domainname=other.config.domainname)
     if config.hostname:
         return config
     own = socket.gethostname() if "host" in (host.network_mode, host.uts_mode) else container_id[:12]
-    return dataclasses.replace(config, hostname=own)
+    return replace(config, hostname=own)
 
 
 def _mounts_of(engine: Engine, name: str) -> Sequence[MountPoint]:
@@ -209,8 +208,8 @@ def _claim_name(engine: Engine, container: Container, request: CreateRequest, mo
                     read_only_non_recursive=request.read_only_once,
                 )
                 points = image_mounts.owned(container.id, points, mounted)
-                definition = dataclasses.replace(container.definition, mounts=points)
-                named = dataclasses.replace(container, name=candidate, definition=definition)
+                definition = replace(container.definition, mounts=points)
+                named = replace(container, name=candidate, definition=definition)
                 rows.insert(tx, named)
                 if request.build:
                     values = (container.id, request.build)
@@ -220,7 +219,7 @@ def _claim_name(engine: Engine, container: Container, request: CreateRequest, mo
         except NameInUse:
             if name:
                 raise
-    last = dataclasses.replace(request, name=f"container_{container.id[:12]}")
+    last = replace(request, name=f"container_{container.id[:12]}")
     return _claim_name(engine, container, last, mounted)
 
 

@@ -5,10 +5,9 @@ Pure. The result is what inspect shows and what start builds the runtime spec fr
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.containers import log_drivers
 from engine.containers.config import HostConfig
+from engine.lean_dataclasses import replace
 from engine.runtime.cgroups import V2
 from engine.runtime.facts import HostFacts
 from engine.runtime.limits import discard_unsupported

@@ -8,13 +8,13 @@ VolumesFrom mounts it too, but only the first owner removes it.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.containers.mount_syntax import IMAGE
 from engine.errors import NoSuchContainer
+from engine.lean_dataclasses import replace
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -33,9 +33,7 @@ def find_images(engine: Engine, host: HostConfig) -> dict[str, str]:
 def owned(container_id: str, points: Sequence[MountPoint], images: Mapping[str, str]) -> list[MountPoint]:
     """Return a new container's mounts with the ids of their images and of what will hold them."""
     return [
-        dataclasses.replace(
-            point, name=point.source, image_id=images[point.source], layer=_layer(container_id, point.destination)
-        )
+        replace(point, name=point.source, image_id=images[point.source], layer=_layer(container_id, point.destination))
         if point.type == IMAGE and not point.layer
         else point
         for point in points
@@ -48,9 +46,9 @@ def make(engine: Engine, container: Container) -> Container:
     for point in container.definition.mounts:
         if point.type == IMAGE and _is_own(container, point):
             engine.store.create_container(point.layer, point.image_id, f"{container.name}-{point.layer[:12]}")
-            point = dataclasses.replace(point, source=engine.store.graph(point.layer)["MergedDir"])
+            point = replace(point, source=engine.store.graph(point.layer)["MergedDir"])
         points.append(point)
-    return dataclasses.replace(container, definition=dataclasses.replace(container.definition, mounts=points))
+    return replace(container, definition=replace(container.definition, mounts=points))
 
 
 def mount(engine: Engine, points: Sequence[MountPoint]) -> None:

@@ -6,7 +6,6 @@ A link leads from the container that has it to another one, its child, under an 
 
 from __future__ import annotations
 
-import dataclasses
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.containers import folders, rows
 from engine.errors import AmbiguousId, EngineError, InvalidParameter, NoSuchContainer
-from engine.lean_dataclasses import dataclass
+from engine.lean_dataclasses import dataclass, replace
 from engine.network.record import BRIDGE
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def resolved(engine: Engine, host: HostConfig) -> HostConfig:
             found.append(f"{rows.find_id(engine.database, name)}:{alias}")
         except (NoSuchContainer, AmbiguousId) as error:
             raise LinkToNobody(name, f"No such container: {name}") from error
-    return dataclasses.replace(host, links=list(dict.fromkeys(found)) or None)
+    return replace(host, links=list(dict.fromkeys(found)) or None)
 
 
 def links_of(container: Container) -> list[Link]:
@@ -118,8 +117,8 @@ def remove(engine: Engine, name: str) -> None:
     parent = rows.find(engine.database, parent_name)
     kept = [f"{link.child}:{link.alias}" for link in links_of(parent) if link != Link(child, alias)]
     with engine.database.transaction() as tx:
-        host = dataclasses.replace(parent.host, links=kept or None)
-        rows.redefine(tx, parent.id, dataclasses.replace(parent.definition, host=host))
+        host = replace(parent.host, links=kept or None)
+        rows.redefine(tx, parent.id, replace(parent.definition, host=host))
 
 
 def hosts(engine: Engine, container: Container) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 from engine.containers.config import ContainerConfig, Healthcheck
 from engine.errors import InvalidParameter
+from engine.lean_dataclasses import replace
 
 
 class NoCommand(InvalidParameter):
@@ -28,7 +28,7 @@ def merge(config: ContainerConfig, image: ContainerConfig) -> ContainerConfig:
         entrypoint = None  # how a client takes an image's entrypoint away
     if not entrypoint and not cmd:
         raise NoCommand
-    return dataclasses.replace(
+    return replace(
         config,
         user=config.user or image.user,
         exposed_ports=_union(config.exposed_ports, image.exposed_ports),

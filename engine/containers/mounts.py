@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from engine.containers.mount_syntax import (
     parse_volumes_from,
 )
 from engine.errors import EngineError, InvalidParameter, NoSuchContainer
+from engine.lean_dataclasses import replace
 from engine.runtime.spec_mounts import (
     READ_ONLY_FORCE_RECURSIVE,
     READ_ONLY_NON_RECURSIVE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from engine.containers.config import EndpointRequest
 from engine.containers.record import ConnectedEndpoint, Container
 from engine.containers.settle import settled
 from engine.errors import EngineError, Forbidden, InvalidParameter
+from engine.lean_dataclasses import replace
 from engine.network.record import CONTAINER_PREFIX, HOST, NONE, Network
 from engine.state.codec import encode
 
@@ -160,8 +160,8 @@ def _remember(
         rows.change(
             tx,
             container.id,
-            definition=encode(dataclasses.replace(container.definition, endpoints=asked)),
-            network=encode(dataclasses.replace(container.network, endpoints=kept)),
+            definition=encode(replace(container.definition, endpoints=asked)),
+            network=encode(replace(container.network, endpoints=kept)),
         )
 
 
@@ -194,12 +194,12 @@ def _join(engine: Engine, container: Container, network: Network, wants: Endpoin
             raise
         ends = {**container.network.endpoints, network.name: connected(endpoint)}
         with engine.database.transaction() as tx:
-            moved = join.lead_ports(networks, tx, container.id, dataclasses.replace(request, endpoints=asked))
+            moved = join.lead_ports(networks, tx, container.id, replace(request, endpoints=asked))
             rows.change(
                 tx,
                 container.id,
-                definition=encode(dataclasses.replace(container.definition, endpoints=asked)),
-                network=encode(dataclasses.replace(container.network, endpoints=ends, ports=moved.shown)),
+                definition=encode(replace(container.definition, endpoints=asked)),
+                network=encode(replace(container.network, endpoints=ends, ports=moved.shown)),
             )
             tx.event("network", "connect", network.id, _attributes(container, network))
         join.lead_there(networks, endpoint, moved, questions)
@@ -222,7 +222,7 @@ def _leave(engine: Engine, container: Container, network: Network, asked: dict[s
 
     found = next((end for other, end in join.places(engine.networks, container.id) if other.id == network.id), None)
     ends = {name: end for name, end in container.network.endpoints.items() if name != network.name}
-    request = dataclasses.replace(network_request(engine, container), endpoints=asked)
+    request = replace(network_request(engine, container), endpoints=asked)
     with engine.database.transaction() as tx:
         if found is not None:
             join.take_out(engine.networks, tx, found)
@@ -230,8 +230,8 @@ def _leave(engine: Engine, container: Container, network: Network, asked: dict[s
         rows.change(
             tx,
             container.id,
-            definition=encode(dataclasses.replace(container.definition, endpoints=asked)),
-            network=encode(dataclasses.replace(container.network, endpoints=ends, ports=moved.shown)),
+            definition=encode(replace(container.definition, endpoints=asked)),
+            network=encode(replace(container.network, endpoints=ends, ports=moved.shown)),
         )
         tx.event("network", "disconnect", network.id, _attributes(container, network))
     if found is not None:

@@ -124,6 +124,6 @@ def check_name(name: str) -> None:
 
 
 def _renamed(container: Container, name: str) -> Container:
-    import dataclasses
+    from engine.lean_dataclasses import replace
 
-    return dataclasses.replace(container, name=name)
+    return replace(container, name=name)

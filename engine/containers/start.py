@@ -7,7 +7,6 @@ container that is not recorded as running. A process killed between the two is f
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import os
@@ -31,6 +30,7 @@ from engine.containers.settle import (
     settled,
 )
 from engine.errors import Conflict, EngineError, NotModified
+from engine.lean_dataclasses import replace
 from engine.network.record import BRIDGE
 from engine.runtime import facts, monitor_cgroup, seccomp_cache
 from engine.runtime.cgroups import explain_runtime_error, remove_left
@@ -185,7 +185,7 @@ def _create(
     """Have the monitor create the container; returns the pid of its process, which waits to be started."""
     plan = _monitor_plan(engine, container, runtime, kept)
     if attended:
-        plan = dataclasses.replace(plan, exit_command=_NOTHING_AT_EXIT)
+        plan = replace(plan, exit_command=_NOTHING_AT_EXIT)
     launch = Launch(plan, keep_open=held)
     try:
         return launch.pid()

@@ -6,7 +6,6 @@ named by a value other than 0, "" or None, so none can be taken back but that on
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine import locks
@@ -16,6 +15,7 @@ from engine.containers.record import DEAD, REMOVING, Container
 from engine.containers.settle import find_runtime, settled
 from engine.containers.validate import check_host
 from engine.errors import Conflict, EngineError, InvalidParameter
+from engine.lean_dataclasses import replace
 from engine.runtime import cgroup_of, facts, resources
 from engine.runtime.cgroups import CgroupLayout, check_parent
 from engine.runtime.facts import HostFacts

@@ -8,11 +8,11 @@ container, runtime) is checked by create itself.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import replace
 
 from engine.containers import log_drivers, mounts
 from engine.containers.config import ContainerConfig, Healthcheck, HostConfig, RestartPolicy
 from engine.errors import EngineError, InvalidParameter
+from engine.lean_dataclasses import replace
 from engine.runtime import capabilities, facts
 from engine.runtime.cgroups import check_parent
 from engine.runtime.facts import HostFacts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from engine.images.platform_text import parse_platform
 from engine.images.reference import parse_target
 from engine.images.resolve import to_image
 from engine.images.tag import check_name, event
+from engine.lean_dataclasses import replace
 from engine.storage.source import Readable
 from engine.storage.times import text_of
 from engine.version import DOCKER_VERSION
@@ -46,7 +46,7 @@ def import_image(
     system, architecture, variant = parse_platform(platform)
     config = instructions.apply(ContainerConfig(), changes)
     if labels:
-        config = dataclasses.replace(config, labels={**(config.labels or {}), **labels})
+        config = replace(config, labels={**(config.labels or {}), **labels})
     created = text_of(time.time_ns())
     with engine.store.staging() as stage:
         staged = engine.store.extract_layer(stream, stage / "layer")

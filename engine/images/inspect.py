@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import NoSuchImage, NoSuchLayer
@@ -10,6 +9,7 @@ from engine.images.configuration import container_config, diff_ids
 from engine.images.platform import Platform, check
 from engine.images.record import HistoryEntry, Image, ImageDetails
 from engine.images.resolve import resolve, tags_and_digests, to_image
+from engine.lean_dataclasses import replace
 from engine.times import seconds_of
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import locks
+from engine.lean_dataclasses import replace
 from engine.network import ipam
 from engine.network.record import BRIDGE, HOST, MTU_OPTION, NONE, Network, NetworkDefinition, Subnet
 from engine.state.codec import decode, encode
@@ -50,9 +50,9 @@ def refit(tx: Transaction, network: Network) -> Network:
         return network
     if tx.execute("SELECT 1 FROM leases WHERE network_id = ?", (network.id,)).fetchone() is not None:
         return network
-    definition = dataclasses.replace(definition, subnets=[free(routes)])
+    definition = replace(definition, subnets=[free(routes)])
     tx.execute("UPDATE networks SET definition = ? WHERE id = ?", (encode(definition), network.id))
-    return dataclasses.replace(network, definition=definition)
+    return replace(network, definition=definition)
 
 
 def free(taken: list[str], pools: Iterable[tuple[str, int]] = ipam.POOLS) -> Subnet:

@@ -8,7 +8,6 @@ after a boot: its first container makes the bridge.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.errors import Conflict, EngineError, Forbidden, InvalidParameter, NotFound
-from engine.lean_dataclasses import dataclass, field
+from engine.lean_dataclasses import dataclass, field, replace
 from engine.network import bridge_options, built_in, ipam, ipam_settings, parented
 from engine.network.addresses import is_multicast
 from engine.network.ipam_settings import PoolRequest
@@ -158,7 +157,7 @@ def _families(request: NewNetwork) -> NewNetwork:
                 raise InvalidFamilyOption(option)
             asked = text in TRUE
         found.append(default if asked is None else asked)
-    return dataclasses.replace(request, enable_ipv4=found[0], enable_ipv6=found[1])
+    return replace(request, enable_ipv4=found[0], enable_ipv6=found[1])
 
 
 def _check(request: NewNetwork) -> None:
@@ -228,7 +227,7 @@ def _claim(tx: Transaction, request: NewNetwork, pool6: str) -> Network:
         request = _configured(tx, request)
         _check_kind(request)
     made = Network(os.urandom(32).hex(), request.name, time.time_ns(), NetworkDefinition())
-    made = dataclasses.replace(made, definition=_define(tx, request, made.id, pool6))
+    made = replace(made, definition=_define(tx, request, made.id, pool6))
     tx.execute("INSERT INTO networks VALUES (?, ?, ?, ?)", (made.id, made.name, made.created, encode(made.definition)))
     return made
 
@@ -241,7 +240,7 @@ def _configured(tx: Transaction, request: NewNetwork) -> NewNetwork:
     found = None if row is None else decode(NetworkDefinition, row["definition"])
     if found is None or not found.config_only:
         raise NoSuchConfigNetwork(request.config_from)
-    return dataclasses.replace(
+    return replace(
         request,
         config_from=row["name"],
         options=found.options,
@@ -307,7 +306,7 @@ def _subnets(tx: Transaction, request: NewNetwork, pool6: str) -> list[Subnet]:
     hidden = {
         ipv6: request.options.get(f"{OPTION}gateway_mode_ipv{6 if ipv6 else 4}") == "isolated" for ipv6 in (False, True)
     }
-    return [dataclasses.replace(each, shown_gateway=False) if hidden[each.is_ipv6] else each for each in found]
+    return [replace(each, shown_gateway=False) if hidden[each.is_ipv6] else each for each in found]
 
 
 def _is_ours(tx: Transaction, network_id: str, bridge: str) -> bool:

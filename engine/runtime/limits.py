@@ -7,10 +7,10 @@ silently. Called by create and by update.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from engine.containers.config import HostConfig
 from engine.errors import InvalidParameter
+from engine.lean_dataclasses import replace
 from engine.runtime.support import ResourceSupport
 
 MINIMUM_MEMORY = 6 << 20

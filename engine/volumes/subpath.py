@@ -11,12 +11,12 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from engine import syscalls
 from engine.containers.config import MountPoint
 from engine.errors import EngineError, InvalidParameter, NotFound
+from engine.lean_dataclasses import replace
 
 FOLDER = "subpaths"  # in the run folder
 

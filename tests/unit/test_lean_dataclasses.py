@@ -119,3 +119,16 @@ def test_replacing_makes_another_record() -> None:
     assert lean.replace(record, size=5) == Frozen("a", 5)
     assert record.size == 4
     assert [each.name for each in lean.fields(Frozen)] == ["name", "size", "labels"]
+
+
+def test_a_changed_record_is_a_new_one() -> None:
+    record = Frozen("a", labels={"x": "y"})
+    changed = lean.replace(record, size=4)
+    assert (record.size, changed) == (3, Frozen("a", 4, {"x": "y"}))
+    assert changed.labels is record.labels
+    assert lean.replace(Changing("a")) == Changing("a")
+
+
+def test_a_field_that_is_not_there_cannot_be_replaced() -> None:
+    with pytest.raises(TypeError, match="Named has no field 'colour'"):
+        lean.replace(Named(name="a"), colour="red")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from engine.build.dockerfile.errors import ExpansionError
 from engine.build.dockerfile.expansion import Rules, expand_words
+from engine.lean_dataclasses import dataclass
 
 _MARK = re.compile(r"([0-9]*)<<(-?)\s*([^<]*)")
 _TABS = re.compile(r"^\t+", re.MULTILINE)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from engine.build.dockerfile.heredocs import Heredoc
 from engine.containers.config import Healthcheck
+from engine.lean_dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

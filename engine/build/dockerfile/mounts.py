@@ -6,10 +6,10 @@ import csv
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from engine.build.dockerfile.suggestion import did_you_mean
 from engine.build.dockerfile.words import BadWords
+from engine.lean_dataclasses import dataclass
 
 BIND, CACHE, TMPFS, SECRET, SSH = "bind", "cache", "tmpfs", "secret", "ssh"
 TYPES = (BIND, CACHE, TMPFS, SECRET, SSH)

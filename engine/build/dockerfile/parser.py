@@ -6,13 +6,12 @@ of what this gives.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
 from engine.build.dockerfile import heredocs, words
 from engine.build.dockerfile.errors import DockerfileError, ExpansionError
 from engine.build.dockerfile.expansion import is_space
 from engine.build.dockerfile.heredocs import Heredoc
 from engine.build.dockerfile.lines import TOO_LONG, BadDirective, Directives, Lines
+from engine.lean_dataclasses import dataclass, field, replace
 
 _WITH_HEREDOCS = ("add", "copy", "run")
 _LISTS = ("add", "copy", "volume")

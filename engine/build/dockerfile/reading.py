@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from engine import times
@@ -37,6 +36,7 @@ from engine.build.dockerfile.parser import Node, parse
 from engine.build.dockerfile.suggestion import did_you_mean
 from engine.build.dockerfile.words import BadWords
 from engine.containers.config import Healthcheck
+from engine.lean_dataclasses import replace
 
 MILLISECOND = 10**6
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
