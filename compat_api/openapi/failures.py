@@ -146,7 +146,15 @@ _BY_OPERATION: dict[str, tuple[tuple[str, str], ...]] = {
         (r"remoteURL \(.*\) could not be recognized as URL", "remote is no address"),
         (r"forbidden path outside the build context: .*", "the Dockerfile is outside the context"),
         (r"build tag cannot contain a digest|" + _REFERENCE, "a name for the image cannot be one"),
-        (r"error downloading remote context .*", "the remote context cannot be had"),
+        (
+            r"error (downloading remote context|detecting content type for remote) .*",
+            "the remote context cannot be had",
+        ),
+        (
+            r"(invalid refspec: |error (fetching|setting git context|checking out .*|initializing submodules)[:,] "
+            r"|stat /).*",
+            "the repository cannot be had, or has not what is wanted of it",
+        ),
         (_ENTRY, "the context is no archive, or leads out of itself"),
     ),
     "GET /plugins/privileges": ((_REFERENCE, "the name cannot be one"),),

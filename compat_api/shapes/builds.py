@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from compat_api.shapes import images
 from compat_api.shapes.times import rfc3339_nano
-from engine.build.events import BuildEvent, ImageMade, Output, Progress, PullEvent
+from engine.build.events import BuildEvent, ImageMade, Nothing, Output, Progress, PullEvent
 
 if TYPE_CHECKING:
     from engine.build.records import CacheRecord
@@ -32,6 +32,8 @@ def line(event: BuildEvent, *, aux: bool) -> Iterator[dict[str, Any]]:
                 yield {"aux": {"ID": image_id}}
         case Progress(identity, action, current, total):
             yield images.progress(identity, action, current, total)
+        case Nothing():
+            yield {}
         case PullEvent(told):
             shown = images.transferred(told)  # type: ignore[arg-type]  # engine.images.pull's own event
             if shown is not None:

@@ -11,13 +11,13 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from engine import locks
 from engine.build import arguments as build_arguments
-from engine.build import cache, configuring, context, remote, schedule
+from engine.build import cache, configuring, context, git, remote, schedule
 from engine.build.arguments import Arguments
 from engine.build.assembly import Assembly
 from engine.build.cancelling import Cancellation
@@ -172,8 +172,10 @@ class Builder:
             self._context = self._received(request.archive)
         elif not request.bounds.fetch:
             raise BuildInvalid(f"fetching the context {request.remote} is not allowed")
-        elif remote.is_git(request.remote):
-            self._context = self._stack.enter_context(remote.cloned(request.remote, self.assembly.folder()))
+        elif git.is_git(request.remote):
+            # dockerd, too, asks for master whatever the repository's own branch is called.
+            cloned = git.cloned(request.remote, self.assembly.folder(), default="master", keep_git=True)
+            self._context = self._stack.enter_context(cloned)
         elif remote.is_url(request.remote):
             data = self._downloaded(request.remote)
             if data is not None:
@@ -190,18 +192,12 @@ class Builder:
 
     def _downloaded(self, url: str) -> bytes | None:
         """Take a context from a web server, or return the Dockerfile that it has there."""
-        folder = self.assembly.folder()
-        try:
-            fetched = self._stack.enter_context(
-                remote.fetched(url, folder, self._tell, action="Downloading context", identity=url)
-            )
-        except EngineError as error:
-            raise BuildFailed(f"error downloading remote context {url}: {error}") from error
-        path = folder / (fetched.name or remote.UNNAMED)
-        if remote.is_text(path, fetched.media_type, url):
-            return path.read_bytes()
-        with open(path, "rb") as file:
-            self._context = self._received(file)
+        from engine.build.remote_context import WebContext
+
+        with closing(WebContext(url, self._tell)) as given:
+            if given.is_text:
+                return given.text(context.MAXIMUM_DOCKERFILE)
+            self._context = self._received(given)
         return None
 
     def _received(self, archive: object) -> Source:

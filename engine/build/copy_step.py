@@ -16,8 +16,9 @@ from engine.build.configuring import Words
 from engine.build.copying import Copier, Owner
 from engine.build.dockerfile.instructions import Copy
 from engine.build.errors import BuildFailed, BuildInvalid
+from engine.build.git import cloned, is_git
 from engine.build.linking import Names, link
-from engine.build.remote import is_git, is_url
+from engine.build.remote import is_url
 from engine.build.sources import Source
 from engine.errors import EngineError
 from engine.lean_dataclasses import dataclass, field
@@ -118,7 +119,7 @@ def _gather(stage: StageRun, instruction: Copy, words: Words, plan: _Plan, stack
     from engine.build import remote
 
     source: Source | None = None
-    for number, text in enumerate(instruction.sources):
+    for text in instruction.sources:
         path = words.one(text)
         if is_url(path) or (instruction.add and is_git(path)):
             if not instruction.add:
@@ -132,7 +133,6 @@ def _gather(stage: StageRun, instruction: Copy, words: Words, plan: _Plan, stack
         if source is None:
             source = _source(stage, instruction, words)
         plan.pieces += _local(source, path, instruction, plan)
-        del number
     if instruction.heredocs:
         folder = stage.builder.assembly.folder()
         made = stack.enter_context(remote.files_of(folder, _texts(instruction, words)))
@@ -160,11 +160,12 @@ def _fetched(stage: StageRun, instruction: Copy, words: Words, plan: _Plan, url:
     checksum = words.one(instruction.checksum)
     folder = stage.builder.assembly.folder()
     if is_git(url):
-        cloned = stack.enter_context(
-            remote.cloned(url, folder, keep_git=bool(instruction.keep_git_dir), checksum=checksum)
-        )
-        return Piece(cloned, "", cloned.sum_of(""), keep_packed=True)
-    fetched = stack.enter_context(remote.fetched(url, folder, stage.tell, checksum=checksum))
+        clone = stack.enter_context(cloned(url, folder, keep_git=bool(instruction.keep_git_dir), checksum=checksum))
+        return Piece(clone, "", clone.sum_of(""), keep_packed=True)
+    try:
+        fetched = stack.enter_context(remote.fetched(url, folder, stage.tell, checksum=checksum))
+    except EngineError as error:
+        raise BuildFailed(str(error)) from error
     name = fetched.name
     if not name:
         if plan.destination.endswith("/"):

@@ -31,6 +31,11 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Nothing:
+    """A message without content, which dockerd sends here and there when a download has ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class PullEvent:
     """Something that a pull of a base image tells; event is engine.images.pull's own."""
 
@@ -44,4 +49,4 @@ class Built:
     image_id: str
 
 
-BuildEvent = Output | ImageMade | Progress | PullEvent | Built
+BuildEvent = Output | ImageMade | Progress | Nothing | PullEvent | Built

@@ -1,7 +1,6 @@
-"""Sources that are fetched: files of web servers, git repositories, and texts of the Dockerfile itself.
+"""Sources that are fetched: files of web servers, and texts of the Dockerfile itself.
 
-Everything lands in a folder of the build. git is the machine's, run without its user's configuration and with no
-protocol that reads the machine's own files.
+Everything lands in a folder of the build.
 """
 
 from __future__ import annotations
@@ -13,10 +12,6 @@ import json
 import logging
 import os
 import posixpath
-import re
-import shlex
-import shutil
-import subprocess
 import threading
 import time
 import urllib.parse
@@ -24,39 +19,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine import syscalls
+from engine.build import git
 from engine.build.errors import BuildFailed, BuildInvalid
 from engine.build.events import BuildEvent, Output, Progress
 from engine.build.sources import Tree
-from engine.errors import Unavailable
 from engine.lean_dataclasses import dataclass
 
 UNNAMED = "__unnamed__"
 PROGRESS_SECONDS = 0.1
 _PIECE = 256 * 1024
-_GIT_PATH = re.compile(r"\.git(?:#.+)?$")
-_GIT_PREFIXES = ("git://", "github.com/", "git@")
-_ARCHIVE_TYPES = re.compile(r"application/(?:(?:x-)?tar|octet-stream|(?:x-)?(?:gzip|bzip2?|xz))")
 
 log = logging.getLogger(__name__)
 Tell = Callable[[Output], None]
 
 
-class GitMissing(Unavailable):
-    """git is not installed."""
-
-    def __init__(self) -> None:
-        super().__init__("cannot find git: install it")
-
-
 def is_url(text: str) -> bool:
     """Whether a text is the address of a file on a web server."""
-    return text.startswith(("http://", "https://")) and not _GIT_PATH.search(text)
-
-
-def is_git(text: str) -> bool:
-    """Whether a text is the address of a git repository."""
-    return (text.startswith(("http://", "https://")) and bool(_GIT_PATH.search(text))) or text.startswith(_GIT_PREFIXES)
+    return text.startswith(("http://", "https://")) and not git.is_git(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +44,6 @@ class Fetched:
 
     source: Tree
     name: str
-    media_type: str = ""
 
 
 @contextmanager
@@ -98,8 +76,6 @@ def fetched(
     tell: Callable[[BuildEvent], None],
     *,
     checksum: str = "",
-    action: str = "Downloading",
-    identity: str = "",
 ) -> Iterator[Fetched]:
     """Fetch a file into a new folder. Raises InvalidUrl, DownloadFailed and its kinds, BuildFailed, BuildInvalid."""
     from engine.images.download import open_url
@@ -119,17 +95,16 @@ def fetched(
                 digest.update(data)
                 if time.monotonic() - told >= PROGRESS_SECONDS or download.position == download.length:
                     told = time.monotonic()
-                    tell(Progress(identity, action, download.position, download.length))
+                    tell(Progress("", "Downloading", download.position, download.length))
         if expected and digest.hexdigest() != expected:
             raise BuildFailed(f"digest mismatch {algorithm}:{digest.hexdigest()}: {checksum}")
         modified = _modified(download.headers.get("Last-Modified", ""))
         os.utime(path, (modified, modified))
     finally:
         download.close()
-    if not identity:
-        tell(Output("\n"))  # as dockerd does after what it adds
+    tell(Output("\n"))
     with opened(folder) as source:
-        yield Fetched(source, name, download.headers.get("Content-Type", ""))
+        yield Fetched(source, name)
 
 
 def _digest(text: str) -> tuple[str, str]:
@@ -165,86 +140,6 @@ def _modified(text: str) -> float:
         return 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class GitAddress:
-    """A repository, what of it is wanted, and the folder in it that is the source."""
-
-    remote: str
-    reference: str
-    folder: str
-
-
-def git_address(text: str) -> GitAddress:
-    """Return what an address such as https://host/repo.git#branch:folder means. Raises BuildInvalid."""
-    if not text.startswith(("git@", "git://", "http://", "https://", "ssh://")):
-        text = f"https://{text}"
-    remote, _, fragment = text.partition("#")
-    reference, _, folder = fragment.partition(":")
-    if reference.startswith("-"):
-        raise BuildInvalid(f"invalid refspec: {reference}")
-    return GitAddress(remote, reference, folder)
-
-
-@contextmanager
-def cloned(text: str, folder: Path, *, keep_git: bool = False, checksum: str = "") -> Iterator[Tree]:
-    """Give a git repository as a source, fetched into a new folder. Raises BuildFailed, BuildInvalid, GitMissing."""
-    address = git_address(text)
-    folder.mkdir(mode=0o755)
-    repository = folder / "git"
-    repository.mkdir()
-    for number, step in enumerate(_git_steps(address)):
-        done = _git(repository, *step)
-        if done.returncode and number == 2 and "--depth" in step:
-            # A server that has no part of a history to give.
-            done = _git(repository, *(each for each in step if each not in ("--depth", "1")))
-        if done.returncode:
-            raise BuildFailed(f"error fetching: {done.stdout.strip()}: exit status {done.returncode}")
-    head = _git(repository, "rev-parse", "HEAD").stdout.strip()
-    if checksum and not (len(checksum) >= 7 and head.startswith(checksum.lower())):
-        raise BuildFailed(f"expected checksum to match {checksum}, got {head}")
-    done = _git(repository, "submodule", "update", "--init", "--recursive", "--depth=1")
-    if done.returncode:
-        raise BuildFailed(f"error initializing submodules: {done.stdout.strip()}: exit status {done.returncode}")
-    if not keep_git:
-        shutil.rmtree(repository / ".git", ignore_errors=True)
-    top = os.open(repository, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        root = syscalls.openat2(top, address.folder or ".", os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        text = f'error setting git context, "{address.folder}" not within git root: {error.strerror}'
-        raise BuildFailed(text) from None
-    finally:
-        os.close(top)
-    try:
-        yield Tree(root)
-    finally:
-        os.close(root)
-
-
-def _git_steps(address: GitAddress) -> list[list[str]]:
-    fetch = ["fetch", "--depth", "1", "origin", "--", address.reference or "HEAD"]
-    return [["init", "--quiet"], ["remote", "add", "origin", address.remote], fetch, ["checkout", "-q", "FETCH_HEAD"]]
-
-
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = ["git", "-c", "protocol.file.allow=never", "-c", "advice.detachedHead=false", *arguments]
-    log.debug("Run %s", shlex.join(command))
-    environment = {
-        **os.environ,
-        "GIT_PROTOCOL_FROM_USER": "0",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "HOME": "/dev/null",
-        "GIT_TERMINAL_PROMPT": "0",
-    }
-    try:
-        return subprocess.run(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
-        )  # fmt: skip
-    except FileNotFoundError:
-        raise GitMissing from None
-
-
 class Once:
     """Something that is fetched when it is first wanted, by whichever thread that is."""
 
@@ -259,23 +154,3 @@ class Once:
             if self._made is None:
                 self._made = self._make()
             return self._made
-
-
-def is_text(path: Path, media_type: str, url: str) -> bool:
-    """Whether what a web server gave for a context is a Dockerfile, and no archive. Raises BuildFailed for neither."""
-    with open(path, "rb") as file:
-        start = file.read(512)
-    if not start:
-        raise BuildFailed(f"error detecting content type for remote {url}: empty response")
-    kind = media_type.partition(";")[0].strip().lower()
-    if kind in ("", "application/octet-stream"):
-        kind = "application/octet-stream" if b"\0" in start or not _readable(start) else "text/plain"
-    if kind.startswith("text/plain"):
-        return True
-    if _ARCHIVE_TYPES.search(kind):
-        return False
-    raise BuildFailed(f'error detecting content type for remote {url}: unsupported Content-Type "{media_type}"')
-
-
-def _readable(start: bytes) -> bool:
-    return not any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in start)
