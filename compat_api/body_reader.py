@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from compat_api.pieces import finish
 from compat_api.whole_request import WholeBody
@@ -24,7 +24,9 @@ AHEAD = 4  # results that wait for a slow client; then the verb waits, too
 
 
 class BodyReader:
-    """A request's body as a file that a thread reads. Raises what the connection raises when the client goes away.
+    """A short body, or one that aiohttp reads, as a file that a thread reads.
+
+    Raises what the connection raises when the client goes away.
 
     The loop reads some of it ahead, from the first read on.
     """
@@ -33,11 +35,12 @@ class BodyReader:
         self._loop = asyncio.get_running_loop()
         self._rest = memoryview(b"")
         self._coming: StreamReader | None = None  # what nobody has begun to read
-        self._over = isinstance(http.content, WholeBody)
-        if isinstance(http.content, WholeBody):
-            self._rest = memoryview(http.content.take())
+        content = cast("WholeBody | StreamReader", http.content)
+        self._over = isinstance(content, WholeBody)
+        if isinstance(content, WholeBody):
+            self._rest = memoryview(content.take())
         else:
-            self._coming = http.content
+            self._coming = content
         self._queue: SimpleQueue[bytes | BaseException] = SimpleQueue()
         self._room = asyncio.Event()
         self._put = self._taken = 0  # bytes: each is changed on one side alone

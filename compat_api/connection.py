@@ -1,7 +1,8 @@
 """One client's connection: what is asked on it, read here as far as it is plain, and what Docker's clients need.
 
- - A request that is plain (compat_api.whole_request), as nearly all are, is gathered and served here. Whatever else
-   comes is handed on to aiohttp, which is not even imported before (compat_api.parsed).
+ - A request that is plain (compat_api.whole_request), as nearly all are, is gathered and served here; where its body
+   is an archive, whoever unpacks that reads it from the socket. Whatever else comes is handed on to aiohttp, which is
+   not even imported before (compat_api.parsed).
  - Bytes behind a request are held back until it is answered: a handler may take the connection over (attach, exec
    start), and then they are raw.
  - A client that closes only its writing half still gets its answer; one that has gone cancels its handler.
@@ -24,7 +25,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
 from compat_api.hijack import HijackedConnection
-from compat_api.whole_request import More, WholeRequest, read_whole
+from compat_api.long_body import LongBody
+from compat_api.whole_request import LongRequest, More, WholeRequest, read_whole
 
 if TYPE_CHECKING:
     from compat_api.access.tls import Decrypted
@@ -35,6 +37,7 @@ HELD_BYTES = 256 * 1024  # of bytes that came behind a request in progress; more
 HEAD_SECONDS = 300.0  # until a head has come that has begun, as with dockerd
 WHOLE_HEAD_BYTES = 512 * 1024
 HEAD_BYTES = 64 * 1024  # of a request's head; longer ones are left to aiohttp to refuse
+LINGER_SECONDS = 10.0  # how long what nobody reads of a body is thrown away, so that the client sees the answer
 TAKEN_OVER_BODY_BYTES = 1024 * 1024
 TAKEN_OVER_READ_BYTES = 128 * 1024
 
@@ -74,6 +77,9 @@ class Connection(asyncio.Protocol):
         self._head = b""  # the beginning of a request that is not whole yet
         self._body_awaited = False  # that is all of its head
         self._held: bytes | None = None  # what came behind a request in progress
+        self._long: LongBody | None = None  # of the request in progress, while a thread reads the socket
+        self._unread = False  # the rest of such a body is on its way, and nobody wants it
+        self._lingers: asyncio.TimerHandle | None = None  # until the connection is closed in any case
         self._head_size = 0  # bytes that aiohttp has of a head that is not complete yet
         self._head_timer: asyncio.TimerHandle | None = None
         self._half_closed = False
@@ -92,6 +98,8 @@ class Connection(asyncio.Protocol):
         if self._hangup is not None:
             self._hangup.close()
         self.head_has_come()
+        if self._lingers is not None:
+            self._lingers.cancel()
         if self.hijacked is not None:
             self.hijacked.connection_lost()
         if self._serving is not None:
@@ -121,6 +129,8 @@ class Connection(asyncio.Protocol):
         if self.hijacked is not None:
             self.hijacked.feed(data)
             return
+        if self._lingers is not None:
+            return
         self._activity.touch()
         if self._held is not None:
             self._hold(data)
@@ -133,7 +143,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Keep the connection when only the client's writing half is closed; asyncio calls this."""
         transport = self.transport
-        if transport is None:
+        if transport is None or self._lingers is not None:
             return False
         if self._body_awaited:  # what is missing will not come
             data, self._head, self._body_awaited = self._head, b"", False
@@ -186,9 +196,15 @@ class Connection(asyncio.Protocol):
         return socket.socket(fileno=os.dup(self.transport.get_extra_info("socket").fileno()))
 
     def end_after_sending(self) -> None:
-        """Close the connection once all that was written is sent."""
-        if self.transport is not None:
+        """Close the connection once all that was written is sent, or a client that still sends has had its time."""
+        if self.transport is None:
+            return
+        if not self._unread:
             self.transport.close()
+            return
+        self._lingers = self._loop.call_later(LINGER_SECONDS, self.end)
+        self.transport.write_eof()
+        self.transport.resume_reading()
 
     @property
     def half_closed(self) -> bool:
@@ -260,12 +276,28 @@ class Connection(asyncio.Protocol):
 
     def decline_take_over(self) -> None:
         """Treat the bytes held back as further requests; called when the handler has answered plainly."""
+        if self._long is not None:
+            self._long.close()
+            if not self._long.over:
+                self._long, self._unread, self.last_answer = None, True, True
+                return
+            self._body_has_come()
         if self._held and not self.last_answer and self.transport is not None:
             self._loop.call_soon(self._go_on)  # until then they are held, as is what comes meanwhile
             return
         held, self._held = self._held, None
         if self.transport is not None and held is not None:
             self.transport.resume_reading()
+
+    def _body_has_come(self) -> None:
+        """Take the socket back from who has read a long body, unless that has been done."""
+        if self._long is None or not self._long.over:
+            return
+        rest, self._long = self._long.rest, None
+        if self.transport is not None:
+            self.transport.resume_reading()
+            if rest:
+                self._hold(rest)
 
     def _go_on(self) -> None:
         """Take the bytes that were held back as they would have been taken when they came."""
@@ -314,13 +346,22 @@ class Connection(asyncio.Protocol):
             self._parse(data)
 
     def _serve(self, whole: WholeRequest, behind: bytes) -> None:
-        """Serve a whole request; what comes behind it is held back until it is answered."""
+        """Serve a request; what comes behind it is held back until it is answered."""
         self._held = b""
-        if behind:
+        if isinstance(whole, LongRequest):
+            whole.content = self._long = self._lend_for_body(behind, whole.body_length)
+        elif behind:
             self._hold(behind)
         if whole.closes:
             self.last_answer = True
         self._serving = self._loop.create_task(self._answering.serve_whole(whole, self), name="serve")
+
+    def _lend_for_body(self, begun: bytes, length: int | None) -> LongBody:
+        """Leave the socket to whoever reads a long body, until it has been read."""
+        assert self.transport is not None
+        self.transport.pause_reading()
+        connected = socket.socket(fileno=os.dup(self.transport.get_extra_info("socket").fileno()))
+        return LongBody(connected, begun, length, lambda: self._loop.call_soon_threadsafe(self._body_has_come))
 
     def _parse(self, data: bytes) -> None:
         """Give bytes to aiohttp."""

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from compat_api.body_reader import BodyReader
 from compat_api.headers import COMMON, NEWEST_VERSION
+from compat_api.long_body import LongBody
 from compat_api.problems import BadRequest
 from compat_api.query import Query
 from compat_api.replies import Chunks
 from compat_api.stream import Stream
-from compat_api.whole_request import WholeRequest
+from compat_api.whole_request import WholeBody, WholeRequest
 from engine.off_loop import off_loop
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from engine import Engine
     from engine.build.request import Bounds
     from engine.images.load import Check
+    from engine.storage.source import Readable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -123,7 +125,7 @@ class Request:
         """Return the whole body, as often as it is asked for; raises BadRequest when it is longer than limit bytes."""
         if self._whole is not None:
             return self._whole
-        if isinstance(self.http, WholeRequest):
+        if isinstance(self.http.content, WholeBody):
             self._whole = self.http.content.take()
             return self._whole
         parts, size = [], 0
@@ -150,8 +152,10 @@ class Request:
         self._whole = go_json.bytes_of(go_json.dumps(kept | members))
         self._kind = "application/json"
 
-    def body_reader(self) -> BodyReader:
+    def body_reader(self) -> Readable:
         """Return the body as a file that a thread reads, until the request is answered."""
+        if isinstance(self.http.content, LongBody):
+            return self.http.content
         self._reader = BodyReader(self.http)
         return self._reader
 

@@ -1,8 +1,9 @@
-"""A request that is short and has nothing special about it: nearly all requests of Docker's clients.
+"""A request that has nothing special about it: nearly all requests of Docker's clients.
 
-Such a request needs no HTTP parser and no machinery for bodies that are still on their way. What is special in any way
-(a body in chunks, an expectation, an upgrade other than those that take a connection over, another version of HTTP,
-anything that might be read in two ways) is not read here but left to aiohttp. Imports nothing: the front door uses it.
+Such a request needs no HTTP parser. Its body is short and read with it, or an archive, read by whoever unpacks that
+(compat_api.long_body). What is special in any way (another body that is long or in chunks, an expectation, an upgrade
+other than those that take a connection over, another version of HTTP, anything that might be read in two ways) is not
+read here but left to aiohttp. Imports nothing: the front door uses it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from compat_api.long_body import LongBody
 
 HEAD_BYTES = 16 * 1024  # of a request that is read here
 BODY_BYTES = 128 * 1024
@@ -19,7 +22,8 @@ _TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 _TARGET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:@/?"  # RFC 3986
 _LINE = _TARGET + b" "  # behind the method
 _PRINTABLE = bytes(range(32, 127))
-_SPECIAL = frozenset((b"transfer-encoding", b"expect"))
+_ONCE = frozenset(("host", "content-length", "connection", "transfer-encoding"))
+_ARCHIVES = frozenset(("/images/load", "/images/create", "/build"))  # and below /containers
 _KEPT = ("keep-alive", "close")  # what a plain request may say of its connection
 _MOST_FIELDS = 100
 
@@ -67,9 +71,19 @@ class WholeRequest:
     def __init__(self, method: str, target: str, fields: dict[str, str], body: bytes, length: int) -> None:
         self.method, self.path_qs = method, target
         self.headers = Headers(fields)
-        self.content = WholeBody(body)
+        self.content: WholeBody | LongBody = WholeBody(body)
         self.length = length  # of all of it, in bytes
         self.closes = self.headers.get("connection").lower() == "close"  # the client asks no more
+
+
+class LongRequest(WholeRequest):
+    """A request whose body is an archive; length is that of its head, and its content is the connection's to set."""
+
+    __slots__ = ("body_length",)
+
+    def __init__(self, method: str, target: str, fields: dict[str, str], head: int, body: int | None) -> None:
+        super().__init__(method, target, fields, b"", head)
+        self.body_length = body  # in bytes; None: it comes in chunks
 
 
 class More:
@@ -98,7 +112,7 @@ def read_whole(data: bytes, *, upgrades: bool = False) -> WholeRequest | More | 
         if not (name and colon) or name.translate(None, _TOKEN) or value.translate(None, _PRINTABLE):
             return None
         text = name.decode()
-        if name in _SPECIAL or (text in fields and text in ("host", "content-length", "connection")):
+        if text == "expect" or (text in fields and text in _ONCE):
             return None
         fields.setdefault(text, value.decode().strip(" "))
     if "host" not in fields:
@@ -106,12 +120,30 @@ def read_whole(data: bytes, *, upgrades: bool = False) -> WholeRequest | More | 
     if not upgrades and ("upgrade" in fields or fields.get("connection", "close").lower() not in _KEPT):
         return None
     text = fields.get("content-length", "0")
-    if not text.isdigit() or len(text) > 9 or int(text) > BODY_BYTES:
+    if not text.isdigit() or len(text) > 18:
         return None
+    if (chunked := "transfer-encoding" in fields) or int(text) > BODY_BYTES:
+        if not _takes_archive(*words) or (chunked and not _chunks_alone(fields)):
+            return None
+        return LongRequest(*words, fields, end + 4, None if chunked else int(text))
     length = end + 4 + int(text)
     if len(data) < length:
         return MORE
     return WholeRequest(*words, fields, data[end + 4 : length], length)
+
+
+def _takes_archive(method: str, target: str) -> bool:
+    """Tell whether a request's body is an archive; in doubt, no."""
+    path = target.partition("?")[0]
+    if method == "PUT":
+        return path.endswith("/archive")
+    parts = path.split("/", 2)
+    return method == "POST" and (path in _ARCHIVES or (parts[1][:1] == "v" and "/" + parts[-1] in _ARCHIVES))
+
+
+def _chunks_alone(fields: dict[str, str]) -> bool:
+    """Tell whether a body comes in chunks, and nothing else is said of it."""
+    return fields["transfer-encoding"].lower() == "chunked" and "content-length" not in fields
 
 
 def _words_of(line: bytes) -> tuple[str, str] | None:

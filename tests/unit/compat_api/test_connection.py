@@ -155,6 +155,67 @@ async def test_a_body_may_come_after_its_head(size: int) -> None:
         assert b"%s %d" % (reader, size) in answers
 
 
+LOAD = b"POST /images/load HTTP/1.1\r\nHost: d\r\n%b\r\n\r\n"
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_a_long_body_may_be_followed_by_the_next_request(chunked: bool, odd: bool) -> None:
+    async def handler(http: WholeRequest, _: Connection) -> Reply:
+        return ok(f"{len(await body_of(http))}.")
+
+    sent = bytes(700_000)
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(sent), sent) if chunked else sent
+    field = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % len(sent)
+    async with Peer(handler, odd) as peer:
+        for _ in range(2):
+            await peer.send(LOAD % field + body + GET % b"/second")
+            answers = await peer.receive(b"0.")
+            while b"\r\n\r\n0." not in answers:
+                answers += await peer.receive(b"0.")
+            assert b"700000." in answers
+
+
+async def test_a_client_that_leaves_in_a_long_body_ends_its_reading(odd: bool) -> None:
+    ended = asyncio.Event()
+
+    async def handler(http: WholeRequest, _: Connection) -> Reply:
+        try:
+            await body_of(http)
+        finally:
+            ended.set()
+        raise AssertionError
+
+    async with Peer(handler, odd) as peer:
+        await peer.send(LOAD % b"Content-Length: 1000000" + bytes(1000))
+        await asyncio.sleep(0.01)
+        peer.sock.close()
+        async with asyncio.timeout(10):
+            await ended.wait()
+
+
+async def test_who_sends_what_nobody_reads_gets_the_answer(odd: bool) -> None:
+    async def handler(http: WholeRequest, _: Connection) -> Reply:
+        return ok("no")
+
+    async with Peer(handler, odd) as peer:
+        await peer.send(LOAD % b"Content-Length: 100000000" + bytes(1000))
+        assert (await peer.receive(b"no")).startswith(b"HTTP/1.1 200 ")
+        for _ in range(50):
+            await peer.send(bytes(1_000_000))  # nobody makes the client wait
+
+
+async def test_an_unread_rest_ends_the_connection_after_the_answer() -> None:
+    async def handler(http: WholeRequest, _: Connection) -> Reply:
+        return ok("no")
+
+    async with Peer(handler) as peer:
+        await peer.send(LOAD % b"Transfer-Encoding: chunked" + b"5\r\nhello\r\n")
+        answer = await peer.rest()
+        assert b"Connection: close" in answer
+        await peer.send(GET % b"/never")
+        assert await peer.rest() == b""
+
+
 async def test_output_goes_on_after_the_client_closed_its_half(odd: bool) -> None:
     async def handler(_: object, connection: Connection) -> None:
         hijacked = connection.take_over(UPGRADED)

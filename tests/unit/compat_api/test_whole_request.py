@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from compat_api.whole_request import BODY_BYTES, HEAD_BYTES, More, WholeRequest, read_whole
+from compat_api.whole_request import BODY_BYTES, HEAD_BYTES, LongRequest, More, WholeRequest, read_whole
 
 GET = b"GET /v1.51/containers/json?all=1 HTTP/1.1\r\nHost: docker\r\n\r\n"
+LOAD = b"POST /v1.51/images/%b HTTP/1.1\r\nHost: docker\r\n%b\r\n\r\n"
 
 
 def whole(data: bytes, *, upgrades: bool = False) -> WholeRequest:
@@ -68,6 +69,14 @@ async def test_a_body_is_read_once() -> None:
         GET.replace(b"Host: docker", b"Host: docker\r\nX: " + b"y" * HEAD_BYTES),
         GET.replace(b"Host: docker", b"Host: docker" + b"\r\nX: y" * 101),
         b"POST / HTTP/1.1\r\nHost: d\r\nContent-Length: %d\r\n\r\n" % (BODY_BYTES + 1) + bytes(BODY_BYTES + 1),
+        LOAD % (b"load", b"Transfer-Encoding: gzip, chunked"),
+        LOAD % (b"load", b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
+        LOAD % (b"load", b"Transfer-Encoding: chunked\r\nContent-Length: 5"),
+        LOAD % (b"load", b"Transfer-Encoding: chunked\r\nExpect: 100-continue"),
+        LOAD % (b"load", b"Content-Length: 1234567890123456789"),
+        LOAD % (b"prune", b"Transfer-Encoding: chunked"),
+        LOAD.replace(b"POST", b"PUT") % (b"load", b"Transfer-Encoding: chunked"),
+        LOAD.replace(b"HTTP/1.1", b"HTTP/1.0") % (b"load", b"Transfer-Encoding: chunked"),
         b"\r\n" + GET,
         b"junk",
         b"GET x",
@@ -99,3 +108,30 @@ def test_a_short_body_is_waited_for() -> None:
 def test_a_client_may_say_that_it_asks_no_more() -> None:
     assert whole(GET.replace(b"Host: docker", b"Host: docker\r\nConnection: Close")).closes
     assert not whole(GET).closes
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"PUT /v1.51/containers/x/archive?path=/",
+        b"PUT /containers/x/archive",
+        b"POST /images/load",
+        b"POST /v1.24/images/load?quiet=1",
+        b"POST /v1.51/images/create?fromSrc=-",
+        b"POST /build",
+        b"POST /v1.51/build?t=x",
+    ],
+)
+@pytest.mark.parametrize(
+    ("field", "length"),
+    [(b"Transfer-Encoding: Chunked", None), (b"Content-Length: %d" % (BODY_BYTES + 1), BODY_BYTES + 1)],
+)
+def test_an_archive_is_left_to_who_unpacks_it(line: bytes, field: bytes, length: int | None) -> None:
+    head = line + b" HTTP/1.1\r\nHost: d\r\n" + field + b"\r\n\r\n"
+    found = read_whole(head + b"more")
+    assert isinstance(found, LongRequest)
+    assert (found.length, found.body_length) == (len(head), length)
+
+
+def test_a_short_archive_is_read_with_its_head() -> None:
+    assert not isinstance(whole(LOAD % (b"load", b"Content-Length: 4") + b"body"), LongRequest)
