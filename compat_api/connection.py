@@ -39,7 +39,7 @@ WHOLE_HEAD_BYTES = 512 * 1024
 HEAD_BYTES = 64 * 1024  # of a request's head; longer ones are left to aiohttp to refuse
 LINGER_SECONDS = 10.0  # how long what nobody reads of a body is thrown away, so that the client sees the answer
 TAKEN_OVER_BODY_BYTES = 1024 * 1024
-TAKEN_OVER_READ_BYTES = 128 * 1024
+READ_BYTES = 120 * 1024  # at once: asyncio's own 256 KiB the allocator takes from the kernel for each read
 
 REFUSED = b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n%s"
 
@@ -89,6 +89,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; asyncio calls this."""
         self.transport = transport  # type: ignore[assignment]  # asyncio has no other kind for a stream
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ_BYTES
         self._activity.connected(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -262,8 +264,6 @@ class Connection(asyncio.Protocol):
         early = (self._held or b"") + (self._parsed.take_tail() if self._parsed is not None else b"")
         self._held = None
         self.hijacked = HijackedConnection(transport, self._loop, self._drained)
-        if hasattr(transport, "max_size"):
-            transport.max_size = TAKEN_OVER_READ_BYTES  # what asyncio would set aside for each read is twice that
         if self._writers is not None:
             self.hijacked.pause_writing()
         transport.write(head)

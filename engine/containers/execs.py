@@ -145,10 +145,7 @@ def exec_create(engine: Engine, name: str, config: ExecConfig) -> str:
             "INSERT INTO exec_sessions (id, container_id, created, definition, status) VALUES (?, ?, ?, ?, ?)",
             (exec_id, container.id, time.time_ns(), encode(config), CREATED),
         )
-        tx.execute(
-            "DELETE FROM exec_sessions WHERE status = ? AND finished < ?",
-            (EXITED, time.time_ns() - KEPT_NANOSECONDS),
-        )
+        tx.execute("DELETE FROM exec_sessions WHERE finished > 0 AND finished < ?", (time.time_ns() - KEPT_NANOSECONDS,))
         rows.event(tx, container, f"exec_create: {command_text(config.cmd or [])}", execID=exec_id)
     return exec_id
 

@@ -87,6 +87,7 @@ MIGRATIONS: tuple[str, ...] = (
         id TEXT PRIMARY KEY, kind TEXT NOT NULL, parent TEXT NOT NULL, description TEXT NOT NULL,
         created INTEGER NOT NULL, used INTEGER NOT NULL, uses INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    "CREATE INDEX exec_sessions_ended ON exec_sessions(finished) WHERE finished > 0;",
 )
 
 Values = Sequence[Any] | Mapping[str, Any]
