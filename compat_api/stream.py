@@ -49,6 +49,10 @@ class Stream:
         """Send a value as one line of JSON, as Go's encoder writes it by default."""
         await self.write(bytes_of(dumps_escaped(value) + "\n"))
 
+    async def last_line(self, value: Any) -> None:
+        """Send a value as one line of JSON behind which nothing comes."""
+        await self.write_last(bytes_of(dumps_escaped(value) + "\n"))
+
     async def progress(self, *values: Any) -> None:
         """Send values as dockerd sends messages about progress: JSON, each ended by CR LF."""
         await self.write(bytes_of("".join(dumps_escaped(value) + "\r\n" for value in values)))

@@ -77,15 +77,16 @@ class Events:
         import asyncio
         import time
 
-        await off_loop(self.last_id)  # opens the database, so that its log is there to be watched
+        if until is not None and until < time.time_ns():
+            async for event in self._there(event_id, until):
+                yield event
+            return
+        self.last_id()  # opens the database, so that its log is there to be watched
         async with self.watch() as changes:
             while True:
-                batch = await off_loop(self.after, event_id, until=until)
-                for event in batch:
+                async for event in self._there(event_id, until):
                     event_id = event.id
                     yield event
-                if len(batch) == BATCH:
-                    continue
                 if until is None:
                     await changes.wait()
                     continue
@@ -97,6 +98,15 @@ class Events:
                         await changes.wait()
                 except TimeoutError:
                     pass
+
+    async def _there(self, event_id: int, until: int | None) -> AsyncIterator[Event]:
+        """Yield the events after event_id that there are now."""
+        while batch := await off_loop(self.after, event_id, until=until):
+            for event in batch:
+                yield event
+            if len(batch) < BATCH:
+                return
+            event_id = batch[-1].id
 
 
 def _event(row: sqlite3.Row) -> Event:

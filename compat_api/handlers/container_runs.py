@@ -95,11 +95,11 @@ async def wait(request: Request) -> Answer:
     async with await request.engine.containers.wait(request.name, condition or "not-running") as waiter:
         if not request.since(versions.WAIT_TAKES_CONDITION):
             return Json(_exit_answer(await waiter.result()))
-        stream = await request.stream()
+        stream = await request.stream(at_once=waiter.known is None)
         result = await waiter.result()
     if result.error and condition == "removed" and not request.since(versions.WAIT_TELLS_ERROR):
         return None  # such a client takes an empty answer for the error that it cannot read
-    await stream.line(_exit_answer(result))
+    await stream.last_line(_exit_answer(result))
     return None
 
 

@@ -28,7 +28,7 @@ async def events(request: Request) -> Answer:
     elif until is not None and until < time.time_ns():
         place = 0
     else:
-        place = await request.call(journal.last_id)
+        place = await request.look(journal.last_id)
     stream = await request.stream()
     async for event in journal.follow(place, until=until):
         if wanted.matches(event):

@@ -145,7 +145,9 @@ def exec_create(engine: Engine, name: str, config: ExecConfig) -> str:
             "INSERT INTO exec_sessions (id, container_id, created, definition, status) VALUES (?, ?, ?, ?, ?)",
             (exec_id, container.id, time.time_ns(), encode(config), CREATED),
         )
-        tx.execute("DELETE FROM exec_sessions WHERE finished > 0 AND finished < ?", (time.time_ns() - KEPT_NANOSECONDS,))
+        tx.execute(
+            "DELETE FROM exec_sessions WHERE finished > 0 AND finished < ?", (time.time_ns() - KEPT_NANOSECONDS,)
+        )
         rows.event(tx, container, f"exec_create: {command_text(config.cmd or [])}", execID=exec_id)
     return exec_id
 
@@ -174,7 +176,8 @@ def exec_ready(engine: Engine, exec_id: str) -> ExecSession:
 def exec_ids(engine: Engine, container_id: str) -> list[str]:
     """Return the ids of a container's exec sessions that run or have not run yet, oldest first."""
     found = engine.database.rows(
-        "SELECT id FROM exec_sessions WHERE container_id = ? AND status != ? ORDER BY created", (container_id, EXITED)
+        "SELECT id FROM exec_sessions WHERE container_id = ? AND status IN (?, ?) ORDER BY created",
+        (container_id, CREATED, RUNNING),
     )
     return [row["id"] for row in found]
 

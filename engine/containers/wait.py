@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 from engine.containers import folders, rows
+from engine.containers.record import RESTARTING
 from engine.containers.settle import settle_exit
 from engine.errors import Conflict, InvalidParameter, NoSuchContainer
 from engine.lean_dataclasses import dataclass
@@ -68,19 +69,24 @@ class Waiter:
         self._condition = condition
         self._since = 0
         self._last_code = 0
+        self.known: ExitResult | None = None  # from the start, as the container does not run
         self._to_restart = False
         self._changes: Changes | None = None
         self._monitor = -1  # a pidfd of the monitor, whose sudden death is an end as well
         self._monitor_of = 0  # the run that it belongs to
 
     async def __aenter__(self) -> Waiter:
+        database, settings = self._engine.database, self._engine.settings
+        self._since = self._engine.events.last_id()
+        state = rows.get(database, self._id).state
+        if self._condition == NOT_RUNNING and not state.alive and state.status != RESTARTING:
+            self.known = ExitResult(state.exit_code)
+            return self
         from engine.state.changes import Changes
 
-        database, settings = self._engine.database, self._engine.settings
-        self._since = await off_loop(self._engine.events.last_id)
-        self._last_code = (await off_loop(rows.get, database, self._id)).state.exit_code
+        self._last_code = state.exit_code
         run_folder = folders.run(settings, self._id)
-        await off_loop(lambda: run_folder.mkdir(parents=True, exist_ok=True, mode=0o700))
+        run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         log = database.path.with_name(database.path.name + "-wal")
         self._changes = await Changes(database.wake_file, log, [run_folder]).__aenter__()
         return self
@@ -94,6 +100,8 @@ class Waiter:
 
     async def result(self) -> ExitResult:
         """Return the result once the condition holds."""
+        if self.known is not None:
+            return self.known
         assert self._changes is not None
         while True:
             found = await off_loop(self._look)
@@ -146,7 +154,7 @@ class Waiter:
             )
         if self._condition == HEALTHY and state.status == "running" and state.health == HEALTHY:
             return ExitResult(0)
-        if state.status == "restarting":
+        if state.status == RESTARTING:
             self._to_restart = True
         elif not state.alive and (
             self._condition == NOT_RUNNING or (self._condition == NEXT_EXIT and self._to_restart)
@@ -163,11 +171,11 @@ async def wait(engine: Engine, name: str, condition: str) -> Waiter:
     """
     if condition not in CONDITIONS:
         raise InvalidCondition(condition)
-    container_id = await off_loop(rows.find_id, engine.database, name)
+    container_id = rows.find_id(engine.database, name)
     if condition == HEALTHY:
         from engine.containers.health import command
 
-        config = (await off_loop(rows.get, engine.database, container_id)).config
+        config = rows.get(engine.database, container_id).config
         if command(config.healthcheck, config.shell) is None:
             raise NotChecked(name)
     return Waiter(engine, container_id, condition)

@@ -87,7 +87,11 @@ MIGRATIONS: tuple[str, ...] = (
         id TEXT PRIMARY KEY, kind TEXT NOT NULL, parent TEXT NOT NULL, description TEXT NOT NULL,
         created INTEGER NOT NULL, used INTEGER NOT NULL, uses INTEGER NOT NULL) WITHOUT ROWID;
     """,
-    "CREATE INDEX exec_sessions_ended ON exec_sessions(finished) WHERE finished > 0;",
+    """
+    CREATE INDEX exec_sessions_ended ON exec_sessions(finished) WHERE finished > 0;
+    DROP INDEX exec_sessions_of;
+    CREATE INDEX exec_sessions_of ON exec_sessions(container_id, status);
+    """,
 )
 
 Values = Sequence[Any] | Mapping[str, Any]
