@@ -18,7 +18,7 @@ from compat_api.query import Query
 from compat_api.replies import Chunks
 from compat_api.stream import Stream
 from compat_api.whole_request import WholeBody, WholeRequest
-from engine.off_loop import off_loop
+from engine.off_loop import in_a_hurry, off_loop
 
 if TYPE_CHECKING:
     from compat_api.connection import Connection
@@ -97,6 +97,10 @@ class Request:
     async def call(self, verb: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run one of the engine's sync verbs off the loop."""
         return await off_loop(verb, *args, **kwargs)
+
+    async def hurry(self, verb: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a verb that nearly always takes but a moment, here if it does; see engine.off_loop."""
+        return await in_a_hurry(verb, *args, **kwargs)
 
     async def look(self, verb: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a verb that reads a few rows and small files: it waits for nobody, so a thread would cost more."""

@@ -25,12 +25,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.hurry import WouldWait, is_hurried
+
 LOOKS, LOOK_SECONDS = 5, 0.02  # how often and how long somebody may look whether a lock is held
 
 
 @contextmanager
 def locked(folder: Path, name: str, *, shared: bool = False) -> Iterator[None]:
-    """Hold the lock called name while the block runs; blocks until it is free.
+    """Hold the lock called name while the block runs; blocks until it is free, or raises WouldWait in a hurry.
 
     The file may be unlinked by a holder that removes the object (see forget), so the lock counts only
     when the path still leads to the file that was locked.
@@ -43,7 +45,10 @@ def locked(folder: Path, name: str, *, shared: bool = False) -> Iterator[None]:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             continue
         try:
-            fcntl.flock(fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            try:
+                fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (fcntl.LOCK_NB if is_hurried() else 0))
+            except BlockingIOError:
+                raise WouldWait from None
             try:
                 current = os.stat(path)
             except FileNotFoundError:

@@ -1,7 +1,10 @@
-"""The one way by which async code calls the engine's sync verbs: in a thread, off the event loop.
+"""How async code calls the engine's sync verbs: in a thread, off the event loop, or in a hurry, on it.
 
 Verbs take locks and make system calls that may block; a loop that waits for them would stop every other
 request. The threads live as long as the process, so that each keeps its database connection.
+
+To wake a thread and to be woken by it takes longer than most short verbs. One that is run in a hurry (engine.hurry)
+gives up where it would wait, and is run again in a thread.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
+
+from engine.hurry import WouldWait, hurried
 
 THREADS = 32  # more than this many blocked verbs at once queue up
 
@@ -32,6 +37,18 @@ async def off_loop(verb: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -
     When the awaiting task is cancelled the verb still runs to its end: verbs are not interrupted halfway.
     """
     return await asyncio.get_running_loop().run_in_executor(_threads(), functools.partial(verb, *args, **kwargs))
+
+
+async def in_a_hurry(verb: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a sync verb at once if it need not wait for anybody, else from its beginning off the loop.
+
+    For verbs that change nothing before they have the last lock that they need.
+    """
+    try:
+        with hurried():
+            return verb(*args, **kwargs)
+    except WouldWait:
+        return await off_loop(verb, *args, **kwargs)
 
 
 def afterwards(verb: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:

@@ -23,7 +23,7 @@ async def stats(request: Request) -> Answer:
     """Tell what a container uses; without stream after a second, in which it looks twice, or with one-shot at once."""
     stream = request.query.flag("stream", default=True)
     one_shot = request.since(versions.ONE_SHOT) and request.query.flag("one-shot")
-    container = await request.call(request.engine.containers.get, request.name)
+    container = await request.look(request.engine.containers.get, request.name)
     if stream and one_shot:
         raise BadRequest("cannot have stream=true and one-shot=true")
     nothing = Usage()

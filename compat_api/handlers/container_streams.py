@@ -92,7 +92,7 @@ def _attach_options(request: Request, *, every: bool) -> AttachOptions:
 
 async def _ends_with_input(request: Request, attachment: Attachment) -> bool:
     """Tell whether the end of the client's input ends it all, as in dockerd where the container's own stays open."""
-    config = (await request.call(request.engine.containers.get, request.name)).config
+    config = (await request.look(request.engine.containers.get, request.name)).config
     return attachment.tty or (attachment.options.stdin and config.open_stdin and not config.stdin_once)
 
 

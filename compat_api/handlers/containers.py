@@ -25,7 +25,7 @@ async def list_(request: Request) -> Answer:
     query = request.query
     filters = query.filters()
     wanted = ListQuery(all=query.flag("all"), limit=atoi(query, "limit") or 0, filters=filters)
-    found = await request.call(_summaries, request.engine, wanted, query.flag("size"))
+    found = await request.hurry(_summaries, request.engine, wanted, query.flag("size"))
     if not request.since(versions.ANNOTATIONS_IN_LIST):
         for each in found:
             each["HostConfig"].pop("Annotations", None)
@@ -52,7 +52,7 @@ async def create(request: Request) -> Answer:
 async def inspect(request: Request) -> Answer:
     """Show one container."""
     size = request.query.flag("size")
-    return Json(await (request.call if size else request.look)(_inspect, request, size))
+    return Json(await (request.hurry if size else request.look)(_inspect, request, size))
 
 
 async def remove(request: Request) -> Answer:

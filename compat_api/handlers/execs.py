@@ -30,7 +30,7 @@ async def create(request: Request) -> Answer:
     if not request.since(versions.CONSOLE_SIZE):
         plain["console_size"] = None
     try:
-        exec_id = await request.call(request.engine.containers.exec_create, request.name, ExecConfig(**plain))
+        exec_id = await request.hurry(request.engine.containers.exec_create, request.name, ExecConfig(**plain))
     except InvalidDetachKeys as error:
         raise Problem(f"Invalid escape keys ({error.keys}) provided") from None
     return Json({"Id": exec_id}, status=201)
@@ -54,7 +54,7 @@ async def start(request: Request) -> Answer:
     """Run an exec session, and stay connected to it unless asked to detach."""
     body: ExecStartBody = await request.body()
     containers = request.engine.containers
-    session = await request.call(containers.exec_ready, request.name)
+    session = await request.look(containers.exec_ready, request.name)
     if body.detach:
         await containers.exec_start(request.name, detach=True)
         return Empty(200)

@@ -23,7 +23,7 @@ async def list_(request: Request) -> Answer:
     if not request.since(versions.NO_FILTER_PARAMETER) and query.get("filter"):
         filters.setdefault("reference", []).append(query.get("filter"))
     wanted = ImageQuery(query.flag("all"), filters, request.since(versions.SHARED_SIZE) and query.flag("shared-size"))
-    found = await request.call(request.engine.images.list, wanted)
+    found = await request.hurry(request.engine.images.list, wanted)
     return Json([shapes.summary(each, request.version) for each in found])
 
 
@@ -32,14 +32,14 @@ async def inspect(request: Request) -> Answer:
     platform = platforms.wanted(request, versions.INSPECT_BY_PLATFORM)
     if platform and request.query.flag("manifests"):
         raise BadRequest("conflicting options: manifests and platform options cannot both be set")
-    found = await request.call(request.engine.images.inspect, request.name, platform)
+    found = await request.hurry(request.engine.images.inspect, request.name, platform)
     return Json(shapes.inspect(found, request.version), escaped=True)
 
 
 async def history(request: Request) -> Answer:
     """Show how an image was made."""
     platform = platforms.wanted(request, versions.IMAGES_BY_PLATFORM)
-    found = await request.call(request.engine.images.history, request.name, platform)
+    found = await request.hurry(request.engine.images.history, request.name, platform)
     return Json([shapes.history(each) for each in found])
 
 

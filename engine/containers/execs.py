@@ -21,6 +21,7 @@ from engine.containers.record import CREATED, EXITED, PAUSED, RESTARTING, RUNNIN
 from engine.containers.settle import LOST, find_runtime, settled
 from engine.containers.stop import NotRunning
 from engine.errors import Conflict, EngineError, InvalidParameter, NoSuchExec
+from engine.hurry import WouldWait, is_hurried
 from engine.lean_dataclasses import dataclass, replace
 from engine.off_loop import off_loop
 from engine.runtime import monitor
@@ -421,6 +422,8 @@ def _check_user(container: Container, config: ExecConfig) -> None:
     from engine.runtime.users import IdOutOfRange, UnknownGroup, UnknownUser, look_up
 
     if config.user:
+        if is_hurried():
+            raise WouldWait  # for the container's own file systems, perhaps
         try:
             look_up(f"/proc/{container.state.pid}/root", config.user)
         except (IdOutOfRange, UnknownGroup, UnknownUser) as error:

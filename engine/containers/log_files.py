@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from engine.containers.log_format import Joiner, Message
+from engine.hurry import WouldWait, is_hurried
 
 BLOCK = 98304
 # How much of a file's end is looked at first for its last messages; then ever more.
@@ -191,6 +192,9 @@ class LogFiles:
 
     def _go_to_tail(self, messages: int) -> None:
         """Go to where the last messages begin: look at ever more of the end, and count."""
+        if is_hurried():
+            self.close()
+            raise WouldWait
         pieces = [piece for piece in (self._now, *self._waiting) if piece is not None]
         at = len(pieces) - 1
         first = span = min(max(messages * _TAIL_PER_MESSAGE, _TAIL_LEAST), _TAIL_MOST)

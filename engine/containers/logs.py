@@ -13,7 +13,7 @@ from engine.containers.log_format import ERR, OUT, Message, stamp_of
 from engine.containers.record import DEAD, REMOVING
 from engine.errors import Conflict, NoSuchContainer, NotImplementedHere
 from engine.lean_dataclasses import dataclass, field
-from engine.off_loop import off_loop
+from engine.off_loop import in_a_hurry, off_loop
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -68,7 +68,7 @@ async def logs(engine: Engine, name: str, options: LogOptions) -> Log:
 
     Raises NoSuchContainer, LogsOfRemoved, LogsUnreadable, LogOptionUnusable, InvalidLogOption, JournalctlMissing.
     """
-    container, begun = await off_loop(_open, engine, name, options)
+    container, begun = await (off_loop if options.tail is None else in_a_hurry)(_open, engine, name, options)
     selection = Selection(options)
     told = attributes(container, str(folders.log_file(engine.settings, container.id)))
     if begun is None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.containers.record import Container, Definition, NetworkState, State
 from engine.errors import AmbiguousId, NameInUse, NoSuchContainer
+from engine.hurry import about_to_do, is_hurried
 from engine.state.codec import decode, encode
 from engine.state.database import Database, Transaction
 
@@ -103,6 +104,8 @@ def get(database: Database, container_id: str) -> Container:
 def all_containers(database: Database, *, up: bool = False) -> list[Container]:
     """Return every container, or only those that are up, newest first."""
     wanted = f"{VISIBLE} AND status IN ('running', 'paused', 'restarting')" if up else VISIBLE
+    if is_hurried():
+        about_to_do(database.rows("SELECT count(*) FROM containers")[0][0])
     found = database.rows(f"SELECT {COLUMNS} FROM containers WHERE {wanted} ORDER BY created DESC, rowid DESC")
     return [from_row(row) for row in found]
 

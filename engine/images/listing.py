@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import InvalidFilter, NoSuchLayer
 from engine.filters import has_labels, until
+from engine.hurry import about_to_do
 from engine.images import reference
 from engine.images.record import Image, ImageSummary
 from engine.images.remove import children_of
@@ -46,6 +47,7 @@ def list_images(engine: Engine, query: ImageQuery) -> list[ImageSummary]:
         if name not in FILTERS:
             raise InvalidFilter(name)
     stored = engine.store.images()
+    about_to_do(len(stored))
     images = [to_image(engine, each) for each in stored]
     by_id = {image.id: image for image in images}
     dangling = _dangling(query.filters.get("dangling"))

@@ -22,10 +22,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from engine.hurry import WouldWait, is_hurried
 from engine.state.reserve import Reserve
 
 BUSY_SECONDS = 30.0
 CACHE_KIB = 256  # of each thread's connection; SQLite's default is 2 MB, and the kernel has the pages anyway
+CHECKPOINT_PAGES = 1000  # of the log, after which a writer brings them into the database: SQLite's default
 KEPT_EVENTS = 16384  # the journal's bound, about 5 MB; dockerd keeps 256
 
 # Each entry brings the file from the version of its index to the next; never edited once released.
@@ -161,6 +163,8 @@ class Database:
         After the commit those who wait for changes are woken. Raises sqlite3.OperationalError when another
         writer keeps the lock for longer than BUSY_SECONDS.
         """
+        if is_hurried():
+            raise WouldWait  # the commit waits for the disk
         connection = self._connection()
         low = self.reserve.is_low()
         with self._full_disk_told(), _committed(connection):
@@ -179,7 +183,7 @@ class Database:
         low = self.reserve.is_low()
         connection.execute("PRAGMA synchronous = NORMAL")
         try:
-            with self._full_disk_told(), _committed(connection):
+            with self._full_disk_told(), _hurried(connection), _committed(connection):
                 yield Transaction(connection)
         finally:
             connection.execute("PRAGMA synchronous = FULL")
@@ -267,6 +271,25 @@ def _log_writes(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
+
+
+@contextmanager
+def _hurried(connection: sqlite3.Connection) -> Iterator[None]:
+    """In a hurry, raise WouldWait where another writer has the lock, and leave bringing the log in to other writers."""
+    if not is_hurried():
+        yield
+        return
+    connection.execute("PRAGMA busy_timeout = 0")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            raise WouldWait from None
+        raise
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
 
 @contextmanager

@@ -11,9 +11,11 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from engine import syscalls
+from engine.hurry import about_to_do
 from engine.storage.lockfile import try_write_lock
 
 _LOCK = "lock-"
@@ -209,13 +211,14 @@ def content_size(root: str | os.PathLike[str]) -> int:
     """Return the bytes in a tree as dockerd counts a layer: each inode once, folders for nothing."""
     total = 0
     seen: set[int] = set()
+    number = count(1)
     top = os.open(root, _OPEN_FOLDER)
     try:
         left = ["."]
         while left:
             path = left.pop()
             with suppress(OSError):  # it has gone, or is no folder any more
-                size, inner = _look_into(top, path, seen)
+                size, inner = _look_into(top, path, seen, number)
                 total += size
                 left += inner
     finally:
@@ -223,13 +226,14 @@ def content_size(root: str | os.PathLike[str]) -> int:
     return total
 
 
-def _look_into(top: int, path: str, seen: set[int]) -> tuple[int, list[str]]:
-    """Return the bytes of the files in a folder below top, and the folders in it."""
+def _look_into(top: int, path: str, seen: set[int], number: Iterator[int]) -> tuple[int, list[str]]:
+    """Return the bytes of the files in a folder below top, and the folders in it; number counts what is looked at."""
     total, inner = 0, []
     folder = syscalls.openat2(top, path, _OPEN_FOLDER, resolve=_INSIDE)
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
+                about_to_do(next(number))
                 if entry.is_dir(follow_symlinks=False):
                     inner.append(f"{path}/{entry.name}")
                 else:

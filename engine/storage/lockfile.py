@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.hurry import WouldWait, is_hurried
+
 TOKEN_SIZE = 64
 _WRITE = struct.pack("@hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 _READ = struct.pack("@hhqqi0q", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
@@ -57,7 +59,7 @@ class LockFile:
             return
         fd = self._open()
         try:
-            fcntl.fcntl(fd, fcntl.F_OFD_SETLKW, _READ if shared else _WRITE)
+            _lock(fd, _READ if shared else _WRITE)
             yield Held(fd)
         finally:
             os.close(fd)
@@ -70,7 +72,7 @@ class LockFile:
         except FileNotFoundError:
             fd = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            fcntl.fcntl(fd, fcntl.F_OFD_SETLKW, _READ)
+            _lock(fd, _READ)
             yield Held(fd)
         finally:
             os.close(fd)
@@ -82,6 +84,17 @@ class LockFile:
         except FileNotFoundError:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             return os.open(self._name, flags, 0o644)
+
+
+def _lock(fd: int, kind: bytes) -> None:
+    """Take a lock, waiting for it but in a hurry."""
+    if not is_hurried():
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLKW, kind)
+        return
+    try:
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, kind)
+    except (BlockingIOError, PermissionError):
+        raise WouldWait from None
 
 
 def try_write_lock(fd: int) -> bool:
