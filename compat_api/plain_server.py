@@ -62,7 +62,7 @@ class PlainRequest:
         """Run one of the engine's verbs."""
         return verb(*args, **kwargs)
 
-    look = call
+    look = hurry = call
 
 
 class PlainServer:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from engine import locks
+from engine.containers.kept_views import views
 from engine.errors import NoSuchContainer
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ def view_lock_name(container_id: str) -> str:
 
 
 def unmount(engine: Engine, container_id: str) -> None:
-    """Unmount a container's root unless a view is open; the container's lock is held. Can be repeated."""
+    """Unmount a container's root unless a view is in use; the container's lock is held. Can be repeated."""
+    views.drop(container_id)
     name = view_lock_name(container_id)
     with suppress(NoSuchContainer):  # its creation was cut off before it had a layer
         if not (engine.settings.locks / name).exists():

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING
 
 from engine import locks, syscalls
 from engine.containers import folders, image_mounts, mounts, root_mount, rows, skeleton
+from engine.containers.kept_views import Kept, views
 from engine.containers.mount_syntax import TMPFS, clean
 from engine.containers.settle import settled
 from engine.containers.working_directory import make_folder_at
 from engine.errors import NoSuchContainer
 from engine.lean_dataclasses import dataclass
-from engine.off_loop import afterwards
 from engine.runtime.spec_mounts import NON_RECURSIVE, READ_ONLY_FORCE_RECURSIVE, READ_ONLY_NON_RECURSIVE
 
 if TYPE_CHECKING:
@@ -67,35 +67,39 @@ class View:
 @contextmanager
 def opened(engine: Engine, name: str) -> Iterator[View]:
     """Open a view of a container. Raises NoSuchContainer, what making its mounts ready raises, and OSError."""
-    container_id = rows.find_id(engine.database, name)
+    kept = _look_for(engine, rows.find_id(engine.database, name))
+    try:
+        _tell(engine, kept.container, mounted=True)
+        try:
+            yield View(kept.container, kept.root)
+        finally:
+            _tell(engine, kept.container, mounted=False)
+    finally:
+        # The kernel makes whoever unmounts a root wait for the disk. Nobody else has to: the locks tell of it.
+        views.give_back(kept)
+
+
+def _look_for(engine: Engine, container_id: str) -> Kept:
+    """Return a container's view, to be given back: the one that is there, or a new one."""
     held = ExitStack()
     try:
         with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
             container = settled(engine, container_id)
+            if (kept := views.take(container)) is not None:
+                return kept
             view_lock = root_mount.view_lock_name(container_id)
             held.enter_context(locks.locked(engine.settings.locks, view_lock, shared=True))
             namespace, root = _open(engine, container)
             held.callback(os.close, namespace)
             held.callback(os.close, root)
+            kept = Kept(container, root, held, lambda: _let_go(engine, container_id))
+            if not container.definition.mounts:
+                views.add(kept)
+            return kept
     except BaseException:
-        _close(engine, container_id, held)
-        raise
-    try:
-        _tell(engine, container, mounted=True)
-        try:
-            yield View(container, root)
-        finally:
-            _tell(engine, container, mounted=False)
-    finally:
-        # The kernel makes whoever unmounts a root wait for the disk. Nobody else has to: the locks tell of it.
-        afterwards(_close, engine, container_id, held)
-
-
-def _close(engine: Engine, container_id: str, held: ExitStack) -> None:
-    """Close a view's descriptors and what else it held, then what nobody needs any more."""
-    held.close()
-    with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
+        held.close()
         _let_go(engine, container_id)
+        raise
 
 
 def planned(points: Sequence[MountPoint], tmpfs: Sequence[str], files: Sequence[tuple[str, str, bool]]) -> list[Bind]:
@@ -135,19 +139,20 @@ def _open(engine: Engine, container: Container) -> tuple[int, int]:
 
 
 def _let_go(engine: Engine, container_id: str) -> None:
-    """Unmount what only the view needed; the container's lock is held, the view's is not any more."""
-    try:
-        if rows.get(engine.database, container_id).state.alive:
-            return  # or it has just ended: then whoever records that finds the view closed and unmounts
-        container = settled(engine, container_id)
-    except NoSuchContainer:
-        root_mount.forget(engine, container_id)
-        return
-    if container.state.alive:
-        return
-    image_mounts.unmount(engine, container)
-    root_mount.unmount(engine, container_id)
-    engine.volumes.settle(container.definition.mounts)
+    """Unmount what only a view needed that is closed now."""
+    with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
+        try:
+            if rows.get(engine.database, container_id).state.alive:
+                return  # or it has just ended: then whoever records that finds the view closed and unmounts
+            container = settled(engine, container_id)
+        except NoSuchContainer:
+            root_mount.forget(engine, container_id)
+            return
+        if container.state.alive:
+            return
+        image_mounts.unmount(engine, container)
+        root_mount.unmount(engine, container_id)
+        engine.volumes.settle(container.definition.mounts)
 
 
 def _tell(engine: Engine, container: Container, *, mounted: bool) -> None:
