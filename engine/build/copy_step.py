@@ -7,8 +7,9 @@ import json
 import os
 import posixpath
 import stat
+from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.build import patterns, sums
 from engine.build.chmod import change_of
@@ -27,6 +28,7 @@ from engine.runtime import users
 if TYPE_CHECKING:
     from engine.build.stage import StageRun
 
+T = TypeVar("T")
 NOT_FOUND = "file not found in build context or excluded by .dockerignore: "
 
 
@@ -39,9 +41,7 @@ class Piece:
     sum: str
     keep_packed: bool = False
     unpack: bool = False
-    parent: str = ""  # with --parents: where it lies below the destination
-    links: bool = False  # it may be a link and is copied as one
-    mode: int | None = None
+    chosen: frozenset[str] | None = None  # with --parents: what below the path is copied, and the folders above that
 
 
 @dataclass(slots=True)
@@ -178,39 +178,68 @@ def _fetched(stage: StageRun, instruction: Copy, words: Words, plan: _Plan, url:
 
 def _local(source: Source, path: str, instruction: Copy, plan: _Plan) -> list[Piece]:
     """Return what a path of a source, which may be a pattern, stands for."""
-    pivot = ""
     if instruction.parents:
-        before, dot, after = path.partition("/./")
-        pivot = before.lstrip("/") if dot else ""
-        path = f"{before}/{after}" if dot else path
+        return _below(source, path, plan)
+    return [_piece(source, each, instruction) for each in _found(source, path)]
+
+
+def _found(source: Source, path: str) -> list[str]:
     path = path.removeprefix("/").removeprefix("./")
     if path == ".":
         path = ""
-    if patterns.has_wildcards(path):
-        found = [_piece(source, each, instruction, plan) for each in _matching(source, path)]
-    else:
-        found = [_piece(source, path, instruction, plan)]
-    if instruction.parents:
-        for piece in found:
-            below = piece.path.removeprefix(pivot).strip("/") if pivot else piece.path.strip("/")
-            piece.parent = below if _is_folder(source, piece.path) else posixpath.dirname(below)
-    return found
+    return _matching(source, path) if patterns.has_wildcards(path) else [path]
+
+
+def _below(source: Source, path: str, plan: _Plan) -> list[Piece]:
+    """Return what a path with --parents stands for: of the folder before /./, or of the root, what the rest matches.
+
+    The folders above that come with it, as they are there. As in BuildKit the pattern is one of those of
+    .dockerignore, and so are the ones of --exclude.
+    """
+    before, dot, after = path.partition("/./")
+    pivot, pattern = (before, after) if dot else ("", path)
+    pattern = posixpath.normpath(f"/{pattern}").lstrip("/")
+    try:
+        wanted, unwanted = patterns.Matcher([pattern]), patterns.Matcher(plan.excludes)
+    except patterns.SyntaxProblem as error:
+        raise BuildFailed(f"failed to match {json.dumps(path)}: {error}") from None
+    pieces = []
+    for folder in _found(source, pivot):
+        top = _asked(source, folder, source.resolved)
+        chosen: set[str] = set()
+        found: list[str] = []
+        for each, _, is_link in source.walk(top):
+            below = each.removeprefix(f"{top}/") if top else each
+            if wanted.matches(below) and not unwanted.matches(below):
+                found.append(source.sum(each) if is_link else source.sum_at(each))
+                while below and below not in chosen:
+                    chosen.add(below)
+                    below = posixpath.dirname(below)
+        if not patterns.has_wildcards(f"{pivot}/{pattern}"):
+            _asked(source, posixpath.join(folder, pattern), source.status)
+        pieces.append(Piece(source, folder, sums.of_all("dir", sorted(found)), chosen=frozenset(chosen)))
+    return pieces
 
 
 def _is_folder(source: Source, path: str) -> bool:
     return stat.S_ISDIR(source.status(path).st_mode)
 
 
-def _piece(source: Source, path: str, instruction: Copy, plan: _Plan) -> Piece:
+def _piece(source: Source, path: str, instruction: Copy) -> Piece:
+    found = _asked(source, path, source.sum_of)
+    unpack = instruction.add if instruction.unpack is None else instruction.unpack
+    return Piece(source, path, found, keep_packed=not unpack, unpack=bool(instruction.unpack))
+
+
+def _asked(source: Source, path: str, question: Callable[[str], T]) -> T:
+    """Return what is asked about a path. Raises BuildFailed, in dockerd's words, where there is nothing."""
     try:
-        found = source.sum_of(path)
+        return question(path)
     except FileNotFoundError:
         text = f"stat {path}: file does not exist"
         raise BuildFailed(text if source.identity else NOT_FOUND + text) from None
     except OSError as error:
         raise BuildFailed(f"stat {path}: {os.strerror(error.errno or 0).lower()}") from None
-    unpack = instruction.add if instruction.unpack is None else instruction.unpack
-    return Piece(source, path, found, keep_packed=not unpack, unpack=bool(instruction.unpack))
 
 
 def _matching(source: Source, pattern: str) -> list[str]:
@@ -247,16 +276,14 @@ def _perform(stage: StageRun, instruction: Copy, plan: _Plan, root: int) -> list
 
 
 def _put(copier: Copier, piece: Piece, destination: str, plan: _Plan) -> None:
-    target = posixpath.join(destination, piece.parent) + "/" if piece.parent else destination
-    skip = patterns.Matcher(plan.excludes) if plan.excludes else None
     is_folder = _is_folder(piece.source, piece.path)
     try:
-        place = copier.resolved(target)
+        place = copier.resolved(destination)
     except OSError as error:
         verb = "failed to copy directory: mkdir " if is_folder else "lstat "
-        raise BuildFailed(f"failed to copy files: {_words(verb, error, target)}") from None
+        raise BuildFailed(f"failed to copy files: {_words(verb, error, destination)}") from None
     if is_folder:
-        copier.skip = (lambda path, _: skip.matches(path)) if skip is not None else None
+        copier.skip = _left_out(piece, plan)
         fd = piece.source.open(piece.path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             copier.folder(fd, place, piece.source.resolved(piece.path))
@@ -266,18 +293,23 @@ def _put(copier: Copier, piece: Piece, destination: str, plan: _Plan) -> None:
             os.close(fd)
             copier.skip = None
         return
-    base = posixpath.basename(piece.path)
-    if skip is not None and (skip.matches(base) or skip.matches(piece.path)):
-        return
     fd = piece.source.open(piece.path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         if not piece.keep_packed and _unpacked(fd, copier, place):
             return
-        if target.endswith("/") or copier.exists_as_folder(place):
-            place = posixpath.join(place, base)
+        if destination.endswith("/") or copier.exists_as_folder(place):
+            place = posixpath.join(place, posixpath.basename(piece.path))
         copier.file(fd, place, piece.source.resolved(piece.path))
     finally:
         os.close(fd)
+
+
+def _left_out(piece: Piece, plan: _Plan) -> Callable[[str], bool] | None:
+    """Return what tells, by a path below the piece's, what is not copied; a file is never left out by itself."""
+    if piece.chosen is not None:
+        chosen = piece.chosen
+        return lambda path: path not in chosen
+    return patterns.Matcher(plan.excludes).matches if plan.excludes else None
 
 
 def _unpacked(fd: int, copier: Copier, target: str) -> bool:

@@ -30,7 +30,7 @@ _CAPABILITY = "security.capability"
 class Copier:
     """Copies into one tree; owner None keeps each file's, change_mode gives a new mode for an old one.
 
-    skip tells, by its path below the copied folder and whether it is a folder, what is left out. links: files with
+    skip tells, by its path below the copied folder, what is left out. links: files with
     several names in the source share them in the copy, too. names gathers, where it is given, what need not be copied
     (engine.build.linking); origin then is the path in the source of what is copied.
     """
@@ -38,7 +38,7 @@ class Copier:
     root: int
     owner: Owner | None = (0, 0)
     change_mode: Callable[[int, bool], int] | None = None
-    skip: Callable[[str, bool], bool] | None = None
+    skip: Callable[[str], bool] | None = None
     epoch: int | None = None
     links: bool = True
     names: list[Names] | None = None
@@ -168,7 +168,7 @@ class Copier:
             status = os.stat(name, dir_fd=source, follow_symlinks=False)
             path = f"{prefix}{name}"
             is_folder = stat.S_ISDIR(status.st_mode)
-            if self.skip is not None and self.skip(path, is_folder):
+            if self.skip is not None and self.skip(path):
                 continue
             if self._can_be_linked(status):
                 place.names.append((name, name))

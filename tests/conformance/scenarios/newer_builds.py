@@ -112,3 +112,36 @@ def newer_rest(s: Session) -> None:
     newer(s, "FROM IMAGE\nUSER nobody\nRUN --mount=type=cache,id=conf-own,target=/c,uid=65534 touch /c/mine\n")
     newer(s, 'FROM IMAGE\nENTRYPOINT ["a"]\nCMD ["b"]\nENTRYPOINT c\n')
     newer(s, 'FROM IMAGE\nENTRYPOINT ["a"]\nCMD x y\nSHELL ["/bin/sh", "-x", "-c"]\nRUN true\n')
+
+
+@scenario
+def newer_parents(s: Session) -> None:
+    """COPY --parents, and more of --exclude, by a frontend that knows them, which dockerd's own does not yet.
+
+    Recorded with the image docker/dockerfile:1.26 made of BuildKit's source. What has to be there and is not is left
+    out: this frontend wants an error, which dockerd 28.5's solver does not know how to give.
+    """
+    base = "# syntax=docker/dockerfile:1.26\nFROM IMAGE\n"
+    for words in (
+        "src/deep/b.txt /x/", "src/deep/b.txt /x", "src/deep/b.txt docs/x.md /x/", "src /x/", "src/ /x/",
+        "src src/deep /x/", "src/*/b.txt /x/", "src/*.txt docs/*.md /x/", "**/*.md /x/", "src/**/*.txt /x/",
+        "**/deep /x/", ". /x/", "* /x/",
+        "/src/a.txt /x/", "./src/a.txt /x/", "../src/a.txt /x/", "./src/./deep/b.txt /x/", "src/./deep/ /x/",
+        "src/./deep/*.txt ./docs/./x.md /x", "src/./**/*.txt /x/", "./src /x/", "src/. /x/",
+        "nosuch/* /x/", "src/a.txt /", "src/a.txt .",
+        "--chown=1:2 --chmod=700 src/deep/b.txt /x/", "--chown=1:2 src/deep /x/", "--link src/deep/b.txt /x/",
+        "--exclude=*.md src docs /x/", "--exclude=**/*.md src docs /x/", "--exclude=src/deep src /x/",
+        "--exclude=deep src /x/", "--exclude=deep/b.txt src/./deep /x/",
+    ):  # fmt: skip
+        newer(s, f"{base}COPY --parents {words}\n", TREE)
+    newer(s, f"{base}WORKDIR /w\nCOPY --parents src/a.txt sub/\nCOPY --parents docs/x.md .\n", TREE)
+    newer(s, f"{base}RUN mkdir -p -m 700 /x/src\nCOPY --parents src/a.txt /x/\n", TREE)
+    made = "RUN mkdir -p -m 750 /p/q; echo 1 >/p/q/r; echo 2 >/p/s; ln -s q /p/t\nFROM IMAGE\n"
+    for words in ("/p/q/r /x/", "/p/./q/r /x/", "p /x/", "/p/t/r /x/", "/p/t /x/", "/p/*/r /x/", "--chown=3 /p/q /x/"):
+        newer(s, f"{base}{made}COPY --from=0 --parents {words}\n")
+    for words in (
+        "--exclude=a.txt src/a.txt /x/", "--exclude=* src /x/", "--exclude=deep/ src /x/", "--exclude=/deep src /x/",
+        "--exclude=*.txt --exclude=!b.txt src /x/", "--exclude=src/deep src docs /x/", "--exclude=[ src /x/",
+        "--exclude=deep/*.md src/ /x/", "--exclude=x.md docs/* /x/", "--exclude= src /x/",
+    ):  # fmt: skip
+        newer(s, f"{base}COPY {words}\n", TREE)
