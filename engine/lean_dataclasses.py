@@ -23,19 +23,15 @@ Put = Callable[[Any, Any], None]
 class Plan:
     """How instances of one class are made: what sets each field, and which value it has unless one is given."""
 
-    __slots__ = ("factories", "get", "names", "needed", "positional", "puts", "values")
+    __slots__ = ("defaults", "factories", "get", "names", "needed", "positional", "puts")
 
     def __init__(self, cls: Any) -> None:
         found = dataclasses.fields(cls)
         self.names = tuple(each.name for each in found)
         self.puts: dict[str, Put] = {name: getattr(cls, name).__set__ for name in self.names}
         self.get = _getter(self.names)
-        self.values = [(self.puts[each.name], each.default) for each in found if each.default is not MISSING]
-        self.factories = [
-            (each.name, self.puts[each.name], each.default_factory)
-            for each in found
-            if each.default_factory is not MISSING
-        ]
+        self.defaults = {each.name: each.default for each in found if each.default is not MISSING}
+        self.factories = [(each.name, each.default_factory) for each in found if each.default_factory is not MISSING]
         self.positional = [each.name for each in found if not each.kw_only]
         self.needed = [each.name for each in found if each.default is each.default_factory]  # both are MISSING
 
@@ -80,11 +76,6 @@ else:
 
 def _init(self: Any, /, *values: Any, **named: Any) -> None:
     plan: Plan = self.__plan__
-    for put, value in plan.values:
-        put(self, value)
-    for name, put, factory in plan.factories:
-        if name not in named:
-            put(self, factory())
     if values:
         if len(values) > len(plan.positional):
             raise TypeError(f"{type(self).__name__} takes {len(plan.positional)} values, not {len(values)}")
@@ -92,7 +83,10 @@ def _init(self: Any, /, *values: Any, **named: Any) -> None:
         if not given.keys().isdisjoint(named):
             raise TypeError(f"{type(self).__name__} is given {', '.join(given.keys() & named.keys())} twice")
         named = given | named
-    _put(self, named)
+    for name, factory in plan.factories:
+        if name not in named:
+            named[name] = factory()
+    _put(self, {**plan.defaults, **named} if plan.defaults else named)
     for name in plan.needed:
         if name not in named:
             raise TypeError(f"{type(self).__name__} needs {name}")
