@@ -9,7 +9,7 @@ from compat_api.replies import Chunks
 from engine.go_json import bytes_of, dumps_escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Awaitable, Iterable, Iterator
 
 
 class Body(Protocol):
@@ -47,7 +47,11 @@ class Stream:
 
     async def line(self, value: Any) -> None:
         """Send a value as one line of JSON, as Go's encoder writes it by default."""
-        await self.write(bytes_of(dumps_escaped(value) + "\n"))
+        await self.lines([value])
+
+    async def lines(self, values: Iterable[Any]) -> None:
+        """Send values that are there together as such lines."""
+        await self.write(bytes_of("".join(dumps_escaped(value) + "\n" for value in values)))
 
     async def last_line(self, value: Any) -> None:
         """Send a value as one line of JSON behind which nothing comes."""

@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from engine.hurry import A_FEW, WouldWait, is_hurried
 from engine.lean_dataclasses import dataclass, field
 from engine.off_loop import off_loop
 
@@ -55,6 +56,11 @@ class Events:
 
     def before_time(self, time: int) -> int:
         """Return the id of the last event older than time, so that after() begins at time."""
+        if is_hurried():
+            newest = self._engine.database.rows("SELECT id, time FROM events ORDER BY id DESC LIMIT ?", (BATCH,))
+            if len(newest) == BATCH and newest[-1]["time"] >= time:
+                raise WouldWait
+            return next((row["id"] for row in newest if row["time"] < time), 0)
         row = self._engine.database.row("SELECT max(id) FROM events WHERE time < ?", (time,))
         return int(row[0] or 0) if row else 0
 
@@ -72,21 +78,24 @@ class Events:
         database = self._engine.database
         return Changes(database.wake_file, database.path.with_name(database.path.name + "-wal"))
 
-    async def follow(self, event_id: int, *, until: int | None = None) -> AsyncIterator[Event]:
-        """Yield every event after event_id as it happens; with until, end at that time."""
+    async def follow(self, event_id: int, *, until: int | None = None) -> AsyncIterator[list[Event]]:
+        """Yield every event after event_id as it happens, with those of the same moment; with until, end at that time.
+
+        What there is already comes in batches.
+        """
         import asyncio
         import time
 
         if until is not None and until < time.time_ns():
-            async for event in self._there(event_id, until):
-                yield event
+            async for batch in self._there(event_id, until):
+                yield batch
             return
         self.last_id()  # opens the database, so that its log is there to be watched
         async with self.watch() as changes:
             while True:
-                async for event in self._there(event_id, until):
-                    event_id = event.id
-                    yield event
+                async for batch in self._there(event_id, until):
+                    event_id = batch[-1].id
+                    yield batch
                 if until is None:
                     await changes.wait()
                     continue
@@ -99,14 +108,14 @@ class Events:
                 except TimeoutError:
                     pass
 
-    async def _there(self, event_id: int, until: int | None) -> AsyncIterator[Event]:
+    async def _there(self, event_id: int, until: int | None) -> AsyncIterator[list[Event]]:
         """Yield the events after event_id that there are now."""
-        while batch := await off_loop(self.after, event_id, until=until):
-            for event in batch:
-                yield event
-            if len(batch) < BATCH:
+        batch, wanted = self.after(event_id, until=until, limit=A_FEW), A_FEW
+        while batch:
+            yield batch
+            if len(batch) < wanted:
                 return
-            event_id = batch[-1].id
+            batch, wanted = await off_loop(self.after, batch[-1].id, until=until), BATCH
 
 
 def _event(row: sqlite3.Row) -> Event:

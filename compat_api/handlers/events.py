@@ -24,15 +24,14 @@ async def events(request: Request) -> Answer:
     wanted = Filter(query.filters(), images_are_created=request.since(versions.IMAGE_CREATE_EVENTS))
     # The place in the journal is fixed before the head goes out: what happens after the client has seen it is sent.
     if since is not None:
-        place = await request.call(journal.before_time, since)
+        place = await request.hurry(journal.before_time, since)
     elif until is not None and until < time.time_ns():
         place = 0
     else:
         place = await request.look(journal.last_id)
     stream = await request.stream()
-    async for event in journal.follow(place, until=until):
-        if wanted.matches(event):
-            await stream.line(message(event))
+    async for batch in journal.follow(place, until=until):
+        await stream.lines([message(event) for event in batch if wanted.matches(event)])
     return None
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from engine.events import Event
 
 SECOND = 1_000_000_000
+_KINDS = ("daemon", "container", "plugin", "volume", "network", "service", "node", "secret", "config")
 _WITH_DETAILS = {"health_status", "exec_create", "exec_start"}  # actions that go on after a colon
 
 
@@ -50,19 +51,18 @@ class Filter:
     """Which events a client asked for; filters that dockerd does not know are passed over, as it does."""
 
     def __init__(self, filters: dict[str, list[str]], *, images_are_created: bool = True) -> None:
-        self._filters = filters
+        self._filters = {name: values for name, values in filters.items() if values}
         self._images_are_created = images_are_created
 
     def matches(self, event: Event) -> bool:
         """Tell whether the event is wanted."""
         if not self._images_are_created and event.type == "image" and event.action == "create":
             return False
-        return (
+        return not self._filters or (
             self._action(event.action)
             and self._exact("type", event.type)
             and self._exact("scope", "local")
-            and all(self._named(kind, event) for kind in ("daemon", "container", "plugin", "volume", "network"))
-            and all(self._named(kind, event) for kind in ("service", "node", "secret", "config"))
+            and all(self._named(kind, event) for kind in _KINDS)
             and self._image(event)
             and self._labels(event.attributes)
         )

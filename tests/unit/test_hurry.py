@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from engine import Engine
 from engine.containers.log_files import LogFiles
+from engine.events import BATCH, Events
 from engine.hurry import A_FEW, WouldWait, about_to_do, hurried, is_hurried
 from engine.locks import locked
 from engine.off_loop import in_a_hurry
@@ -68,6 +72,28 @@ def test_a_writer_of_the_database_is_not_waited_for(tmp_path: Path) -> None:
     assert database.row("PRAGMA wal_autocheckpoint")[0] == CHECKPOINT_PAGES  # type: ignore[index]
     database.close()
     other.close()
+
+
+def test_a_place_far_back_in_the_journal_is_not_looked_for(tmp_path: Path) -> None:
+    database = Database(tmp_path / "state.db", tmp_path / "changed")
+    journal = Events(cast(Engine, SimpleNamespace(database=database)))
+    statement = "INSERT INTO events (time, type, action, actor, attributes) VALUES (?, 'a', 'b', 'c', '{}')"
+    with database.telling() as tx:
+        for number in range(1, 11):
+            tx.execute(statement, (number * 10,))
+    times = (5, 10, 11, 55, 100, 101)
+    found = [journal.before_time(time) for time in times]
+    assert found == [0, 0, 1, 5, 9, 10]
+    with hurried():
+        assert [journal.before_time(time) for time in times] == found
+    with database.telling() as tx:
+        for _ in range(BATCH - 5):
+            tx.execute(statement, (1000,))
+    with hurried():
+        assert journal.before_time(61) == 6
+        with pytest.raises(WouldWait):
+            journal.before_time(60)
+    database.close()
 
 
 def test_the_disk_is_not_waited_for(tmp_path: Path) -> None:
