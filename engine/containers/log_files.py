@@ -19,8 +19,8 @@ from engine.hurry import WouldWait, is_hurried
 
 BLOCK = 98304
 # How much of a file's end is looked at first for its last messages; then ever more.
-_TAIL_PER_MESSAGE = 128
-_TAIL_LEAST, _TAIL_MOST = 4096, 65536
+_TAIL_PER_MESSAGE = 160
+_TAIL_LEAST, _TAIL_AT_ONCE, _TAIL_MOST = 4096, 65536, 1 << 20
 
 
 class _Piece:
@@ -170,18 +170,24 @@ class LogFiles:
         assert piece is not None
         if piece.packed:
             return False
-        span = min(max(messages * _TAIL_PER_MESSAGE, _TAIL_LEAST), _TAIL_MOST)
-        start = max(0, piece.size() - span)
-        piece.file.seek(start)
-        data = piece.file.read(span)
-        whole = start == 0 and not self._waiting
-        begin, end = data.find(b"\n") + 1 if start else 0, data.rfind(b"\n") + 1
-        joiner = Joiner(from_middle=not whole)
-        found = joiner.feed(data[begin:end])
-        waiting = 0 if self._grows else joiner.waiting()
-        dropped = len(found) + waiting - messages
-        if dropped < 0 and not whole:
-            return False
+        span, size = min(max(messages * _TAIL_PER_MESSAGE, _TAIL_LEAST), _TAIL_MOST), piece.size()
+        while True:
+            if span > _TAIL_AT_ONCE:
+                self._take_time()
+            start = max(0, size - span)
+            piece.file.seek(start)
+            data = piece.file.read(span)
+            whole = start == 0 and not self._waiting
+            begin, end = data.find(b"\n") + 1 if start else 0, data.rfind(b"\n") + 1
+            joiner = Joiner(from_middle=not whole)
+            found = joiner.feed(data[begin:end])
+            waiting = 0 if self._grows else joiner.waiting()
+            dropped = len(found) + waiting - messages
+            if dropped >= 0 or whole:
+                break
+            if start == 0 or span == _TAIL_MOST:
+                return False
+            span = min(span * 4, _TAIL_MOST)
         for older in (self._now, *self._waiting):
             if older is not None and older is not piece:
                 older.file.close()
@@ -190,11 +196,15 @@ class LogFiles:
         self._passed_over = max(0, dropped - len(found))
         return True
 
-    def _go_to_tail(self, messages: int) -> None:
-        """Go to where the last messages begin: look at ever more of the end, and count."""
+    def _take_time(self) -> None:
+        """Give up in a hurry: much is about to be read."""
         if is_hurried():
             self.close()
             raise WouldWait
+
+    def _go_to_tail(self, messages: int) -> None:
+        """Go to where the last messages begin: look at ever more of the end, and count."""
+        self._take_time()
         pieces = [piece for piece in (self._now, *self._waiting) if piece is not None]
         at = len(pieces) - 1
         first = span = min(max(messages * _TAIL_PER_MESSAGE, _TAIL_LEAST), _TAIL_MOST)
