@@ -30,6 +30,8 @@ class Pattern:
 
     def match(self, path: str) -> dict[str, str] | None:
         """Return the variables' values if the path has this form."""
+        if not path.endswith(self.suffix) and "{" not in self.suffix:
+            return None
         middle, second, last = self.suffix.partition("{")
         if second:
             value, found, end = path.removeprefix(self.prefix).rpartition(middle)
@@ -38,7 +40,7 @@ class Pattern:
         length = len(path) - len(self.prefix) - len(self.suffix)
         if length < 0 or (length == 0 and not (self.greedy and not self.suffix)):
             return None
-        if not (path.startswith(self.prefix) and path.endswith(self.suffix)):
+        if not path.startswith(self.prefix):
             return None
         value = path[len(self.prefix) : len(path) - len(self.suffix)]
         return {self.variable: value} if self._takes(value) else None

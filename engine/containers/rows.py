@@ -105,7 +105,7 @@ def all_containers(database: Database, *, up: bool = False) -> list[Container]:
     """Return every container, or only those that are up, newest first."""
     wanted = f"{VISIBLE} AND status IN ('running', 'paused', 'restarting')" if up else VISIBLE
     if is_hurried():
-        about_to_do(database.rows("SELECT count(*) FROM containers")[0][0])
+        about_to_do(database.rows(f"SELECT count(*) FROM containers WHERE {wanted}")[0][0])
     found = database.rows(f"SELECT {COLUMNS} FROM containers WHERE {wanted} ORDER BY created DESC, rowid DESC")
     return [from_row(row) for row in found]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.locks import has_ended
 from engine.network import generation
-from engine.network.nfnetlink import NETLINK_NETFILTER, RECEIVE
+from engine.network.nfnetlink import NETLINK_NETFILTER
 
 if TYPE_CHECKING:
     from engine.network import Networks
@@ -90,7 +90,7 @@ def _drain(news: socket.socket) -> bool:
     told = False
     while True:
         try:
-            news.recv(RECEIVE)
+            news.recv(1)  # of each datagram, whose rest the kernel throws away
         except BlockingIOError:
             return told
         except OSError:  # ENOBUFS: there were more than it keeps
