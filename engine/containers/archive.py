@@ -124,8 +124,8 @@ def extract_to(
 
 def keep_ending(clean: str, path: str) -> str:
     """Put the "/" or "/." that a path ends in, and that makes it a folder, on its short form. Pure."""
-    if posixpath.basename(path) == "." and posixpath.basename(clean) != ".":
-        return (clean if clean.endswith("/") else clean + "/") + "."
+    if go_base(path) == "." != go_base(clean):
+        clean = (clean if clean.endswith("/") else clean + "/") + "."
     return clean + "/" if path.endswith("/") and not clean.endswith("/") else clean
 
 

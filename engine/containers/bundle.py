@@ -29,7 +29,7 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
     points = mounts.prepare_sources(container.definition.mounts)
     engine.volumes.make_ready(points)
     image_mounts.mount(engine, points)
-    propagation.check_propagation(points)
+    points = propagation.check_propagation(points)
     if any(point.subpath for point in points):
         from engine.volumes.subpath import hold_subpaths
 
@@ -147,7 +147,7 @@ def fill_volumes(points: Sequence[MountPoint], rootfs: Path, own: Collection[str
 
         for point in points:
             try:
-                copy_up(rootfs, point.destination, Path(point.source))
+                copy_up(rootfs, point.destination, Path(point.source), point.subpath)
             except VolumeOverFile as error:
                 if point.destination in own:
                     raise ImageVolumeOverFile(error.path) from error

@@ -242,6 +242,7 @@ class MountPoint:
     mode: str = ""
     read_write: bool = True
     propagation: str = ""
+    slave_if_possible: bool = False  # rslave was nobody's wish: where mounts are private, this one is, too
     name: str = ""  # a volume's
     driver: str = ""  # a volume's
     options: list[str] = field(default_factory=list)

@@ -205,6 +205,7 @@ def _claim_name(engine: Engine, container: Container, request: CreateRequest, mo
                     container.config,
                     container.host,
                     lambda other: _mounts_of(engine, other),
+                    root=str(engine.settings.root),
                     read_only_non_recursive=request.read_only_once,
                 )
                 points = image_mounts.owned(container.id, points, mounted)

@@ -69,7 +69,7 @@ def parse(text: str) -> tuple[str, str]:
         return name, name
     if name.startswith("/"):
         return name[1:], posixpath.basename(alias)
-    return name, alias
+    return name, posixpath.normpath(f"/{alias}").lstrip("/")
 
 
 def resolved(engine: Engine, host: HostConfig) -> HostConfig:
@@ -208,7 +208,7 @@ def _reached(engine: Engine, container: Container) -> Iterator[tuple[Link, Conta
 
 def _host_names(link: Link, child: Container) -> str:
     own = [child.name] if link.alias != child.name else []
-    return " ".join([link.alias, child.config.hostname, *own])
+    return " ".join([posixpath.basename(link.alias), child.config.hostname, *own])
 
 
 def _port_order(port: str) -> tuple[bool, int]:

@@ -95,6 +95,7 @@ class WantedMount:
     point: MountPoint
     volume_labels: dict[str, str] = field(default_factory=dict)
     volume_options: dict[str, str] = field(default_factory=dict)
+    says_propagation: bool = False  # else it is the default
 
 
 def parse_bind(text: str, volume_driver: str = "", *, read_only_non_recursive: bool = False) -> WantedMount:
@@ -134,7 +135,7 @@ def parse_bind(text: str, volume_driver: str = "", *, read_only_non_recursive: b
             options=[READ_ONLY_NON_RECURSIVE] if read_only_non_recursive and not read_write else [],
             create_source=True,
         )
-        return WantedMount(point)
+        return WantedMount(point, says_propagation=bool(propagation))
     return WantedMount(_volume(destination, source, volume_driver, mode, read_write, no_copy="nocopy" in words))
 
 
@@ -144,7 +145,8 @@ def parse_mount(request: MountRequest, *, read_only_non_recursive: bool = False)
     _check_target(kind, request.target)
     match kind:
         case "bind":
-            return WantedMount(_bind_of(request, read_only_non_recursive))
+            point = _bind_of(request, read_only_non_recursive)
+            return WantedMount(point, says_propagation=bool((request.bind_options or {}).get("Propagation")))
         case "volume":
             return _volume_of(request)
         case "tmpfs":

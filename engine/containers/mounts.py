@@ -56,6 +56,19 @@ class DuplicateMountPoint(InvalidParameter):
         self.destination = destination
 
 
+class PrivateRoot(InvalidParameter):
+    """A bind of the engine's root whose mounts would outlive their removal there."""
+
+    def __init__(self, root: str, source: str, propagation: str) -> None:
+        super().__init__(
+            'invalid mount config: must use either propagation mode "rslave" or "rshared" when mount source is within '
+            f'the daemon root, daemon root: "{root}", bind mount source: "{source}", propagation: "{propagation}"'
+        )
+        self.root = root
+        self.source = source
+        self.propagation = propagation
+
+
 class VolumesFromMissing(InvalidParameter):
     """The container whose mounts are wanted is not there."""
 
@@ -93,13 +106,14 @@ def resolve(
     host: HostConfig,
     mounts_of: Callable[[str], Sequence[MountPoint]],
     *,
+    root: str,
     read_only_non_recursive: bool = False,
 ) -> list[MountPoint]:
     """Return the container's mounts, but for HostConfig.Tmpfs, making the volumes that do not exist.
 
     The volumes come true with the transaction, which is to be the one that writes the container. mounts_of returns the
-    mounts of the container that VolumesFrom names, or raises NoSuchContainer. Raises the errors of mount_syntax and of
-    volumes, DuplicateMountPoint, VolumesFromMissing.
+    mounts of the container that VolumesFrom names, or raises NoSuchContainer. root is the engine's own. Raises the
+    errors of mount_syntax and of volumes, DuplicateMountPoint, VolumesFromMissing, PrivateRoot.
     """
     points: dict[str, MountPoint] = {}
     for text in host.volumes_from or ():
@@ -111,7 +125,7 @@ def resolve(
         for point in inherited:
             points[point.destination] = replace(point, read_write=point.read_write and writable, mode="", no_copy=True)
     for wanted in _asked_for(host, read_only_non_recursive):
-        points[wanted.point.destination] = _shared(_with_volume(volumes, transaction, wanted))
+        points[wanted.point.destination] = _shared(_with_volume(volumes, transaction, _letting_go(wanted, root)))
     tmpfs = {clean(path) for path in host.tmpfs or ()}
     for path in config.volumes or ():
         destination = clean(path)
@@ -136,6 +150,21 @@ def _asked_for(host: HostConfig, read_only_non_recursive: bool) -> list[WantedMo
             raise DuplicateMountPoint(request.target)
         wanted[mount.point.destination] = mount
     return list(wanted.values())
+
+
+def _letting_go(wanted: WantedMount, root: str) -> WantedMount:
+    """Have a container see it when something is unmounted in the engine's root, or what that lies in; as dockerd does.
+
+    Otherwise it would hold what is to be removed. The paths are compared as texts, as there. Raises PrivateRoot.
+    """
+    point = wanted.point
+    if point.type != BIND or not (point.source.startswith(root) or root.startswith(point.source)):
+        return wanted
+    if not wanted.says_propagation:
+        return replace(wanted, point=replace(point, propagation="rslave", slave_if_possible=True))
+    if point.propagation not in ("rslave", "rshared"):
+        raise PrivateRoot(root, point.source, point.propagation)
+    return wanted
 
 
 def _shared(point: MountPoint) -> MountPoint:

@@ -136,7 +136,7 @@ def merged(old: HostConfig, wanted: HostConfig) -> HostConfig:
 def live_resources(wanted: HostConfig, layout: CgroupLayout) -> dict[str, Any]:
     """Return linux.resources for a running container: only what is to change, and of that what can be changed.
 
-    A lifted limit on processes is not among it, see _apply.
+    Lifted limits on processes and processor time are not among it, see _apply.
     """
     plain = replace(
         wanted, memory_swappiness=None, oom_kill_disable=None, cpu_realtime_period=0, cpu_realtime_runtime=0
@@ -161,17 +161,19 @@ def _apply(engine: Engine, container: Container, wanted: HostConfig, layout: Cgr
         if limits:
             find_runtime(engine, container).update(container.id, limits)
         if wanted.pids_limit is not None and wanted.pids_limit <= 0:
-            _lift_process_limit(container)
+            _write(container, "pids", "pids.max", "max")
+        if wanted.cpu_quota < 0:
+            _write(container, "cpu", *(("cpu.max", "max") if layout.version == "2" else ("cpu.cfs_quota_us", "-1")))
     except RuntimeFailed as error:
         raise UpdateFailed(container.id, error.text) from error
     except OSError as error:
         raise UpdateFailed(container.id, str(error)) from error
 
 
-def _lift_process_limit(container: Container) -> None:
-    """Write it ourselves: crun before 1.9 writes -1, which the kernel refuses."""
+def _write(container: Container, controller: str, name: str, value: str) -> None:
+    """Lift a limit ourselves: the kernel refuses what crun before 1.9 writes for none."""
     groups = cgroup_of.find(container.state.pid, container.id)
-    folder = groups.folder("pids") if groups is not None else None
+    folder = groups.folder(controller) if groups is not None else None
     if folder is not None:
-        with open(f"{folder}/pids.max", "w", encoding="ascii") as file:
-            file.write("max")
+        with open(f"{folder}/{name}", "w", encoding="ascii") as file:
+            file.write(value)

@@ -24,7 +24,10 @@ _ARCHITECTURES = {
 _KNOWN = {name for name, _ in _ARCHITECTURES.values()} | {"mips64le", "ppc64", "mips64"}
 _ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "armhf": "arm", "armel": "arm"}
 _SYSTEMS = {"linux", "windows", "darwin", "freebsd"}
-_PART = re.compile(r"[A-Za-z0-9_.-]+(?:\([A-Za-z0-9_.-]+\))?")
+_PART = re.compile(r"[A-Za-z0-9_.-]+")
+# A system, which may have its version and features behind it: windows(10.0.17763+win32k).
+_SYSTEM = re.compile(r"([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.%-]*)((?:\+[A-Za-z0-9_.%-]+)*)\))?")
+_OTHER_NAMES = {"macos": "darwin"}
 
 
 class InvalidPlatform(InvalidParameter):
@@ -71,7 +74,14 @@ def parse_any_platform(text: str) -> tuple[str, str, str]:
     parts = text.lower().split("/")
     if len(parts) > 3:
         raise InvalidPlatform(f"{json.dumps(text)}: cannot parse platform specifier: invalid argument")
-    for part in parts:
+    found = _SYSTEM.fullmatch(parts[0])
+    if found is None:
+        raise InvalidPlatform(
+            f"{json.dumps(parts[0])} is an invalid OS component of {json.dumps(text)}: OSAndVersion specifier "
+            f"component must match {json.dumps('^' + _SYSTEM.pattern + '$')}: invalid argument"
+        )
+    parts[0] = _OTHER_NAMES.get(found[1], found[1])
+    for part in parts[1:]:
         if not _PART.fullmatch(part):
             raise InvalidPlatform(
                 f"{json.dumps(part)} is an invalid component of {json.dumps(text)}: platform specifier component "

@@ -6,11 +6,13 @@ The runtime would not notice: the mount would only stay private. dockerd refuses
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.containers.config import MountPoint
 from engine.errors import EngineError
+from engine.lean_dataclasses import replace
+from engine.runtime.spec_mounts import DEFAULT_PROPAGATION
 
 _SHARED = ("shared", "rshared")
 _SLAVE = ("slave", "rslave")
@@ -26,19 +28,27 @@ class NotPropagating(EngineError):
         self.kind = kind
 
 
-def check_propagation(points: Iterable[MountPoint]) -> None:
-    """Check every mount point that wants more than private propagation. Raises NotPropagating and OSError."""
-    wanted = [point for point in points if point.propagation in _SHARED + _SLAVE]
-    if not wanted:
-        return
+def check_propagation(points: Sequence[MountPoint]) -> list[MountPoint]:
+    """Check every mount point that wants more than private propagation, and return them all as they can be.
+
+    Raises NotPropagating, but for what need not be a slave, and OSError.
+    """
+    if not any(point.propagation in _SHARED + _SLAVE for point in points):
+        return list(points)
     mountinfo = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-    for point in wanted:
-        mount, tags = covering_mount(os.path.realpath(point.source), mountinfo)
-        shared = any(tag.startswith("shared:") for tag in tags)
-        if point.propagation in _SHARED and not shared:
-            raise NotPropagating(point.source, mount, "shared")
-        if not shared and not any(tag.startswith("master:") for tag in tags):
-            raise NotPropagating(point.source, mount, "shared or slave")
+    return [_possible(point, mountinfo) if point.propagation in _SHARED + _SLAVE else point for point in points]
+
+
+def _possible(point: MountPoint, mountinfo: str) -> MountPoint:
+    mount, tags = covering_mount(os.path.realpath(point.source), mountinfo)
+    shared = any(tag.startswith("shared:") for tag in tags)
+    if point.propagation in _SHARED and not shared:
+        raise NotPropagating(point.source, mount, "shared")
+    if shared or any(tag.startswith("master:") for tag in tags):
+        return point
+    if not point.slave_if_possible:
+        raise NotPropagating(point.source, mount, "shared or slave")
+    return replace(point, propagation=DEFAULT_PROPAGATION)
 
 
 def covering_mount(path: str, mountinfo: str) -> tuple[str, list[str]]:

@@ -102,14 +102,18 @@ def memory(host: HostConfig, layout: CgroupLayout) -> dict[str, Any]:
 
 
 def cpu(host: HostConfig) -> dict[str, Any]:
-    """Return the processor limits; quota and period are microseconds."""
+    """Return the processor limits; quota and period are microseconds.
+
+    A quota below 0 asks for none, which is what a new cgroup has; dockerd says so, but the kernel refuses what crun 1.8
+    makes of it.
+    """
     made: dict[str, Any] = {}
     if host.nano_cpus > 0:
         made |= {"period": PERIOD, "quota": host.nano_cpus * PERIOD // 1_000_000_000}
     given = {
         "shares": host.cpu_shares,
         "period": host.cpu_period,
-        "quota": host.cpu_quota,
+        "quota": max(0, host.cpu_quota),
         "realtimePeriod": host.cpu_realtime_period,
         "realtimeRuntime": host.cpu_realtime_runtime,
         "cpus": host.cpuset_cpus,

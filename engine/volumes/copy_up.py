@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 
 from engine import syscalls
-from engine.errors import EngineError
+from engine.errors import EngineError, InvalidParameter
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK = 1 << 30
@@ -38,13 +38,23 @@ class ImageVolumeOverFile(VolumeOverFile):
         return f"cannot mount volume over existing file, file exists {self.path}"
 
 
-def copy_up(rootfs: Path, destination: str, volume: Path) -> bool:
-    """Copy the folder destination of a mounted root into an empty volume; says whether there was anything to do.
+class PartUnfilled(InvalidParameter):
+    """A part of a volume that leads out of it, or that cannot be looked up."""
 
-    A volume that has content stays as it is, and so does one for which the root has no such folder. Raises
-    VolumeOverFile and OSError.
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"failed to populate volume: {cause}")
+        self.cause = cause
+
+
+def copy_up(rootfs: Path, destination: str, volume: Path, subpath: str = "") -> bool:
+    """Copy the folder destination of a mounted root into an empty volume, or an empty folder of one.
+
+    Says whether there was anything to do. What has content stays as it is; nothing is done where the root or the
+    volume has no such folder. Raises VolumeOverFile, PartUnfilled and OSError.
     """
-    target = os.open(volume, _FOLDER)
+    target = _opened(rootfs, destination, volume, subpath)
+    if target is None:
+        return False
     try:
         if os.listdir(target):
             return False
@@ -58,6 +68,30 @@ def copy_up(rootfs: Path, destination: str, volume: Path) -> bool:
         return True
     finally:
         os.close(target)
+
+
+def _opened(rootfs: Path, destination: str, volume: Path, subpath: str) -> int | None:
+    """Open what is to be filled, None where it is no folder; a part of a volume only where something is to go."""
+    if not subpath:
+        return os.open(volume, _FOLDER)
+    from engine.volumes.subpath import SubpathMissing, SubpathUnusable, open_part
+
+    source = _open_inside(rootfs, destination)
+    if source is None:
+        return None
+    os.close(source)
+    try:
+        part = open_part(str(volume), subpath)
+    except SubpathMissing:
+        return None  # the start will say so
+    except SubpathUnusable as error:
+        raise PartUnfilled(str(error)) from error
+    try:
+        return os.open(f"/proc/self/fd/{part}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except NotADirectoryError:
+        return None
+    finally:
+        os.close(part)
 
 
 def _open_inside(rootfs: Path, destination: str) -> int | None:

@@ -81,20 +81,25 @@ def drop_subpaths(run_folder: Path) -> None:
     folder.rmdir()
 
 
-def _hold(point: MountPoint, place: Path) -> None:
-    volume = os.open(point.source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+def open_part(source: str, subpath: str) -> int:
+    """Open a part of a volume, as a place (O_PATH). Raises SubpathUnusable."""
+    volume = os.open(source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        part = syscalls.openat2(volume, point.subpath, os.O_PATH, resolve=syscalls.RESOLVE_BENEATH)
+        return syscalls.openat2(volume, subpath, os.O_PATH, resolve=syscalls.RESOLVE_BENEATH)
     except OSError as error:
         cause = os.strerror(error.errno).lower() if error.errno else str(error)
         if error.errno == errno.EXDEV:
-            raise SubpathEscapes(point.source, point.subpath, cause) from error
+            raise SubpathEscapes(source, subpath, cause) from error
         if error.errno == errno.ENOTDIR:
-            raise SubpathUnresolved(point.source, point.subpath, cause) from error
+            raise SubpathUnresolved(source, subpath, cause) from error
         kind = SubpathMissing if error.errno == errno.ENOENT else SubpathUnusable
-        raise kind(point.source, point.subpath, f"lstat {point.source}/{point.subpath}: {cause}") from error
+        raise kind(source, subpath, f"lstat {source}/{subpath}: {cause}") from error
     finally:
         os.close(volume)
+
+
+def _hold(point: MountPoint, place: Path) -> None:
+    part = open_part(point.source, point.subpath)
     try:
         place.parent.mkdir(mode=0o700, exist_ok=True)
         if stat.S_ISDIR(os.fstat(part).st_mode):

@@ -93,7 +93,9 @@ def test_bad_bind_modes(mode: str) -> None:
         ),
         (
             MountRequest("bind", "/a", "/b", bind_options={"Propagation": "shared", "CreateMountpoint": True}),
-            WantedMount(MountPoint("bind", "/a", "/b", propagation="shared", create_source=True)),
+            WantedMount(
+                MountPoint("bind", "/a", "/b", propagation="shared", create_source=True), says_propagation=True
+            ),
         ),
         (
             MountRequest(

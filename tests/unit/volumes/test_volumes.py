@@ -49,7 +49,7 @@ def resolved(
     engine: Engine, config: ContainerConfig, host: HostConfig, mounts_of: Callable[[str], list[MountPoint]]
 ) -> list[MountPoint]:
     with engine.database.transaction() as tx:
-        return resolve(engine.volumes, tx, config, host, mounts_of)
+        return resolve(engine.volumes, tx, config, host, mounts_of, root="/var/lib/skiff")
 
 
 def nobody(name: str) -> list[MountPoint]:
@@ -230,7 +230,7 @@ def test_volumes_from_nobody(engine: Engine) -> None:
 def test_a_container_that_is_not_written_leaves_no_volume(engine: Engine, volumes: Volumes) -> None:
     def fail_after_resolving() -> None:
         with engine.database.transaction() as tx:
-            resolve(volumes, tx, ContainerConfig(volumes=["/a"]), HostConfig(binds=["named:/x"]), nobody)
+            resolve(volumes, tx, ContainerConfig(volumes=["/a"]), HostConfig(binds=["named:/x"]), nobody, root="/r")
             raise NoSuchContainer("x")
 
     with pytest.raises(NoSuchContainer):

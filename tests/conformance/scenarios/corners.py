@@ -1,0 +1,131 @@
+"""Corners that dockerd's own integration tests look into and no other scenario does."""
+
+from __future__ import annotations
+
+from tests.conformance.scenarios.registry import scenario
+from tests.conformance.session import Session
+from tests.harness.tars import archive, member
+
+PROPAGATIONS = ("", "private", "rprivate", "slave", "rslave", "shared", "rshared")
+
+
+@scenario
+def corners_of_paths(s: Session) -> None:
+    """Paths of archives that end in dots and slashes, from the root and below."""
+    s.create("conf-dots", "true")
+    tar = archive(member("d/f", b"x", mode=0o644))
+    s.quietly("PUT", "/containers/conf-dots/archive", tar, query={"path": "/home"})
+    for path in ("home", "home/", "home/.", "home/./", "home//", "home/d/../", "home/d/..", "./home/.", "/home/d/././"):
+        s.listing("GET", f"/containers/conf-dots/archive?path={path}")
+        s.path_stat("conf-dots", path)
+    for path in (".", "./", "/./", "/.", "//", "./.", "/home/../", "/home/.."):
+        data = s.call("GET", f"/containers/conf-dots/archive?path={path}")
+        s.records[-1]["body"] = data[:100].rstrip(b"\0").decode()  # the name of the first member
+        s.path_stat("conf-dots", path)
+    s.remove("conf-dots")
+
+
+@scenario
+def corners_of_links(s: Session) -> None:
+    """Aliases that are paths, and the names that they make."""
+    s.create("conf-child", "sleep", "1000")
+    s.quietly("POST", "/containers/conf-child/start")
+    for number, alias in enumerate(("/one", "a/b", "./c", "d/")):
+        name = f"conf-parent-{number}"
+        links = [f"conf-child:{alias}"]
+        s.create(name, "cut", "-f2", "/etc/hosts", record=True, HostConfig={"Links": links})
+        found = s.quietly("GET", f"/containers/{name}/json")
+        s.records.append({"request": f"the links of {links}", "body": (found.get("HostConfig") or {}).get("Links")})
+        s.call("POST", f"/containers/{name}/start")
+        s.quietly("POST", f"/containers/{name}/wait")
+        s.call("GET", f"/containers/{name}/logs?stdout=1")
+    s.quietly("POST", "/containers/conf-parent-0/rename?name=conf-renamed")
+    for name in ("conf-renamed/one", "conf-parent-0/one", "conf-parent-1/b", "conf-parent-1/a/b", "conf-parent-2/c"):
+        answer = s.quietly("GET", f"/containers/{name}/json")
+        s.records.append({"request": f"who is {name}", "body": answer.get("Name", answer.get("message"))})
+    for number in range(1, 4):
+        s.remove(f"conf-parent-{number}")
+    s.remove("conf-renamed")
+    s.remove("conf-child")
+
+
+@scenario
+def corners_of_platforms(s: Session) -> None:
+    """Words for platforms that an import takes and refuses."""
+    for text in (
+        "       ", "/", "macos", "macos/arm64", "nintendo64", "a.b/c", "linux.x", "windows(10.0)/amd64",
+        "linux(1+a)/amd64", "linux()", "linux(", "linux/amd64(1)", "LINUX/AMD64", "linux/", "/amd64",
+        "linux//v8", "a/b/c/d",
+    ):  # fmt: skip
+        answer = s.quietly(
+            "POST", "/images/create", b"", query={"fromSrc": "-", "repo": "conf-platform", "platform": text}
+        )
+        words = answer.get("message", "taken")
+        s.records.append({"request": f"platform {text!r}", "body": words})
+    s.quietly("DELETE", "/images/conf-platform")
+
+
+@scenario
+def corners_of_the_root(s: Session) -> None:
+    """Binds of the engine's own root, of what is in it, and of what it lies in."""
+    root = s.quietly("GET", "/info")["DockerRootDir"]
+    s.ids[root] = "root"
+    for source in (root, f"{root}/containers", "/"):
+        for propagation in PROPAGATIONS:
+            for host in (
+                {"Binds": [f"{source}:/x:{propagation}" if propagation else f"{source}:/x"]},
+                {"Mounts": [{"Type": "bind", "Source": source, "Target": "/x",
+                             "BindOptions": {"Propagation": propagation}}]},
+                {"Mounts": [{"Type": "bind", "Source": source, "Target": "/x"}]},
+            ):  # fmt: skip
+                answer = s.quietly("POST", "/containers/create", {"Image": "skiff-conformance", "HostConfig": host},
+                                   query={"name": "conf-root"})  # fmt: skip
+                seen = s.quietly("GET", "/containers/conf-root/json") if "Id" in answer else answer
+                words = str(seen.get("message", "")).replace(root, "<root>")
+                shown = [each["Propagation"] for each in seen.get("Mounts", [])]
+                s.records.append(
+                    {"request": f"{propagation} of {source.replace(root, '<root>')}", "body": [words, shown]}
+                )
+                s.remove("conf-root")
+    s.create("conf-root", "test", "-d", "/x", HostConfig={"Binds": ["/:/x"]})
+    s.call("POST", "/containers/conf-root/start")
+    s.call("POST", "/containers/conf-root/wait")
+    s.remove("conf-root")
+
+
+@scenario
+def corners_of_volumes_and_limits(s: Session) -> None:
+    """A folder of a volume that is filled from the image, and limits of processor time that are lifted."""
+    s.quietly("POST", "/volumes/create", {"Name": "conf-parts"})
+    made = "mkdir /v/empty /v/full; echo 1 >/v/full/x; ln -s empty /v/link; echo file >/v/file; ln -s / /v/out"
+    s.create("conf-maker", "sh", "-c", made, HostConfig={"Binds": ["conf-parts:/v"]})
+    s.quietly("POST", "/containers/conf-maker/start")
+    s.quietly("POST", "/containers/conf-maker/wait")
+    for subpath, target, command in (
+        ("empty", "/etc", "cat /etc/group"), ("full", "/etc", "ls /etc/group /etc/x"),
+        ("link", "/etc", "ls /etc/group"),
+        ("nosuch", "/etc", "true"), ("out", "/etc", "true"),
+    ):  # fmt: skip
+        mount = {"Type": "volume", "Source": "conf-parts", "Target": target, "VolumeOptions": {"Subpath": subpath}}
+        request = {"Image": "skiff-conformance", "Cmd": ["sh", "-c", command], "HostConfig": {"Mounts": [mount]}}
+        answer = s.quietly("POST", "/containers/create", request, query={"name": "conf-part"})
+        status = "made" if "Id" in answer else answer["message"].split(":")[0]
+        s.records.append({"request": f"part {subpath} at {target}", "body": status})
+        if status == "made" and subpath in ("empty", "full", "link"):
+            s.ids[answer["Id"]] = "part"
+            s.call("POST", "/containers/conf-part/start")
+            s.call("POST", "/containers/conf-part/wait")
+            s.call("GET", "/containers/conf-part/logs?stdout=1")
+        s.remove("conf-part")
+    s.remove("conf-maker")
+    s.quietly("DELETE", "/volumes/conf-parts")
+    s.create("conf-quota", "sleep", "1000", HostConfig={"CpuQuota": -1})
+    s.call("POST", "/containers/conf-quota/start")
+    for quota in (15000, 20000, -1):
+        s.call("POST", "/containers/conf-quota/update", {"CpuQuota": quota})
+        file = "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cut -d' ' -f1 /sys/fs/cgroup/cpu.max"
+        session = s.exec("conf-quota", "sh", "-c", file)
+        s.call("POST", f"/exec/{session}/start", {})
+        shown = s.quietly("GET", "/containers/conf-quota/json")["HostConfig"]["CpuQuota"]
+        s.records.append({"request": f"a quota of {quota}", "body": shown})
+    s.remove("conf-quota")
