@@ -228,11 +228,9 @@ class _Push:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 where = await repository.begin_upload()
-                async with Outgoing(
-                    lambda: self._engine.store.archive(layer),
-                    packed=plain is None,
-                    tell=lambda read: self._pushing(layer, read),
-                ) as outgoing:
+                split, diff = self._engine.store.archive_parts(layer)
+                packing = Outgoing(split, diff, packed=plain is None, tell=lambda read: self._pushing(layer, read))
+                async with packing as outgoing:
                     where = await repository.upload_piece(where, outgoing.pieces())
                 await repository.finish_upload(where, outgoing.digest)
             except RegistryUnreachable:

@@ -1,42 +1,36 @@
-"""A layer on its way out: put together and packed in a thread, a bounded number of pieces ahead of the upload.
-
-The packing is deterministic: the same archive gives the same bytes each time, hence the same digest in every registry.
-"""
+"""A layer on its way out: put together and packed by a process of its own (engine.registry.packing), hashed here."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
-import threading
-import zlib
-from collections.abc import AsyncGenerator, Callable, Iterator
-from typing import Any, Self
+import json
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import Self
 
-from engine.off_loop import off_loop
+import engine
+from engine.errors import BadArchive
+from engine.registry.packing import FAILED, FRAME, PLAIN
 
-AHEAD = 4 << 20  # bytes that wait for the upload; then the thread waits
-PIECE = 256 * 1024
-ISAL_LEVEL = 2
-ZLIB_LEVEL = 1  # isal's size in three times its time; dockerd's own level takes four times as long again
-
-
-class _Stopped(Exception):
-    """Nobody wants more pieces."""
+AHEAD = 1 << 20  # bytes that wait for the upload, beside what the pipe holds; then the process waits
 
 
 class Outgoing:
-    """The packed form of an archive, as a context that gives its pieces; digest and size are known at their end."""
+    """The packed form of a layer's archive, as a context that gives its pieces; digest and size are known at their end.
 
-    def __init__(self, begin: Callable[[], Iterator[bytes]], *, packed: bool, tell: Callable[[int], None]) -> None:
-        self._begin = begin
-        self._packed = packed
+    split, diff: the layer's tar-split file and its folder; tell: called with how much of the archive is packed.
+    """
+
+    def __init__(self, split: Path, diff: Path, *, packed: bool, tell: Callable[[int], None]) -> None:
+        self._arguments = [str(split), str(diff), *([] if packed else [PLAIN])]
         self._tell = tell
-        self._loop = asyncio.get_running_loop()
-        self._changed = threading.Condition()
-        self._waiting = 0
-        self._stopped = False
-        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._working: asyncio.Future[None] | None = None
+        self._process: Process | None = None
+        self._failure: Exception | None = None
         self._hash = hashlib.sha256()
         self.size = 0
 
@@ -46,69 +40,50 @@ class Outgoing:
         return f"sha256:{self._hash.hexdigest()}"
 
     async def __aenter__(self) -> Self:
-        self._working = asyncio.ensure_future(off_loop(self._work))
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "engine.registry.packing", *self._arguments),
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=PIPE,
+            limit=AHEAD // 2,
+            cwd="/",
+            env={"PATH": os.defpath, "PYTHONPATH": os.path.dirname(engine.__path__[0])},
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        with self._changed:
-            self._stopped = True
-            self._changed.notify()
-        assert self._working is not None
-        await asyncio.wait([self._working])
-        if not self._working.cancelled() and (error := self._working.exception()) is not None:
-            raise error  # the upload's own failure only follows from it
+        process = self._process
+        assert process is not None
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        if self._failure is not None:
+            raise self._failure  # the upload's own failure only follows from it
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Give the bytes, once. Raises BadArchive when the archive cannot be put together, OSError."""
-        assert self._working is not None
-        while (piece := await self._queue.get()) is not None:
-            with self._changed:
-                self._waiting -= len(piece)
-                self._changed.notify()
-            yield piece
-        await self._working
-
-    def _work(self) -> None:
+        assert self._process is not None and self._process.stdout is not None
+        coming = self._process.stdout
         try:
-            packer = _packer() if self._packed else None
-            read, told, held = 0, 0, bytearray()
-            for data in self._begin():
-                read += len(data)
-                held += packer.compress(data) if packer is not None else data
-                if read - told >= PIECE:
-                    told = read
-                    self._loop.call_soon_threadsafe(self._tell, read)
-                if len(held) >= PIECE:
-                    self._give(bytes(held))
-                    held.clear()
-            if packer is not None:
-                held += packer.flush()
-            self._loop.call_soon_threadsafe(self._tell, read)
-            if held:
-                self._give(bytes(held))
-        except _Stopped:
-            pass
-        finally:
-            self._loop.call_soon_threadsafe(self._queue.put_nowait, None)
+            while True:
+                length, read = FRAME.unpack(await coming.readexactly(FRAME.size))
+                if not length:
+                    break
+                piece = await coming.readexactly(length)
+                self._hash.update(piece)
+                self.size += length
+                self._tell(read)
+                yield piece
+            await self._process.wait()
+        except asyncio.IncompleteReadError:
+            self._failure = await self._reason(self._process)
+            raise self._failure from None
 
-    def _give(self, piece: bytes) -> None:
-        self._hash.update(piece)
-        self.size += len(piece)
-        with self._changed:
-            while self._waiting >= AHEAD and not self._stopped:
-                self._changed.wait()
-            if self._stopped:
-                raise _Stopped
-            self._waiting += len(piece)
-        self._loop.call_soon_threadsafe(self._queue.put_nowait, piece)
-
-
-def _packer() -> Any:
-    """Return what packs as gzip: isal where it is there, which is several times as fast, else zlib."""
-    import importlib
-
-    try:
-        isal = importlib.import_module("isal.isal_zlib")
-    except ImportError:
-        return zlib.compressobj(ZLIB_LEVEL, zlib.DEFLATED, 31)
-    return isal.compressobj(ISAL_LEVEL, isal.DEFLATED, 31)
+    async def _reason(self, process: Process) -> Exception:
+        assert process.stderr is not None
+        words = await process.stderr.read()
+        if await process.wait() != FAILED:
+            return BadArchive(f"the process that packs a layer ended with {process.returncode}")
+        cause = json.loads(words)
+        return OSError(*cause) if len(cause) > 1 else BadArchive(*cause)

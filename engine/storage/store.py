@@ -288,9 +288,13 @@ class Store:
         """Give the tar archive that a layer was made from, bit for bit. Raises NoSuchLayer, BadArchive."""
         from engine.storage.tarsplit import assemble
 
+        return assemble(*self.archive_parts(layer))
+
+    def archive_parts(self, layer: Layer) -> tuple[Path, Path]:
+        """Return what assemble makes a layer's archive from: its tar-split file, its folder. Raises NoSuchLayer."""
         if not self.has_archive(layer):
             raise NoSuchLayer(layer.id)
-        return assemble(self.layers.tar_split(layer.id), self.layers.overlay.found(layer.id) / "diff")
+        return self.layers.tar_split(layer.id), self.layers.overlay.found(layer.id) / "diff"
 
     def staged_archive(self, staged: StagedLayer) -> Iterator[bytes]:
         """Give the tar archive of an extracted layer that is not recorded yet. Raises BadArchive."""
