@@ -84,7 +84,10 @@ _BY_OPERATION: dict[str, tuple[tuple[str, str], ...]] = {
         (r"Cannot restart container .*: invalid signal: .*", "the signal is none"),
     ),
     "POST /containers/{name}/unpause": ((r"Container .* is not paused", "the container is not paused"),),
-    "POST /containers/{name}/exec": ((r"Invalid escape keys \(.*\) provided", "the detach keys are none"),),
+    "POST /containers/{name}/exec": (
+        (r"Invalid escape keys \(.*\) provided", "the detach keys are none"),
+        (r"Cannot link to a non running container: .*", "a linked container does not run"),
+    ),
     "POST /exec/{name}/resize": ((r"timeout waiting for exec session ready", "the session has not been started"),),
     "GET /containers/{name}/logs": ((_LOG_OPTION, "an option of the container's log is wrong"),),
     "GET /containers/{name}/top": (

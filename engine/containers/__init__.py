@@ -224,13 +224,15 @@ class Containers:
         from engine.containers.stop import BetweenRuns, NotRunning
         from engine.runtime import monitor
 
-        container_id = rows.find_id(self._engine.database, name)
+        container = rows.find(self._engine.database, name)
         try:
-            monitor.resize(folders.run(self._engine.settings, container_id), height, width)
+            monitor.resize(folders.run(self._engine.settings, container.id), height, width)
         except OSError as error:
-            if rows.get(self._engine.database, container_id).state.status == RESTARTING:
-                raise BetweenRuns(container_id) from error
-            raise NotRunning(container_id) from error
+            if rows.get(self._engine.database, container.id).state.status == RESTARTING:
+                raise BetweenRuns(container.id) from error
+            raise NotRunning(container.id) from error
+        with self._engine.database.telling() as tx:
+            rows.event(tx, container, "resize", height=str(height), width=str(width))
 
     async def wait(self, name: str, condition: str = "not-running") -> Waiter:
         """Register a wait for a container's end; see engine.containers.wait."""

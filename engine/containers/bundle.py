@@ -99,12 +99,12 @@ def network_request(engine: Engine, container: Container) -> NetworkRequest:
 def exec_process(
     engine: Engine, container: Container, config: ExecConfig, terminal: bool, console_size: list[int] | None
 ) -> dict[str, Any]:
-    """Return the OCI process of an exec session: the container's own, with what the session changes."""
-    import json
+    """Return the OCI process of an exec session: the container's own, with what the session changes.
 
+    Raises LinkUnusable, and what the look for the user does.
+    """
     from engine.lean_dataclasses import replace
 
-    own = json.loads((folders.run(engine.settings, container.id) / "config.json").read_bytes())["process"]
     known = facts.gather()
     host = container.host
     # Through the first process, so that what was mounted after the start is seen as the container sees it.
@@ -114,11 +114,8 @@ def exec_process(
         held = list(capabilities.effective(None, None, True, known.capabilities))
     else:
         held = capabilities.effective(host.cap_add, host.cap_drop, False, known.capabilities)
-    # The home is the user's, and so not the container's own unless it was asked for.
-    set_home = any(entry.startswith("HOME=") for entry in container.config.env or ())
-    inherited = [entry for entry in own["env"] if set_home or not entry.startswith("HOME=")]
-    environment = spec.merge_environment(inherited, ["TERM=xterm"] if terminal else None)
-    environment = spec.merge_environment(environment, config.env)
+    link_env = links.environment(engine, container) if host.links else ()
+    inherited = spec.environment(container.config, terminal, link_env)
     made = spec.process(
         replace(container.config, tty=terminal, working_dir=config.working_dir or container.config.working_dir),
         replace(host, console_size=list(console_size or [0, 0])),
@@ -127,7 +124,7 @@ def exec_process(
         held,
         security,
         known,
-        env=environment,
+        env=spec.merge_environment(inherited, config.env),
     )
     spec.give_home(made, user)
     spec.limit_open_files(made, engine.settings.open_files)

@@ -128,7 +128,7 @@ def command_text(words: list[str]) -> str:
 def exec_create(engine: Engine, name: str, config: ExecConfig) -> str:
     """Prepare an exec session in a running container; returns its id.
 
-    Raises NoSuchContainer, NotRunning, ContainerPaused, NoExecCommand, InvalidDetachKeys.
+    Raises NoSuchContainer, NotRunning, ContainerPaused, NoExecCommand, InvalidDetachKeys, LinkUnusable.
     """
     from engine.containers.detach_keys import parse
 
@@ -138,6 +138,10 @@ def exec_create(engine: Engine, name: str, config: ExecConfig) -> str:
     _check_runs(container, name)
     parse(config.detach_keys)
     _check_user(container, config)
+    if container.host.links:
+        from engine.containers.links import environment
+
+        environment(engine, container)  # which a link to what does not run has not
     config = replace(config, user=config.user or container.config.user)
     exec_id = os.urandom(32).hex()
     # A power cut ends all that a session could run in, so that the disk need not be waited for.

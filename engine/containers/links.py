@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from engine.containers import folders, rows
 from engine.errors import AmbiguousId, EngineError, InvalidParameter, NoSuchContainer
 from engine.lean_dataclasses import dataclass, replace
-from engine.network.record import BRIDGE
+from engine.network.record import BRIDGE, HOST, NONE
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -39,6 +39,16 @@ class LinkToNobody(InvalidParameter):
         super().__init__(f"could not get container for {name}: {cause}")
         self.name = name
         self.cause = cause
+
+
+class LinkToHost(InvalidParameter):
+    """A link to a container that has the machine's network."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "conflicting options: host type networking can't be used with links. "
+            "This would result in undefined behavior"
+        )
 
 
 class LinkUnusable(EngineError):
@@ -73,17 +83,36 @@ def parse(text: str) -> tuple[str, str]:
 
 
 def resolved(engine: Engine, host: HostConfig) -> HostConfig:
-    """Return a host configuration whose links name their children by id. Raises InvalidLink, LinkToNobody."""
+    """Return a host configuration whose links name their children by id; where they mean nothing it has none.
+
+    A child that shares a network is the container whose network that is. Raises InvalidLink, LinkToNobody, LinkToHost.
+    """
+    if not host.links:
+        return host
     found = []
-    for text in host.links or ():
+    for text in host.links if _takes_links(host.network_mode) else ():
         name, alias = parse(text)
-        try:
-            if not name:
-                raise LinkToNobody(name, 'invalid name or ID supplied: ""')
-            found.append(f"{rows.find_id(engine.database, name)}:{alias}")
-        except (NoSuchContainer, AmbiguousId) as error:
-            raise LinkToNobody(name, f"No such container: {name}") from error
+        child = _child(engine, name)
+        while child.host.network_mode.startswith("container:"):
+            child = _child(engine, child.host.network_mode.partition(":")[2])
+        if child.host.network_mode == HOST:
+            raise LinkToHost
+        found.append(f"{child.id}:{alias}")
     return replace(host, links=list(dict.fromkeys(found)) or None)
+
+
+def _takes_links(mode: str) -> bool:
+    """Whether dockerd registers links in a network mode: in a network of the user's they are those of its endpoint."""
+    return mode in ("", "default", BRIDGE, HOST, NONE) or mode.startswith("container:")
+
+
+def _child(engine: Engine, name: str) -> Container:
+    if not name:
+        raise LinkToNobody(name, 'invalid name or ID supplied: ""')
+    try:
+        return rows.find(engine.database, name)
+    except (NoSuchContainer, AmbiguousId) as error:
+        raise LinkToNobody(name, f"No such container: {name}") from error
 
 
 def links_of(container: Container) -> list[Link]:

@@ -69,7 +69,14 @@ def build_spec(request: SpecRequest) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "ociVersion": VERSION,
         "process": process(
-            config, host, request.args, request.user, held, security, request.facts, env=environment(request)
+            config,
+            host,
+            request.args,
+            request.user,
+            held,
+            security,
+            request.facts,
+            env=environment(request.config, request.config.tty, request.link_env),
         ),
         "root": {"path": request.rootfs},
         "mounts": all_mounts(
@@ -226,12 +233,12 @@ def seccomp_profile(
     return seccomp.load_profile(wanted, held, facts)
 
 
-def environment(request: SpecRequest) -> list[str]:
-    """Return the variables: dockerd's own, replaced or followed by the container's."""
-    own = [f"PATH={DEFAULT_PATH}", f"HOSTNAME={request.config.hostname}"]
-    if request.config.tty:
+def environment(config: ContainerConfig, terminal: bool, link_env: Sequence[str]) -> list[str]:
+    """Return the variables of a process with or without a terminal: dockerd's own, replaced or followed by config's."""
+    own = [f"PATH={DEFAULT_PATH}", f"HOSTNAME={config.hostname}"]
+    if terminal:
         own.append("TERM=xterm")
-    return merge_environment([*own, *request.link_env], request.config.env)
+    return merge_environment([*own, *link_env], config.env)
 
 
 def merge_environment(base: Sequence[str], changes: Sequence[str] | None) -> list[str]:

@@ -129,3 +129,34 @@ def corners_of_volumes_and_limits(s: Session) -> None:
         shown = s.quietly("GET", "/containers/conf-quota/json")["HostConfig"]["CpuQuota"]
         s.records.append({"request": f"a quota of {quota}", "body": shown})
     s.remove("conf-quota")
+
+
+@scenario
+def corners_of_terminals(s: Session) -> None:
+    """Variables of exec sessions with and without terminals, links among them, and the event of a new size."""
+    s.create("conf-child", "sleep", "1000")
+    s.quietly("POST", "/containers/conf-child/start")
+    for terminal, variables in ((True, []), (False, []), (True, ["TERM=dumb", "A=1"]), (False, ["PATH", "HOSTNAME=x"])):
+        host = {"Links": ["conf-child:friend"]}
+        s.create(
+            "conf-tty", "/bin/busybox", "sleep", "1000", Tty=terminal, Env=variables, Hostname="conf", HostConfig=host
+        )
+        s.quietly("POST", "/containers/conf-tty/start")
+        for tty, more in ((False, []), (True, []), (True, ["TERM=vt", "B=2"]), (False, ["A", "HOME=/x"])):
+            session = s.exec("conf-tty", "/bin/busybox", "env", Tty=tty, Env=more)
+            output = s.call("POST", f"/exec/{session}/start", {"Tty": tty})
+            s.records[-1]["body"] = [
+                line.split("172.")[0] for line in output.decode(errors="replace").replace("\r", "").splitlines()
+            ]
+            if not tty:  # the frames' heads
+                s.records[-1]["body"] = [
+                    line[line.find("P") :] if "PATH" in line else line for line in s.records[-1]["body"]
+                ]
+        since = s.now()
+        s.call("POST", "/containers/conf-tty/resize?h=80&w=24")
+        s.happened(since, container=["conf-tty"])
+    s.call("POST", "/containers/conf-child/kill")
+    s.quietly("POST", "/containers/conf-child/wait")
+    s.call("POST", "/containers/conf-tty/exec", {"Cmd": ["true"]})
+    s.remove("conf-tty")
+    s.remove("conf-child")
