@@ -181,10 +181,16 @@ def exec_ready(engine: Engine, exec_id: str) -> ExecSession:
 def exec_ids(engine: Engine, container_id: str) -> list[str]:
     """Return the ids of a container's exec sessions that run or have not run yet, oldest first."""
     found = engine.database.rows(
-        "SELECT id FROM exec_sessions WHERE container_id = ? AND status IN (?, ?) ORDER BY created",
+        "SELECT id, status FROM exec_sessions WHERE container_id = ? AND status IN (?, ?) ORDER BY created",
         (container_id, CREATED, RUNNING),
     )
-    return [row["id"] for row in found]
+    # The monitor knows of the end before the command that records it has started.
+    return [
+        row["id"]
+        for row in found
+        if row["status"] == CREATED
+        or monitor.exit_code(folders.exec_session(engine.settings, container_id, row["id"])) is None
+    ]
 
 
 async def exec_resize(engine: Engine, exec_id: str, height: int, width: int) -> None:
