@@ -207,7 +207,9 @@ class TarReader:
         """Take the second closing block and whatever follows it."""
         block = bytes(self._source.exactly(BLOCK))
         self._raw(block)
-        if len(block) == BLOCK and block != _ZERO:
+        if 0 < len(block) < BLOCK:
+            raise BadArchive(TRUNCATED)
+        if block and block != _ZERO:
             raise BadArchive(INVALID)
         while piece := self._source.up_to(65536):
             self._raw(bytes(piece))
