@@ -66,6 +66,7 @@ _BY_OPERATION: dict[str, tuple[tuple[str, str], ...]] = {
         (r"(error gathering device information .*|stat .*: no such file .*)", "a device is not there, or is none"),
         (r"bad nameserver address .*", "a name server's address is none"),
         (r"joining network namespace of container: .*", "the container whose network is to be shared is not there"),
+        (r"cannot join own network namespace", "the container whose network is to be shared is itself"),
         (r"invalid tmpfs option .*|mount options conflict: .*", "the options of a mount cannot be meant"),
         (r"uids and gids must be in range .*|unable to find (user|group) .*", "the user or a group is none"),
         (r"error while mounting volume '.*", "a volume's options cannot be mounted"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from engine.containers import folders, image_mounts, links, mounts, sharing, skeleton
 from engine.containers.working_directory import make_working_directory
 from engine.network.record import NONE
-from engine.runtime import apparmor, capabilities, devices, facts, init, propagation, spec, users
+from engine.runtime import apparmor, capabilities, devices, facts, init, proc_safety, propagation, spec, users
 from engine.runtime.security import parse_security_options
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
     points = mounts.prepare_sources(container.definition.mounts)
     engine.volumes.make_ready(points)
     image_mounts.mount(engine, points)
+    proc_safety.check(points, host.tmpfs or (), str(rootfs))
     points = propagation.check_propagation(points)
     if any(point.subpath for point in points):
         from engine.volumes.subpath import hold_subpaths
@@ -84,7 +85,7 @@ def network_request(engine: Engine, container: Container) -> NetworkRequest:
         domainname=config.domainname,
         short_id=container.id[:12],
         mode=NONE if config.network_disabled else host.network_mode,
-        donor=None if config.network_disabled else sharing.network_donor(engine, host.network_mode),
+        donor=None if config.network_disabled else sharing.network_donor(engine, host.network_mode, container.id),
         endpoints=container.definition.endpoints,
         ports={port: bindings or [] for port, bindings in (host.port_bindings or {}).items()},
         exposed=config.exposed_ports or [],

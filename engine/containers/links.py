@@ -92,8 +92,9 @@ def resolved(engine: Engine, host: HostConfig) -> HostConfig:
     found = []
     for text in host.links if _takes_links(host.network_mode) else ():
         name, alias = parse(text)
-        child = _child(engine, name)
-        while child.host.network_mode.startswith("container:"):
+        child, seen = _child(engine, name), set[str]()
+        while child.host.network_mode.startswith("container:") and child.id not in seen:
+            seen.add(child.id)
             child = _child(engine, child.host.network_mode.partition(":")[2])
         if child.host.network_mode == HOST:
             raise LinkToHost

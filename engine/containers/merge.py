@@ -61,8 +61,8 @@ def command(config: ContainerConfig) -> tuple[str, list[str]]:
 
 
 def _union(own: Sequence[str] | None, under: Sequence[str] | None) -> list[str] | None:
-    if own is None and under is None:
-        return None
+    if not own:
+        return None if under is None else list(under)
     return list(dict.fromkeys([*(own or ()), *(under or ())]))
 
 

@@ -38,6 +38,13 @@ class NetworkDonorGone(EngineError):
         self.name = name
 
 
+class JoinOfItself(EngineError):
+    """A container wants to share the network that it would have itself."""
+
+    def __init__(self) -> None:
+        super().__init__("cannot join own network namespace")
+
+
 class NoDonorNamed(InvalidParameter):
     """A mode that is to name a container names none."""
 
@@ -81,14 +88,16 @@ def release_shm(engine: Engine, container: Container) -> None:
     shm.remove(folders.run(engine.settings, container.id) / SHM)
 
 
-def network_donor(engine: Engine, mode: str) -> NetworkDonor | None:
-    """Return whose network a container shares, None for a mode that names no container.
+def network_donor(engine: Engine, mode: str, own_id: str) -> NetworkDonor | None:
+    """Return whose network a container with this id shares, None for a mode that names no container.
 
     The name files are those of the container at the end of the chain, when the donor shares another's network itself.
     """
     if not mode.startswith(CONTAINER_PREFIX):
         return None
     try:
+        if _donor(engine, mode).id == own_id:
+            raise JoinOfItself
         donor = last = _running(engine, mode, "network")
     except NoSuchContainer as error:
         raise NetworkDonorGone(mode.removeprefix(CONTAINER_PREFIX)) from error

@@ -152,6 +152,8 @@ def limit_open_files(process: dict[str, Any], limits: tuple[int, int] | None) ->
 
 def give_home(process: dict[str, Any], user: ProcessUser) -> None:
     """Set HOME where neither the client does nor crun, which looks only at users that are in the passwd file."""
+    if "HOME=" in process["env"]:  # runc gives one in its place, crun leaves it
+        process["env"].remove("HOME=")
     if user.home == "/" and not any(entry.startswith("HOME=") for entry in process["env"]):
         process["env"].append("HOME=/")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.conformance.scenarios.registry import scenario
-from tests.conformance.session import Session
+from tests.conformance.session import IMAGE, Session
 from tests.harness.tars import archive, member
 
 PROPAGATIONS = ("", "private", "rprivate", "slave", "rslave", "shared", "rshared")
@@ -78,7 +80,7 @@ def corners_of_the_root(s: Session) -> None:
                              "BindOptions": {"Propagation": propagation}}]},
                 {"Mounts": [{"Type": "bind", "Source": source, "Target": "/x"}]},
             ):  # fmt: skip
-                answer = s.quietly("POST", "/containers/create", {"Image": "skiff-conformance", "HostConfig": host},
+                answer = s.quietly("POST", "/containers/create", {"Image": IMAGE, "HostConfig": host},
                                    query={"name": "conf-root"})  # fmt: skip
                 seen = s.quietly("GET", "/containers/conf-root/json") if "Id" in answer else answer
                 words = str(seen.get("message", "")).replace(root, "<root>")
@@ -107,7 +109,7 @@ def corners_of_volumes_and_limits(s: Session) -> None:
         ("nosuch", "/etc", "true"), ("out", "/etc", "true"),
     ):  # fmt: skip
         mount = {"Type": "volume", "Source": "conf-parts", "Target": target, "VolumeOptions": {"Subpath": subpath}}
-        request = {"Image": "skiff-conformance", "Cmd": ["sh", "-c", command], "HostConfig": {"Mounts": [mount]}}
+        request = {"Image": IMAGE, "Cmd": ["sh", "-c", command], "HostConfig": {"Mounts": [mount]}}
         answer = s.quietly("POST", "/containers/create", request, query={"name": "conf-part"})
         status = "made" if "Id" in answer else answer["message"].split(":")[0]
         s.records.append({"request": f"part {subpath} at {target}", "body": status})
@@ -160,3 +162,74 @@ def corners_of_terminals(s: Session) -> None:
     s.call("POST", "/containers/conf-tty/exec", {"Cmd": ["true"]})
     s.remove("conf-tty")
     s.remove("conf-child")
+
+
+@scenario
+def corners_of_shared_networks(s: Session) -> None:
+    """A container that shares its own network, links to the machine's, to a sharer's, and on networks of the user's."""
+    s.create("conf-self", "true", HostConfig={"NetworkMode": "container:conf-self"})
+    s.call("POST", "/containers/conf-self/start")
+    s.create("conf-host", "sleep", "1000", HostConfig={"NetworkMode": "host"})
+    s.create("conf-donor", "sleep", "1000")
+    s.quietly("POST", "/containers/conf-donor/start")
+    s.create("conf-sharer", "sleep", "1000", HostConfig={"NetworkMode": "container:conf-donor"})
+    s.quietly("POST", "/networks/create", {"Name": "conf-own"})
+    for mode, link in (
+        ("bridge", "conf-host:a"), ("bridge", "conf-sharer:a"), ("conf-own", "conf-host:a"), ("conf-own", "nobody:a"),
+        ("conf-own", "bad:format:a"), ("bridge", "nobody:a"), ("none", "nobody:a"), ("host", "conf-donor:a"),
+        ("none", "conf-donor:a"),
+    ):  # fmt: skip
+        request = {"Image": IMAGE, "HostConfig": {"NetworkMode": mode, "Links": [link]}}
+        answer = s.call("POST", "/containers/create", request, query={"name": "conf-linking"})
+        if "Id" in answer:
+            s.ids[answer["Id"]] = "conf-linking"
+            s.records.pop()
+            shown = s.quietly("GET", "/containers/conf-linking/json")["HostConfig"]["Links"]
+            s.records.append({"request": f"{link} in {mode}", "body": shown})
+        s.remove("conf-linking")
+    for name in ("self", "host", "sharer", "donor"):
+        s.remove(f"conf-{name}")
+    s.quietly("DELETE", "/networks/conf-own")
+
+
+@scenario
+def corners_of_proc_and_empty_values(s: Session) -> None:
+    """Mounts on /proc, and values that are there but empty."""
+    for host in (
+        {"Binds": ["/tmp:/proc/sys"]}, {"Binds": ["/tmp:/proc"]}, {"Binds": ["/etc/hosts:/proc/uptime"]},
+        {"Binds": ["/proc:/proc"]}, {"Binds": ["conf-on-proc:/proc/acpi"]}, {"Binds": ["/etc/hosts:/proc/version"]},
+        {"Binds": ["/tmp:/proc2"]}, {"Tmpfs": {"/proc/": ""}},
+        {"Mounts": [{"Type": "tmpfs", "Target": "/proc"}]},
+    ):  # fmt: skip
+        s.create("conf-proc", "true", HostConfig=host)
+        opened = s.open("POST", "/containers/conf-proc/start")
+        s.finish(opened)
+        record = s.records[-1]
+        if isinstance(record["body"], dict):
+            words = record["body"]["message"]
+            record["body"] = re.sub(r'mount: "/\S*?/proc|"/\S*/_data"', "<path>", words)
+        found = s.quietly("GET", "/containers/conf-proc/json")["State"]
+        s.records.append({"request": f"after {host}", "body": found["ExitCode"]})
+        s.remove("conf-proc")
+    s.quietly("DELETE", "/volumes/conf-on-proc")
+    for keys in (
+        {"Volumes": {}},
+        {"ExposedPorts": {}},
+        {"Labels": {}},
+        {"Env": []},
+        {"Cmd": [], "Entrypoint": ["true"]},
+        {"Healthcheck": {}},
+        {"OnBuild": []},
+        {"Shell": []},
+        {"Env": ["HOME="]},
+        {"Env": ["HOME=", "A="]},
+    ):
+        s.create("conf-empty", **{"Cmd": ["env"], **keys})
+        config = s.quietly("GET", "/containers/conf-empty/json")["Config"]
+        s.records.append({"request": f"made with {keys}", "body": {key: config.get(key, "<absent>") for key in keys}})
+        s.quietly("POST", "/containers/conf-empty/start")
+        s.quietly("POST", "/containers/conf-empty/wait")
+        said = s.quietly("GET", "/containers/conf-empty/logs?stdout=1")
+        lines = re.findall(r"(?:HOME|A)=.*", said.decode(errors="replace") if isinstance(said, bytes) else "")
+        s.records.append({"request": f"variables with {keys}", "body": lines})
+        s.remove("conf-empty")

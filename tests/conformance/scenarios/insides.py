@@ -13,7 +13,7 @@ def mounts(s: Session) -> None:
         "conf-a",
         "true",
         Volumes={"/anonymous": {}},
-        HostConfig={"Binds": ["conf-volume:/named:ro", "/tmp:/bound:rslave,z", "/tmp:/plain"], "Tmpfs": {"/t": ""}},
+        HostConfig={"Binds": ["conf-volume:/named:ro", "/srv:/bound:rslave,z", "/srv:/plain"], "Tmpfs": {"/t": ""}},
     )
     s.call("GET", "/containers/conf-a/json")
     s.call("GET", "/containers/json", query={"all": "1", "filters": {"volume": ["conf-volume"]}})

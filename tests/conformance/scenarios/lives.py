@@ -67,11 +67,11 @@ def create_and_inspect(s: Session) -> None:
             "MemorySwappiness": -1,
             "PidsLimit": -1,
             "Init": True,
-            "Binds": ["/tmp:/b:ro", "conf-volume:/c"],
+            "Binds": ["/srv:/b:ro", "conf-volume:/c"],
             "Mounts": [
                 {
                     "Type": "bind",
-                    "Source": "/tmp",
+                    "Source": "/srv",
                     "Target": "/m",
                     "ReadOnly": True,
                     "BindOptions": {"Propagation": "rslave", "NonRecursive": True},

@@ -22,7 +22,7 @@ BODY: dict[str, Any] = {
         "ConsoleSize": [3, 4],
         "Mounts": [{"Type": "bind", "Source": "/etc", "Target": "/m", "ReadOnly": True,
                     "BindOptions": {"NonRecursive": True, "CreateMountpoint": True}}],
-        "Binds": ["/tmp:/t:ro"],
+        "Binds": ["/srv:/t:ro"],
         "PidsLimit": 0,
         "KernelMemoryTCP": 0,
         "RestartPolicy": {"Name": ""},
