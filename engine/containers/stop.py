@@ -103,19 +103,24 @@ def kill(engine: Engine, name: str, signal: str = "") -> None:
         raise UnsupportedSignal(number)
     container_id = rows.find_id(engine.database, name)
     container = rows.get(engine.database, container_id)
-    if container.state.status == RESTARTING:
-        if _ends(container, number):
-            _give_up_restart(engine, container_id)
-        else:
-            with engine.database.transaction() as tx:
-                rows.change(tx, container_id, manual_stop=1)
+    if container.state.status == RESTARTING and not _ends(container, number):
+        with engine.database.transaction() as tx:
+            rows.change(tx, container_id, manual_stop=1)
+        return
+    container, given_up = _not_restarting(engine, container_id)
+    if given_up:
         return
     if not container.state.alive:
         raise KillOfStopped(name, container_id)
-    if not _signal(engine, container, number):
+    while not _signal(engine, container, number):
         await_exit(engine, container, KILL_SECONDS)  # its monitor is about to tell of it
         settle_exit(engine, container_id)
-        raise KillOfStopped(name, container_id)
+        try:
+            container, _ = _not_restarting(engine, container_id)
+        except NoSuchContainer:
+            return  # it has removed itself
+        if not container.state.alive:
+            return  # as dockerd, which finds that there is nothing to signal
     if number == signals.SIGKILL:
         if container.state.status == PAUSED or container.state.intent == INTENT_PAUSE:
             with suppress(RuntimeFailed):  # it has ended already, as a frozen process does on cgroup v2 only
@@ -130,8 +135,8 @@ def stop(engine: Engine, name: str, *, signal: str = "", timeout: int | None = N
     Raises NoSuchContainer, AlreadyStopped, InvalidSignal.
     """
     container_id = rows.find_id(engine.database, name)
-    container = rows.get(engine.database, container_id)
-    if container.state.status == RESTARTING and _give_up_restart(engine, container_id):
+    container, given_up = _not_restarting(engine, container_id)
+    if given_up:
         with engine.database.transaction() as tx:
             rows.event(tx, container, "stop")
         return
@@ -154,10 +159,10 @@ def restart(engine: Engine, name: str, *, signal: str = "", timeout: int | None 
     container_id = rows.find_id(engine.database, name)
     container = rows.get(engine.database, container_id)
     number = parse_signal(signal or container.config.stop_signal or DEFAULT_SIGNAL)
-    if container.state.status == RESTARTING:
-        if _give_up_restart(engine, container_id):
-            with engine.database.transaction() as tx:
-                rows.event(tx, container, "stop")
+    container, given_up = _not_restarting(engine, container_id)
+    if given_up:
+        with engine.database.transaction() as tx:
+            rows.event(tx, container, "stop")
     elif container.state.alive:
         # Its end removes no container that is to start again.
         with engine.database.transaction() as tx:
@@ -347,6 +352,19 @@ def _parent(pid: int) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return int(text.rpartition(")")[2].split()[1])
+
+
+def _not_restarting(engine: Engine, container_id: str) -> tuple[Container, bool]:
+    """Return a container that is not about to be restarted, and whether that is this call's doing.
+
+    Raises NoSuchContainer.
+    """
+    while True:
+        container = rows.get(engine.database, container_id)
+        if container.state.status != RESTARTING:
+            return container, False
+        if _give_up_restart(engine, container_id):
+            return container, True
 
 
 def _give_up_restart(engine: Engine, container_id: str) -> bool:

@@ -64,7 +64,7 @@ def corners_of_platforms(s: Session) -> None:
         )
         words = answer.get("message", "taken")
         s.records.append({"request": f"platform {text!r}", "body": words})
-    s.quietly("DELETE", "/images/conf-platform")
+        s.quietly("DELETE", "/images/conf-platform")
 
 
 @scenario
