@@ -90,6 +90,13 @@ def umount2(target: str | os.PathLike[str], flags: int = 0) -> None:
     _check(_libc.umount2(os.fsencode(target), flags), "umount2", target)
 
 
+def file_system(path: str | os.PathLike[str]) -> int:
+    """Return the magic number (linux/magic.h) of the file system that a path lies on. Raises OSError."""
+    found = (ctypes.c_long * 32)()  # struct statfs, which begins with it
+    _check(_libc.statfs(os.fsencode(path), ctypes.byref(found)), "statfs", path)
+    return int(found[0])
+
+
 def open_tree(directory: int, path: str, flags: int) -> int:
     """Return a descriptor of a mount tree; with OPEN_TREE_CLONE of a copy that is mounted nowhere. Needs Linux 5.2."""
     found = _libc.syscall(

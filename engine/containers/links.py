@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from engine.containers import folders, rows
 from engine.errors import AmbiguousId, EngineError, InvalidParameter, NoSuchContainer
 from engine.lean_dataclasses import dataclass, replace
-from engine.network.record import BRIDGE, HOST, NONE
+from engine.network.record import BRIDGE, CONTAINER_PREFIX, HOST, NONE
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -93,9 +93,9 @@ def resolved(engine: Engine, host: HostConfig) -> HostConfig:
     for text in host.links if _takes_links(host.network_mode) else ():
         name, alias = parse(text)
         child, seen = _child(engine, name), set[str]()
-        while child.host.network_mode.startswith("container:") and child.id not in seen:
+        while child.host.network_mode.startswith(CONTAINER_PREFIX) and child.id not in seen:
             seen.add(child.id)
-            child = _child(engine, child.host.network_mode.partition(":")[2])
+            child = _child(engine, child.host.network_mode.removeprefix(CONTAINER_PREFIX))
         if child.host.network_mode == HOST:
             raise LinkToHost
         found.append(f"{child.id}:{alias}")
@@ -104,7 +104,7 @@ def resolved(engine: Engine, host: HostConfig) -> HostConfig:
 
 def _takes_links(mode: str) -> bool:
     """Whether dockerd registers links in a network mode: in a network of the user's they are those of its endpoint."""
-    return mode in ("", "default", BRIDGE, HOST, NONE) or mode.startswith("container:")
+    return mode in ("", "default", BRIDGE, HOST, NONE) or mode.startswith(CONTAINER_PREFIX)
 
 
 def _child(engine: Engine, name: str) -> Container:

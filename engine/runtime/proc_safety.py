@@ -5,10 +5,10 @@ runc looks at each mount so, because what lies on /proc would deceive what trust
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Iterable
 
+from engine import syscalls
 from engine.containers.config import MountPoint
 from engine.runtime.failures import CREATE_PREFIX, IN_INIT, OTHER, RUNC_CREATE, StartFailed
 
@@ -38,13 +38,7 @@ def _on_proc(path: str) -> bool:
 
 
 def _is_harmless(point: MountPoint) -> bool:
-    return point.destination in FILES or (point.destination == PROC and _is_procfs(point.source))
-
-
-def _is_procfs(path: str) -> bool:
-    found = (ctypes.c_long * 32)()  # struct statfs begins with the type
-    libc = ctypes.CDLL(None, use_errno=True)
-    return libc.statfs(os.fsencode(path), ctypes.byref(found)) == 0 and found[0] == _MAGIC
+    return point.destination in FILES or (point.destination == PROC and syscalls.file_system(point.source) == _MAGIC)
 
 
 def _refusal(source: str, destination: str, rootfs: str) -> StartFailed:

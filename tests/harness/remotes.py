@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -87,7 +88,7 @@ def git(commits: list[Commit]) -> Iterator[list[str]]:
                 assert daemon.poll() is None, f"another process has port {port}"
                 yield ids
             finally:
-                os.killpg(daemon.pid, 15)
+                os.killpg(daemon.pid, signal.SIGTERM)
 
 
 def _wait(host: str, port: int) -> None:
