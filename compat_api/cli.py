@@ -1,7 +1,7 @@
 """The skiff command: serve, install, uninstall, check, restore, shutdown, version.
 
 The edge where arguments and environment are read. It imports neither the server nor the engine before a command
-needs them: `skiff serve` becomes `python -m compat_api` and pays for nothing else.
+needs them: `skiff serve` becomes the server and pays for nothing else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["serve"]:
-        os.execv(sys.executable, [sys.executable, "-m", "compat_api", *words[1:]])
+        from compat_api.install import server_program
+
+        os.execv(sys.executable, [*server_program(), *words[1:]])
     options = _parser().parse_args(words)
     status: int = options.run(options)
     return status

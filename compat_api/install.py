@@ -116,9 +116,14 @@ def boot_values(layout: Layout, options: Sequence[str]) -> dict[str, str]:
     return {"RESTORE": command("restore"), "SHUTDOWN": command("shutdown"), "BOOT_TARGET": layout.boot_target}
 
 
+def server_program() -> list[str]:
+    """Return the beginning of the server's command line: this Python, and the file that it runs."""
+    return [sys.executable, "-P", str(Path(__file__).resolve().with_name("serve.py"))]
+
+
 def server_command(layout: Layout, options: Sequence[str]) -> list[str]:
     """Return the command line of the server, with this Python and these folders."""
-    return [sys.executable, "-m", "compat_api", "--root", layout.root, "--run-root", layout.run_root, *options]
+    return [*server_program(), "--root", layout.root, "--run-root", layout.run_root, *options]
 
 
 def plan_install(layout: Layout, names: Sequence[str], values: Mapping[str, str], *, live: bool) -> list[Step]:

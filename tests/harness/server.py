@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from compat_api.install import server_program
 from tests.harness import processes
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -41,7 +42,7 @@ class Server:
     def command(self, *options: str) -> list[str]:
         """Return the command that starts a server over this engine."""
         folders = ["--root", str(self.root), "--run-root", str(self.run_root)]
-        return [sys.executable, "-m", "compat_api", *folders, *self.options, *options]
+        return [*server_program(), *folders, *self.options, *options]
 
     def start(self) -> None:
         """Return when clients may connect; raises AssertionError with the server's words when it does not start."""
@@ -99,9 +100,7 @@ class Server:
         if self._process is None:
             return []
         mine = {each.pid for each in processes.descendants(self._process.pid)} | {self._process.pid}
-        return [
-            each for each in processes.processes() if each.pid in mine and each.arguments[1:3] == ["-m", "compat_api"]
-        ]
+        return [each for each in processes.processes() if each.pid in mine and each.arguments[:3] == server_program()]
 
     def kill_servers(self) -> int:
         """Kill every living server as a crash would; returns how many there were."""

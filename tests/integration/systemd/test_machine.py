@@ -25,7 +25,7 @@ def servers():
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
-                if b"\\0-m\\0compat_api\\0" in file.read():
+                if b"/compat_api/serve.py\\0" in file.read():
                     yield os.pidfd_open(int(pid))
         except (FileNotFoundError, ProcessLookupError):
             continue

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import compat_api
 from compat_api import cli, install
 from engine import Engine
 from engine.check import Finding
@@ -135,7 +136,7 @@ def test_the_command_writes_the_server_it_was_asked_for(tmp_path: Path, capsys: 
     assert cli.main(words) == 0
     service = (tmp_path / "skiff.service").read_text()
     folders = "--root /srv/skiff --run-root /run/s"
-    assert f"ExecStart={sys.executable} -m compat_api {folders} --idle-timeout 3\n" in service
+    assert f"ExecStart={sys.executable} -P {compat_api.__path__[0]}/serve.py {folders} --idle-timeout 3\n" in service
     assert "ListenStream=/run/s/skiff.sock\n" in (tmp_path / "skiff.socket").read_text()
     assert capsys.readouterr().out.endswith("export DOCKER_HOST=unix:///run/s/skiff.sock\n")
 
