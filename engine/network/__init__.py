@@ -200,9 +200,9 @@ class Networks:
         """What tells this engine's interfaces and table from those of engines with other folders."""
         if self.settings.root == DEFAULT_ROOT:
             return ""
-        import hashlib  # not on the way of the default engine
+        from engine.sha256 import sha256  # not on the way of the default engine
 
-        return hashlib.sha256(os.fsencode(self.settings.root.absolute())).hexdigest()[:6]
+        return sha256(os.fsencode(self.settings.root.absolute())).hexdigest()[:6]
 
     @property
     def local_pool6(self) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import socket
 from collections.abc import Collection, Iterable, Iterator
 
 from engine.errors import EngineError, Forbidden, InvalidParameter
 from engine.network.addresses import packed, unpacked
+from engine.sha256 import sha256
 
 # dockerd's default pools: 172.17.0.0/16 to 172.31.0.0/16, then 192.168.0.0/20 and its siblings.
 POOLS = (*((f"172.{number}.0.0", 16) for number in range(17, 32)), *((f"192.168.{n}.0", 20) for n in range(0, 256, 16)))
@@ -68,7 +68,7 @@ def free_subnet6(pool: str, taken: Iterable[str]) -> str:
 
 def local_pool6(seed: bytes) -> str:
     """Return 65,536 subnets of IPv6 addresses of this machine's own, as RFC 4193 has them made from a seed."""
-    own = int.from_bytes(hashlib.sha256(seed).digest()[:5], "big")
+    own = int.from_bytes(sha256(seed).digest()[:5], "big")
     return f"{_text((0xFD << 40 | own) << 80, 128)}/48"
 
 

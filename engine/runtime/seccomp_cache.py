@@ -9,13 +9,13 @@ along. Files: Settings.run_root/seccomp/<hash of runtime and profile>.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from engine.durable import write_file
 from engine.runtime.oci import Runtime
+from engine.sha256 import sha256
 
 ANNOTATION = "run.oci.seccomp_bpf_data"
 COMPILED = "seccomp.bpf"
@@ -29,7 +29,7 @@ def bring(spec: dict[str, Any], runtime: Runtime, run_root: Path) -> Path | None
     # The program depends on who compiles it: another crun, or another library beneath it, gets files of its own.
     compiler = Path(runtime.path).stat()
     key = json.dumps([profile, runtime.path, compiler.st_mtime_ns, compiler.st_size], sort_keys=True)
-    path = run_root / "seccomp" / hashlib.sha256(key.encode()).hexdigest()
+    path = run_root / "seccomp" / sha256(key.encode()).hexdigest()
     try:
         program = path.read_bytes()
     except FileNotFoundError:
