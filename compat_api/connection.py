@@ -21,9 +21,9 @@ import socket
 import struct
 import termios
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
+from compat_api.headers import status_line
 from compat_api.hijack import HijackedConnection
 from compat_api.long_body import LongBody
 from compat_api.whole_request import LongRequest, More, WholeRequest, read_whole
@@ -165,7 +165,7 @@ class Connection(asyncio.Protocol):
 
     def refuse(self, status: int) -> None:
         """Answer what is no request as Go's server does, and close."""
-        reason = f"{status} {HTTPStatus(status).phrase}"
+        reason = status_line(status)
         if self.transport is not None:
             self.transport.write(REFUSED % (reason.encode(), reason.encode()))
             self.transport.close()

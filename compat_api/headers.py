@@ -18,6 +18,18 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+_REASONS = {101: "Switching Protocols", 200: "OK", 201: "Created", 204: "No Content", 404: "Not Found"}  # of most
+
+
+def status_line(status: int) -> str:
+    """Return a status with its reason: "200 OK"."""
+    if status not in _REASONS:
+        from http import HTTPStatus  # a class of 62 members takes a millisecond to make
+
+        _REASONS[status] = HTTPStatus(status).phrase
+    return f"{status} {_REASONS[status]}"
+
+
 def http_date(seconds: float) -> str:
     """Return a time, in seconds since 1970, as HTTP writes it."""
     from time import gmtime

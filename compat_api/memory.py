@@ -6,6 +6,9 @@ heap of its own, and each heap keeps what was once freed in it. musl has neither
 
 from __future__ import annotations
 
+import gc
+
+_USUAL = (700, 10, 10)  # Python's own thresholds
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 _THRESHOLD_BYTES = 128 * 1024  # glibc's own at the start; said, it does not grow with what is freed
 _HEAPS = 1  # Python code runs in one thread at a time
@@ -18,6 +21,12 @@ def tune() -> None:
         mallopt(_M_ARENA_MAX, _HEAPS)
         mallopt(_M_MMAP_THRESHOLD, _THRESHOLD_BYTES)
         mallopt(_M_TRIM_THRESHOLD, _THRESHOLD_BYTES)
+
+
+def collect_as_usual() -> None:
+    """Have Python look for garbage as it usually does, but not among what is there now."""
+    gc.freeze()
+    gc.set_threshold(*_USUAL)
 
 
 def give_back() -> None:

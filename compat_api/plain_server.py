@@ -10,11 +10,18 @@ from __future__ import annotations
 
 import select
 import socket
-from http import HTTPStatus
 from time import monotonic
 
 from compat_api.front_door import HEAD_LIMIT, answer_ping, plain_get
-from compat_api.headers import COMMON, NEWEST_VERSION, response, version_of, version_problem, version_text
+from compat_api.headers import (
+    COMMON,
+    NEWEST_VERSION,
+    response,
+    status_line,
+    version_of,
+    version_problem,
+    version_text,
+)
 from compat_api.query import Query, bad_escape, unescape
 from compat_api.rendering import JSON, completed, failed, message, rendered
 from compat_api.table import Table, clean_path, load
@@ -152,7 +159,7 @@ class PlainServer:
             headers, body, complete = [*COMMON, JSON], message(words), False
         if not complete:
             headers = completed(status, headers, body)
-        return response(f"{status} {HTTPStatus(status).phrase}", headers, body)
+        return response(status_line(status), headers, body)
 
     def _mend(self) -> None:
         """Have the engine mend containers, where a quick look tells that one may need it, before the first answer."""

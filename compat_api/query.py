@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote_to_bytes
-
 from compat_api.problems import BadRequest
 from engine import go_json
 from engine.errors import InvalidParameter
@@ -104,7 +102,11 @@ def unescape(text: str, *, plus: bool = True) -> str:
     """Return a part of a URL without its escapes; with plus, + is a space."""
     if plus:
         text = text.replace("+", " ")
-    return go_json.text_of(unquote_to_bytes(text)) if "%" in text else text
+    if "%" not in text:
+        return text
+    from urllib.parse import unquote_to_bytes
+
+    return go_json.text_of(unquote_to_bytes(text))
 
 
 def bad_escape(text: str) -> str:

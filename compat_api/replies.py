@@ -5,11 +5,10 @@ from __future__ import annotations
 import select
 import socket
 from contextlib import suppress
-from http import HTTPStatus
 from time import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from compat_api.headers import http_date, response
+from compat_api.headers import http_date, response, status_line
 from compat_api.pieces import finish
 from engine.off_loop import off_loop
 
@@ -32,8 +31,7 @@ class Reply(NamedTuple):
         """Send it; raises ConnectionResetError when the client has gone."""
         close = [("Connection", "close")] if connection.ends else []
         body = b"" if method == "HEAD" or self.status in (204, 304) else self.body
-        line = f"{self.status} {HTTPStatus(self.status).phrase}"
-        connection.send(response(line, [*self.headers, *close], body))
+        connection.send(response(status_line(self.status), [*self.headers, *close], body))
 
 
 class Chunks:
@@ -47,7 +45,7 @@ class Chunks:
         date = ("Date", http_date(time()))
         close = [("Connection", "close")] if connection.last_answer else []
         whole = [*headers, date, ("Transfer-Encoding", "chunked"), *close]
-        self._head = response(f"{status} {HTTPStatus(status).phrase}", whole)
+        self._head = response(status_line(status), whole)
         if at_once:
             self._send(b"")
 

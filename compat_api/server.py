@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from compat_api.access.guard import Guard
 
 TUNE_SECONDS = 0.05  # after the start, when the first request is being served
+STARTED_SECONDS = 1.0  # and when it has been: what most requests need is imported by then
 FINISH_SECONDS = 5.0  # what requests in progress get after SIGTERM
 ACCEPT_AT_ONCE = 64
 KEPT_SECONDS = 1.3  # more idle time for a client that keeps its connection, so that one which asks again after
@@ -110,6 +111,7 @@ class Front:
             self._take(connection)
         self._accept_from_now_on()
         self._loop.call_later(TUNE_SECONDS, memory.tune)
+        self._loop.call_later(STARTED_SECONDS, memory.collect_as_usual)
 
     async def until_done(self) -> None:
         """Return when the server has nothing more to do, or was told to end."""

@@ -54,6 +54,7 @@ else:
         def make(cls: type) -> type:
             assert not hasattr(cls, "__post_init__"), "there is none of that here"
             cls.__init__, cls.__repr__, cls.__eq__ = _init, _repr, _eq
+            cls.__doc__ = cls.__doc__ or cls.__name__  # or dataclasses would have inspect make one
             cls.__hash__ = _hash if frozen else None
             made = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(cls)
             made.__plan__ = Plan(made)

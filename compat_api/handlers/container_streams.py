@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
-from urllib.parse import quote_plus
 
 from compat_api import versions
 from compat_api.answers import Answer
@@ -181,8 +180,7 @@ class _Heads(dict[int, bytes]):
 def renderer(options: LogOptions, attributes: dict[str, str], *, framed: bool) -> Callable[[list[Message]], bytes]:
     """Return what makes bytes of messages: with the time and the attributes that were asked for, each in a frame."""
     stamped = options.timestamps
-    pairs = ",".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in sorted(attributes.items()))
-    details = (pairs + " ").encode() if options.details else b""
+    details = _pairs(attributes) + b" " if options.details else b""
     between = b"Z " + details
     more = STAMP_BYTES + len(between) if stamped else len(details)
     heads = {OUT: _Heads(STDOUT), ERR: _Heads(STDERR)}
@@ -202,6 +200,13 @@ def renderer(options: LogOptions, attributes: dict[str, str], *, framed: bool) -
         return b"".join(parts)
 
     return render
+
+
+def _pairs(attributes: dict[str, str]) -> bytes:
+    """Return a log's attributes as they stand before each line."""
+    from urllib.parse import quote_plus
+
+    return ",".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in sorted(attributes.items())).encode()
 
 
 def _tail(text: str) -> int | None:
