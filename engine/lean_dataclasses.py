@@ -1,10 +1,11 @@
 """Dataclasses that cost little to define: what every record of the engine is made with, instead of dataclasses' own.
 
 dataclasses compiles five methods of text for each class, half of all the time that a cold start spends on importing the
-engine. Here each class gets the same few methods, which go by the class's plan. What they make is a dataclass with
-slots in all respects: dataclasses.fields, replace and asdict work on it; the replace here does the same without
-checking again what was checked when the record was made. Type checkers see the standard decorator.
-__post_init__, ClassVar and InitVar are not supported.
+engine, and looks at each annotation for what we never write. Here each class gets the same few methods, which go by the
+class's plan. What they make is a dataclass with slots to all who use it: dataclasses.fields, replace and asdict work
+on it; the replace here does the same without checking again what was checked when the record was made. Type checkers
+see the standard decorator. __post_init__, ClassVar, InitVar and KW_ONLY are not supported, nor is a standard dataclass
+that inherits from one of these.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 __all__ = ["dataclass", "field", "fields", "replace"]
 
 Put = Callable[[Any, Any], None]
+_FIELD: Any = dataclasses._FIELD  # type: ignore[attr-defined]  # what fields() looks for
 
 
 class Plan:
@@ -54,9 +56,8 @@ else:
         def make(cls: type) -> type:
             assert not hasattr(cls, "__post_init__"), "there is none of that here"
             cls.__init__, cls.__repr__, cls.__eq__ = _init, _repr, _eq
-            cls.__doc__ = cls.__doc__ or cls.__name__  # or dataclasses would have inspect make one
             cls.__hash__ = _hash if frozen else None
-            made = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(cls)
+            made = _with_slots(cls, _fields_of(cls, kw_only))
             made.__plan__ = Plan(made)
             if frozen:
                 made.__setattr__, made.__delattr__ = _refuse_setting, _refuse_deleting
@@ -73,6 +74,34 @@ else:
         values.update(changes)
         _put(made, values)
         return made
+
+
+def _fields_of(cls: Any, kw_only: bool) -> dict[str, Any]:
+    """Return the fields of a class that is about to become a dataclass, its bases' first."""
+    found: dict[str, Any] = {}
+    for base in cls.__mro__[-1:0:-1]:
+        found.update(getattr(base, "__dataclass_fields__", {}))
+    for name, kind in cls.__annotations__.items():
+        default = cls.__dict__.get(name, MISSING)
+        made: Any = default if isinstance(default, dataclasses.Field) else field(default=default)
+        assert made.default is MISSING or made.default.__hash__ is not None, "all records would share it"
+        made.name, made.type, made._field_type = name, kind, _FIELD
+        if made.kw_only is MISSING:
+            made.kw_only = kw_only
+        found[name] = made
+    return found
+
+
+def _with_slots(cls: Any, found: dict[str, Any]) -> Any:
+    """Return the class made anew with slots for its fields: a class cannot get them later."""
+    inherited = {name for base in cls.__mro__[1:-1] for name in base.__dict__.get("__slots__", ())}
+    members = {name: value for name, value in cls.__dict__.items() if name not in ("__dict__", "__weakref__", *found)}
+    members["__dataclass_fields__"] = found
+    members["__match_args__"] = tuple([name for name, each in found.items() if not each.kw_only])
+    members["__slots__"] = tuple([name for name in cls.__annotations__ if name not in inherited])
+    made = type(cls)(cls.__name__, cls.__bases__, members)
+    made.__qualname__ = cls.__qualname__
+    return made
 
 
 def _init(self: Any, /, *values: Any, **named: Any) -> None:

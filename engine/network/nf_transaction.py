@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from engine.lean_dataclasses import dataclass
 from engine.network import nfnetlink
 from engine.network.nfnetlink import NLM_F_ACK, NLMSG_ERROR, attribute
 from engine.network.nftables import FirewallFailed

@@ -132,3 +132,36 @@ def test_a_changed_record_is_a_new_one() -> None:
 def test_a_field_that_is_not_there_cannot_be_replaced() -> None:
     with pytest.raises(TypeError, match="Named has no field 'colour'"):
         lean.replace(Named(name="a"), colour="red")
+
+
+@lean.dataclass(frozen=True, slots=True)
+class Derived(Frozen):
+    """A record with all fields of another, one with another default, and one more."""
+
+    size: int = 9
+    colour: str = "red"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StandardDerived(Standard):
+    """The same by the standard library."""
+
+    size: int = 9
+    colour: str = "red"
+
+
+def test_what_inherits_has_its_bases_fields_first() -> None:
+    ours, theirs = Derived("a"), StandardDerived("a")
+    assert dataclasses.asdict(ours) == dataclasses.asdict(theirs)  # type: ignore[call-overload]
+    assert Derived.__slots__ == StandardDerived.__slots__ == ("colour",)
+    assert Derived.__match_args__ == StandardDerived.__match_args__
+    assert not hasattr(ours, "__dict__")
+    assert Frozen("a").size == 3
+
+
+def test_a_default_that_all_records_would_share_is_refused() -> None:
+    class Shared:
+        names: list[str] = []  # noqa: RUF012  # that is what is refused
+
+    with pytest.raises(AssertionError):
+        lean.dataclass(slots=True)(Shared)
