@@ -24,6 +24,7 @@ from compat_api.connection import Connection
 from compat_api.dispatch import Dispatcher
 from compat_api.options import Options
 from compat_api.settings import raise_open_files, settings_of
+from compat_api.signals import Signals
 from engine import Engine
 
 if TYPE_CHECKING:
@@ -101,12 +102,12 @@ class Front:
         self._decrypting: set[asyncio.Task[None]] = set()
         self._arriving: set[asyncio.Task[None]] = set()
         self._told_to_end = False
+        self._signals: Signals | None = None
 
     def start(self, connections: list[socket.socket]) -> None:
         """Serve the connections that are there, and those to come."""
-        self._loop.add_signal_handler(signal.SIGTERM, self._end)
-        self._loop.add_signal_handler(signal.SIGINT, self._end)
-        self._loop.add_signal_handler(signal.SIGUSR1, log.dump_tasks)
+        actions = {signal.SIGTERM: self._end, signal.SIGINT: self._end, signal.SIGUSR1: log.dump_tasks}
+        self._signals = Signals(self._loop, actions)
         for connection in connections:
             self._take(connection)
         self._accept_from_now_on()
@@ -152,6 +153,8 @@ class Front:
             await asyncio.wait(self._decrypting, timeout=1.0)
         for listener in self._sockets.listeners:
             listener.close()
+        if self._signals is not None:
+            self._signals.close()
 
     def _seconds_left(self) -> float | None:
         """Return after how many seconds without use the server is idle; None while it is in use, or never."""
