@@ -6,7 +6,7 @@ import select
 import socket
 from contextlib import suppress
 from time import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from compat_api.headers import http_date, response, status_line
 from compat_api.pieces import finish
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     Headers = Sequence[tuple[str, str]]
 
 
-class Reply(NamedTuple):
+class Reply:
     """A whole answer; headers are all that there are."""
 
-    status: int
-    headers: Headers
-    body: bytes
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Headers, body: bytes) -> None:
+        self.status, self.headers, self.body = status, headers, body
 
     def send(self, connection: Connection, method: str) -> None:
         """Send it; raises ConnectionResetError when the client has gone."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # None of these is touched while the modules that import it are run, nor imports one that is being run then.
 LATE = frozenset(
     (
-        "asyncio.sslproto", "base64", "bz2", "calendar", "copy", "hashlib", "inspect", "ipaddress", "linecache",
+        "asyncio.sslproto", "base64", "bz2", "calendar", "copy", "gzip", "hashlib", "inspect", "ipaddress", "linecache",
         "locale", "lzma", "ntpath", "ssl", "textwrap",
     )
 )  # fmt: skip

@@ -13,11 +13,9 @@ from compat_api.problems import BadRequest, Problem
 from compat_api.pump import pump
 from compat_api.query import go_integer
 from compat_api.shapes.times import SECOND
-from compat_api.websocket import WebSocket, handshake
 from engine.containers.attach import AttachOptions
 from engine.containers.detach_keys import parse
 from engine.containers.log_format import ERR, OUT, STAMP_BYTES
-from engine.containers.logs import LogOptions
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from compat_api.stream import Stream
     from engine.containers.attach import Attachment
     from engine.containers.log_format import Message
+    from engine.containers.logs import LogOptions
 
 
 async def attach(request: Request) -> Answer:
@@ -53,6 +52,8 @@ async def attach(request: Request) -> Answer:
 
 async def attach_websocket(request: Request) -> Answer:
     """Connect the client to a container's stdio by WebSocket messages, which do not tell stdout from stderr."""
+    from compat_api.websocket import WebSocket, handshake
+
     options = _attach_options(request, every=not request.since(versions.STREAMS_ARE_CHOSEN))
     parse(options.detach_keys)
     attachment = await request.engine.containers.attach(request.name, options)
@@ -91,12 +92,16 @@ def _attach_options(request: Request, *, every: bool) -> AttachOptions:
 
 async def _ends_with_input(request: Request, attachment: Attachment) -> bool:
     """Tell whether the end of the client's input ends it all, as in dockerd where the container's own stays open."""
+    if attachment.tty or not attachment.options.stdin:
+        return attachment.tty
     config = (await request.look(request.engine.containers.get, request.name)).config
-    return attachment.tty or (attachment.options.stdin and config.open_stdin and not config.stdin_once)
+    return config.open_stdin and not config.stdin_once
 
 
 async def logs(request: Request) -> Answer:
     """Send a container's log, and with follow what is added to it."""
+    from engine.containers.logs import LogOptions
+
     query = request.query
     stdout, stderr = query.flag("stdout"), query.flag("stderr")
     if not (stdout or stderr):

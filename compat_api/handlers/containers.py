@@ -9,19 +9,21 @@ from compat_api import versions
 from compat_api.answers import Answer, Empty, Json
 from compat_api.problems import BadRequest
 from compat_api.saying import answering, atoi, saying
-from compat_api.shapes import containers as shapes
-from engine.containers.listing import ListQuery
 from engine.errors import NotFound
 
 if TYPE_CHECKING:
     from compat_api.models.containers import CreateBody
     from compat_api.request import Request
+    from compat_api.shapes.containers import Json as Shape
     from engine import Engine
+    from engine.containers.listing import ListQuery
     from engine.containers.record import Container
 
 
 async def list_(request: Request) -> Answer:
     """List containers."""
+    from engine.containers.listing import ListQuery
+
     query = request.query
     filters = query.filters()
     wanted = ListQuery(all=query.flag("all"), limit=atoi(query, "limit") or 0, filters=filters)
@@ -87,7 +89,9 @@ async def prune(request: Request) -> Answer:
     return Json({"ContainersDeleted": pruned.ids or None, "SpaceReclaimed": pruned.bytes})
 
 
-def _summaries(engine: Engine, query: ListQuery, with_sizes: bool) -> list[shapes.Json]:
+def _summaries(engine: Engine, query: ListQuery, with_sizes: bool) -> list[Shape]:
+    from compat_api.shapes.containers import summary
+
     ids: dict[str, str | None] = {}
     now = time.time_ns()
     links = engine.containers.link_names()
@@ -98,7 +102,7 @@ def _summaries(engine: Engine, query: ListQuery, with_sizes: bool) -> list[shape
             ids[reference] = _image_id(engine, reference)
         image = reference if ids[reference] == each.image_id else f"sha256:{each.image_id}"
         sizes = engine.containers.sizes(each) if with_sizes else None
-        found.append(shapes.summary(each, image, now, sizes, links.get(each.id, ())))
+        found.append(summary(each, image, now, sizes, links.get(each.id, ())))
     return found
 
 
@@ -109,19 +113,21 @@ def _image_id(engine: Engine, reference: str) -> str | None:
         return None
 
 
-def _inspect(request: Request, with_sizes: bool) -> shapes.Json:
+def _inspect(request: Request, with_sizes: bool) -> Shape:
+    from compat_api.shapes.containers import inspect
+
     engine = request.engine
     container = engine.containers.get(request.name)
     sizes = engine.containers.sizes(container) if with_sizes else None
     folder = engine.settings.containers / container.id
     links = engine.containers.links(container) if container.host.links else ()
-    found = shapes.inspect(container, folder, engine.containers.graph(container), sizes, links)
+    found = inspect(container, folder, engine.containers.graph(container), sizes, links)
     if not request.since(versions.ALIASES_AS_ASKED):
         _add_old_aliases(container, found["NetworkSettings"]["Networks"])
     return found
 
 
-def _add_old_aliases(container: Container, networks: shapes.Json) -> None:
+def _add_old_aliases(container: Container, networks: Shape) -> None:
     """Name the container among its aliases, as versions before 1.45 did."""
     for name, endpoint in networks.items():
         if name not in ("default", "bridge", "host", "none"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import platform as machine
+import os
 import re
 
 from engine.errors import InvalidParameter
@@ -40,7 +40,7 @@ class InvalidPlatform(InvalidParameter):
 
 def own_platform() -> tuple[str, str, str]:
     """Return this machine's system, architecture and variant, in Go's words."""
-    name = machine.machine()
+    name = os.uname().machine
     architecture, variant = _ARCHITECTURES.get(name, (name, ""))
     return "linux", architecture, variant
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.network import built_in, elements, generation, ipam, nftables, ruleset
+from engine.network import built_in, generation, ipam, nftables, ruleset
 from engine.network import netlink as nl
 from engine.network.publish import of_rows
 from engine.network.record import BRIDGE, LOCK, Endpoint, Network
@@ -104,7 +104,7 @@ def publish(networks: Networks, ports: Sequence[PublishedPort]) -> None:
     Raises FirewallFailed and FirewallMissing.
     """
     if ports:
-        _change(networks, lambda: elements.change(networks.table, [], ports))
+        _change(networks, lambda: _change_ports(networks, [], ports))
     elif not generation.Kept(networks.settings.run_root).matches(generation.current()):
         rebuild(networks)
 
@@ -114,12 +114,12 @@ def withdraw(networks: Networks, ports: Sequence[PublishedPort]) -> None:
     kept, before = generation.Kept(networks.settings.run_root), generation.current()
     as_left = kept.matches(before)
     try:
-        elements.change(networks.table, ports, [])
+        _change_ports(networks, ports, [])
     except nftables.FirewallFailed:
         kept.drop()
         for port in ports:
             with suppress(nftables.FirewallFailed):  # it is not there, or the table is gone
-                elements.change(networks.table, [port], [])
+                _change_ports(networks, [port], [])
     else:
         if as_left:
             _keep(kept, before)
@@ -164,6 +164,12 @@ def _change(networks: Networks, make: Callable[[], object]) -> None:
         rebuild(networks)
 
 
+def _change_ports(networks: Networks, gone: Sequence[PublishedPort], new: Sequence[PublishedPort]) -> None:
+    from engine.network import elements  # most containers publish no port
+
+    elements.change(networks.table, gone, new)
+
+
 def distrust(networks: Networks) -> int | None:
     """Have the table made anew by whoever needs it next; returns the count at which it is right, None if it is not."""
     kept, count = generation.Kept(networks.settings.run_root), generation.current()
@@ -179,7 +185,7 @@ def lead(networks: Networks, gone: Sequence[PublishedPort], new: Sequence[Publis
     """
     if count is not None and count == generation.current():
         with suppress(nftables.FirewallFailed):  # it is not as it was thought to be
-            elements.change(networks.table, gone, new)
+            _change_ports(networks, gone, new)
             _keep(generation.Kept(networks.settings.run_root), count)
             return
     rebuild(networks)

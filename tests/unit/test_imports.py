@@ -81,7 +81,10 @@ def test_what_a_cold_run_pays_for() -> None:
     verbs = [f"engine.containers.{name}" for name in ("create", "attach", "wait", "start", "settle", "networks")]
     server = ("compat_api.__main__", "compat_api.server", "compat_api.connection", "engine.network.join")
     loaded = loaded_by(*server, *handlers, *verbs, then=create)
-    assert loaded & (HEAVY | {"http", "runpy", "urllib.request"}) == set()
+    assert loaded & (HEAVY | {"http", "platform", "runpy", "urllib.request"}) == set()
+    for_others = {"compat_api.shapes.containers", "compat_api.websocket", "engine.containers.execs"}
+    for_others |= {"engine.containers.logs", "engine.network.elements"}
+    assert loaded & for_others == set()
     if not hasattr(sys, "set_lazy_imports"):
         from engine.late_modules import LATE
 
