@@ -11,8 +11,8 @@ import sys
 
 if __name__ == "__main__":
     project = __file__.rpartition("/")[0].rpartition("/")[0]
-    if project not in sys.path:  # in a checkout that is not installed
-        sys.path.append(project)
+    if project not in sys.path:  # a checkout that is not installed, or beside one that is
+        sys.path.insert(0, project)
     from compat_api.__main__ import main
 
     sys.exit(main(sys.argv[1:]))

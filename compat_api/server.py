@@ -46,6 +46,8 @@ ACCEPT_PAUSE_SECONDS = 0.5  # when no descriptor is left for another connection
 def run(options: Options, sockets: Sockets, connections: list[socket.socket]) -> int:
     """Serve until idle or told to end; returns the process's exit code."""
     log.configure(options.log_level)
+    # So that asyncio.run sets no handler of its own: to replace that, its task would be put in words, by inspect again.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     asyncio.run(_serve(options, sockets, connections))
     return 0
 

@@ -89,3 +89,37 @@ def test_what_a_cold_run_pays_for() -> None:
         from engine.late_modules import LATE
 
         assert loaded & LATE == set(), "what is late is not touched on the way"
+
+
+SERVE = """
+import socket, sys, threading
+sys.path.insert(0, {project!r})
+from compat_api.__main__ import main
+
+def ask():
+    while True:
+        with socket.socket(socket.AF_UNIX) as client:
+            try:
+                client.connect({folder!r} + "/s")
+            except OSError:
+                continue
+            client.sendall(b"POST /containers/create HTTP/1.1\\r\\nHost: d\\r\\nContent-Type: application/json\\r\\n"
+                           b"Content-Length: 15\\r\\n\\r\\n" + b'{{"Image": "no"}}')
+            assert client.recv(4096).startswith(b"HTTP/1.1 404 Not Found")
+            return
+
+asking = threading.Thread(target=ask)
+asking.start()
+folders = ["--root", {folder!r} + "/root", "--run-root", {folder!r} + "/run"]
+main(["--listen", "unix://" + {folder!r} + "/s", "--idle-timeout", "0.1", *folders])
+asking.join()
+print(*(name for name, each in sys.modules.items() if type(each).__name__ != "_Late"))
+"""
+
+
+def test_a_server_that_answers_touches_nothing_that_is_late(tmp_path: Path) -> None:
+    program = SERVE.format(project=str(PROJECT), folder=str(tmp_path))
+    done = subprocess.run([sys.executable, "-I", "-c", program], stdout=subprocess.PIPE, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "asyncio" in loaded
+    assert loaded & (HEAVY | {"ast", "inspect", "ssl"}) == set()
