@@ -6,7 +6,6 @@ the full server needs.
 
 from __future__ import annotations
 
-import gc
 import sys
 
 from engine import late_modules
@@ -18,19 +17,16 @@ else:
 
 from socket import socket
 
+from compat_api import memory
 from compat_api.activation import CannotListen, Sockets, check_access, inherited, listen, notify
 from compat_api.front_door import answer_first
 from compat_api.options import USAGE, BadOption, Options
 from compat_api.options import parse as parse_options
 
-IMPORTING = 100_000  # objects made before Python looks for garbage among them, while the server starts
-
 
 def main(arguments: list[str]) -> int:
     """Serve until idle or told to end; returns the process's exit code."""
-    # What is imported stays: to look through it again and again takes a tenth of a cold start. The full server goes
-    # back to Python's own measure (compat_api.memory).
-    gc.set_threshold(IMPORTING)
+    memory.collect_rarely()
     try:
         options = parse_options(arguments)
         if options.help:

@@ -1,4 +1,4 @@
-"""Keeping the process small: what the C library's allocator is told, and giving back what it keeps for later.
+"""Keeping the process small: what the C library's allocator is told, giving back what it keeps, looking for garbage.
 
 Streams pass through buffers of some hundred kilobytes, in whichever thread reads them. By default each thread has a
 heap of its own, and each heap keeps what was once freed in it. musl has neither call, and neither need.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gc
 
-_USUAL = (700, 10, 10)  # Python's own thresholds
+_USUAL = gc.get_threshold()
+_STARTING = 100_000  # objects made before Python looks for garbage among them; a start makes 40,000
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 _THRESHOLD_BYTES = 128 * 1024  # glibc's own at the start; said, it does not grow with what is freed
 _HEAPS = 1  # Python code runs in one thread at a time
@@ -21,6 +22,11 @@ def tune() -> None:
         mallopt(_M_ARENA_MAX, _HEAPS)
         mallopt(_M_MMAP_THRESHOLD, _THRESHOLD_BYTES)
         mallopt(_M_TRIM_THRESHOLD, _THRESHOLD_BYTES)
+
+
+def collect_rarely() -> None:
+    """Have Python leave what a start makes alone: it stays, and to look through it all the time takes a tenth of it."""
+    gc.set_threshold(_STARTING)
 
 
 def collect_as_usual() -> None:
