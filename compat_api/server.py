@@ -25,7 +25,7 @@ from compat_api.dispatch import Dispatcher
 from compat_api.options import Options
 from compat_api.settings import raise_open_files, settings_of
 from compat_api.signals import Signals
-from engine import Engine
+from engine import Engine, late_modules
 
 if TYPE_CHECKING:
     import ssl
@@ -114,7 +114,12 @@ class Front:
             self._take(connection)
         self._accept_from_now_on()
         self._loop.call_later(TUNE_SECONDS, memory.tune)
-        self._loop.call_later(STARTED_SECONDS, memory.collect_as_usual)
+        self._loop.call_later(STARTED_SECONDS, self._started)
+
+    def _started(self) -> None:
+        """Do what a client who waited for the server to start was not to wait for."""
+        late_modules.run(*late_modules.FOR_ERRORS)
+        memory.collect_as_usual()
 
     async def until_done(self) -> None:
         """Return when the server has nothing more to do, or was told to end."""
