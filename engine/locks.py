@@ -119,7 +119,7 @@ def is_orphaned(folder: Path, name: str) -> bool:
 def has_ended(pid: str) -> bool:
     """Tell whether no process has an id, or one that has ended and whose parent has not asked for that."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             return file.read().rpartition(b") ")[2][:1] in b"ZX"
     except OSError:
         return True

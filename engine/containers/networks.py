@@ -235,8 +235,8 @@ def _leave(engine: Engine, container: Container, network: Network, asked: dict[s
         )
         tx.event("network", "disconnect", network.id, _attributes(container, network))
     if found is not None:
-        join.undo(engine.networks, found, {name: each.gw_priority for name, each in asked.items()}, moved)
         _remove_host(engine, container, found)
+        join.undo(engine.networks, found, {name: each.gw_priority for name, each in asked.items()}, moved)
 
 
 def _attributes(container: Container, network: Network) -> dict[str, str]:
@@ -281,6 +281,12 @@ def _hosts(engine: Engine, container: Container) -> Path:
 
 
 def _overwrite(path: Path, text: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
+    """Write a file anew in place, without a moment in which it is empty or says what is true no more."""
+    data = text.encode("utf-8", errors="surrogateescape")
+    fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        # Lines with nothing in them to where it ended. A file that is emptied first is brought to the disk on closing.
+        os.pwrite(fd, data.ljust(os.fstat(fd).st_size, b"\n"), 0)
+        os.ftruncate(fd, len(data))
+    finally:
+        os.close(fd)

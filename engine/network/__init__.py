@@ -10,6 +10,7 @@ run; an end calls tear_down() and, in its transaction, forget().
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from typing import TYPE_CHECKING
@@ -239,7 +240,13 @@ class Networks:
 
 
 def _network(row: sqlite3.Row) -> Network:
-    return Network(row["id"], row["name"], row["created"], decode(NetworkDefinition, row["definition"]))
+    return Network(row["id"], row["name"], row["created"], _definition(row["definition"]))
+
+
+@functools.lru_cache(maxsize=1024)
+def _definition(text: str) -> NetworkDefinition:
+    """Decode a definition; it never changes, and a verb asks for the same one several times."""
+    return decode(NetworkDefinition, text)
 
 
 def _event(tx: Transaction, action: str, network: Network, container_id: str) -> None:

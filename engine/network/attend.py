@@ -8,7 +8,6 @@ for an attendant that starts.
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
 import socket
@@ -19,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import Unavailable
+from engine.lean_dataclasses import dataclass
 from engine.network import names, sandbox
 from engine.network.attendant_state import DNS, Facts, text
 from engine.network.container_files import read
 from engine.network.ports import Held
-from engine.network.record import Endpoint
+from engine.network.record import endpoint_of
 from engine.network.sandbox import namespace_path, namespaces
-from engine.state.codec import decode
 
 if TYPE_CHECKING:
     from engine.network import Networks
@@ -62,19 +61,26 @@ def update(networks: Networks, fresh: Sockets | None = None) -> None:
 
     Raises AttendantFailed and OSError.
     """
+    with telling(networks, fresh):
+        pass
+
+
+@contextmanager
+def telling(networks: Networks, fresh: Sockets | None = None) -> Iterator[None]:
+    """Make known what containers have as the block begins; the attendant reads it while the block runs.
+
+    It has it when the block ends. Raises as update does.
+    """
     facts = _facts(networks)
-    state = text(facts)
-    for _ in range(2):
-        with _reached(networks, wanted=bool(state)) as (attendant, is_new):
-            if attendant is None:
-                return
-            try:
-                _tell(networks, facts, attendant, state, fresh or {}, is_new=is_new)
-            except (OSError, EOFError):
-                _end(networks)  # the next one gets everything
-                continue
-            if not state:
-                _remove(networks)
+    news = _News(networks, facts, text(facts), fresh or {})
+    with _reached(networks, wanted=bool(news.state)) as (attendant, is_new):
+        begun = attendant is None or news.begin(attendant, is_new=is_new)
+        yield
+        if begun and (attendant is None or news.finish(attendant, is_new=is_new)):
+            return
+    _end(networks)  # the next one gets everything
+    with _reached(networks, wanted=bool(news.state)) as (attendant, is_new):
+        if attendant is None or (news.begin(attendant, is_new=is_new) and news.finish(attendant, is_new=is_new)):
             return
     raise AttendantFailed("it ended twice")
 
@@ -85,35 +91,60 @@ def is_missing(networks: Networks) -> bool:
         return attendant is None and bool(text(_facts(networks)))
 
 
-def _tell(
-    networks: Networks, facts: Facts, attendant: socket.socket, state: str, fresh: Sockets, *, is_new: bool
-) -> None:
-    if not is_new:
-        _give(attendant, fresh)
-        missing = _exchange(attendant, state)
-        if not missing:
-            return
-    else:
-        missing = facts.keys()
-    given = dict(fresh) if is_new else {}
-    made = _made_anew(networks, facts, [key for key in missing if key not in given])
-    try:
-        _give(attendant, given | made)
-    finally:
-        for descriptors in made.values():
-            for descriptor in descriptors:
-                os.close(descriptor)
-    if is_new:
-        _send(attendant, f"state\n{state}".encode())  # it reads that when it has begun
-        attendant.shutdown(socket.SHUT_WR)
-    else:
-        _exchange(attendant, state)
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What an attendant is told: the facts, the state that they make, and sockets that it has not."""
+
+    networks: Networks
+    facts: Facts
+    state: str
+    fresh: Sockets
+
+    def begin(self, attendant: socket.socket, *, is_new: bool) -> bool:
+        """Tell an attendant, a new one everything; returns False when it does not listen."""
+        attendant.settimeout(PATIENCE)
+        try:
+            if is_new:
+                self._provide(attendant, self.facts.keys(), self.fresh)
+            else:
+                _give(attendant, self.fresh)
+            self._send_state(attendant)
+            if is_new:  # it reads that when it has begun
+                attendant.shutdown(socket.SHUT_WR)
+        except OSError:
+            return False
+        return True
+
+    def finish(self, attendant: socket.socket, *, is_new: bool) -> bool:
+        """Hear from an attendant that it knows all, and give it what it lacks; returns False when it has ended."""
+        try:
+            missing = [] if is_new else _answer(attendant)
+            if missing:
+                self._provide(attendant, missing, {})
+                self._send_state(attendant)
+                _answer(attendant)
+        except (OSError, EOFError):
+            return False
+        if not self.state:
+            _remove(self.networks)
+        return True
+
+    def _send_state(self, attendant: socket.socket) -> None:
+        message = f"state\n{self.state}".encode()
+        attendant.sendall(len(message).to_bytes(LENGTH, "big") + message)
+
+    def _provide(self, attendant: socket.socket, keys: Sequence[str], given: Sockets) -> None:
+        made = _made_anew(self.networks, self.facts, [key for key in keys if key not in given])
+        try:
+            _give(attendant, {**given, **made})
+        finally:
+            for descriptors in made.values():
+                for descriptor in descriptors:
+                    os.close(descriptor)
 
 
-def _exchange(attendant: socket.socket, state: str) -> list[str]:
-    """Send the state; returns the keys of the sockets that are missing."""
-    attendant.settimeout(PATIENCE)
-    _send(attendant, f"state\n{state}".encode())
+def _answer(attendant: socket.socket) -> list[str]:
+    """Return the keys of the sockets that the attendant says are missing."""
     length = int.from_bytes(_receive(attendant, LENGTH), "big")
     return _receive(attendant, length).decode().split()
 
@@ -126,10 +157,6 @@ def _give(attendant: socket.socket, sockets: Sockets) -> None:
         # Together with the length alone, which goes out whole.
         socket.send_fds(attendant, [len(message).to_bytes(LENGTH, "big")], [descriptor for _, descriptor in part])
         attendant.sendall(message)
-
-
-def _send(attendant: socket.socket, message: bytes) -> None:
-    attendant.sendall(len(message).to_bytes(LENGTH, "big") + message)
 
 
 def _receive(attendant: socket.socket, length: int) -> bytes:
@@ -226,7 +253,7 @@ def _facts(networks: Networks) -> Facts:
     )
     ports = networks.database.rows("SELECT * FROM ports ORDER BY protocol, host_port, host_ip")
     there = namespaces(networks.settings)
-    joined = [(row["name"], _endpoint(row["definition"])) for row in rows if there(row["container_id"])]
+    joined = [(row["name"], endpoint_of(row["definition"])) for row in rows if there(row["container_id"])]
     relayed = [
         (row["container_id"], key_of(row["protocol"], row["host_ip"], row["host_port"]), row)
         for row in ports
@@ -241,12 +268,6 @@ def _facts(networks: Networks) -> Facts:
         servers,
         {key: container_id for container_id, key, _ in relayed},
     )
-
-
-@functools.lru_cache(maxsize=2048)
-def _endpoint(definition: str) -> Endpoint:
-    """Decode an endpoint; most are the same from one change to the next."""
-    return decode(Endpoint, definition)
 
 
 def is_relayed(host_ip: str, container_ip: str) -> bool:

@@ -7,6 +7,7 @@ look. Written and read under the network lock only.
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from engine.network import nfnetlink
 
 NFT_MSG_NEWGEN, NFT_MSG_GETGEN = 10 << 8 | 15, 10 << 8 | 16
 NFTA_GEN_ID = 1
+WIDTH = 80  # of the file's line, which is overwritten in place: a file made anew each time would be most of the work
 
 
 def current() -> int | None:
@@ -39,22 +41,39 @@ class Kept:
 
     def matches(self, count: int | None) -> bool:
         """Tell whether nothing has changed since keep."""
+        if count is None:
+            return False
         try:
-            return count is not None and self._path.read_text(encoding="ascii") == _text(count)
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
+        try:
+            return os.read(fd, 2 * WIDTH) == _line(count)
+        finally:
+            os.close(fd)
 
     def keep(self, count: int) -> None:
         """Note that the table is right under this count; a file cut off matches nothing."""
-        self._path.write_text(_text(count), encoding="ascii")
+        self._write(_line(count))
 
     def drop(self) -> None:
         """Note that the table has to be looked after."""
-        self._path.unlink(missing_ok=True)
+        self._write(b"\n".rjust(WIDTH))
+
+    def _write(self, line: bytes) -> None:
+        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            os.pwrite(fd, line, 0)
+        finally:
+            os.close(fd)
 
 
-def _text(count: int) -> str:
+def _line(count: int) -> bytes:
     """Return a count with what it is valid for: this boot, this network namespace."""
+    return f"{_boot()} {os.stat('/proc/thread-self/ns/net').st_ino} {count}".encode().ljust(WIDTH - 1) + b"\n"
+
+
+@functools.cache
+def _boot() -> str:
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        boot = file.read().strip()
-    return f"{boot} {os.stat('/proc/thread-self/ns/net').st_ino} {count}\n"
+        return file.read().strip()

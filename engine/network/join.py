@@ -14,11 +14,11 @@ from engine import locks
 from engine.lean_dataclasses import dataclass, replace
 from engine.network import attend, connect, machine, publish, sandbox
 from engine.network import netlink as nl
-from engine.network.record import LOCK, Endpoint, Network, NetworkRequest
+from engine.network.record import LOCK, Endpoint, Network, NetworkRequest, endpoint_of
 from engine.network.ruleset import PublishedPort
 from engine.network.sandbox import namespace_path
 from engine.network.wire import add_ends, default_routes, let_go, outer_name
-from engine.state.codec import decode, encode
+from engine.state.codec import encode
 
 if TYPE_CHECKING:
     from engine.containers.config import EndpointRequest
@@ -48,7 +48,7 @@ NOTHING = Moved([], [], {})
 def places(networks: Networks, container_id: str) -> Places:
     """Return the networks that a container is in, with its places in them."""
     rows = networks.database.rows("SELECT * FROM endpoints WHERE container_id = ? ORDER BY rowid", (container_id,))
-    return [(networks.resolve(row["network_id"]), decode(Endpoint, row["definition"])) for row in rows]
+    return [(networks.resolve(row["network_id"]), endpoint_of(row["definition"])) for row in rows]
 
 
 def claim(
@@ -106,9 +106,9 @@ def lead_there(networks: Networks, endpoint: Endpoint, moved: Moved, questions: 
     endpoint and questions are of the place that was made. Raises FirewallFailed, FirewallMissing, AttendantFailed and
     OSError.
     """
-    with locks.locked(networks.settings.locks, LOCK):
+    fresh = {attend.questions_key(endpoint.container_id): questions} if questions else {}
+    with locks.locked(networks.settings.locks, LOCK), attend.telling(networks, fresh):
         _lead(networks, moved)
-        attend.update(networks, {attend.questions_key(endpoint.container_id): questions} if questions else {})
 
 
 def _lead(networks: Networks, moved: Moved) -> None:
@@ -154,11 +154,11 @@ def undo(networks: Networks, endpoint: Endpoint, priorities: Mapping[str, int], 
     Raises NetlinkFailed, FirewallFailed, FirewallMissing, AttendantFailed and OSError.
     """
     with locks.locked(networks.settings.locks, LOCK):
-        _lead(networks, moved)
-        # A pair that was never made has left no interface inside: one of its name is the container's own.
-        made = not endpoint.outer or nl.index_of(endpoint.outer) is not None
-        _lead_out(networks, endpoint.container_id, priorities, gone=endpoint if made else None)
-        attend.update(networks)
+        with attend.telling(networks):
+            _lead(networks, moved)
+            # A pair that was never made has left no interface inside: one of its name is the container's own.
+            made = not endpoint.outer or nl.index_of(endpoint.outer) is not None
+            _lead_out(networks, endpoint.container_id, priorities, gone=endpoint if made else None)
         if endpoint.outer:
             let_go(endpoint.outer)
 

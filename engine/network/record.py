@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from engine.containers.config import EndpointRequest, PortBinding
 from engine.lean_dataclasses import dataclass, field
+from engine.state.codec import decode
 
 BRIDGE, HOST, NONE = "bridge", "host", "none"
 PARENTED = ("macvlan", "ipvlan")  # drivers whose interfaces are on another one
@@ -186,6 +188,12 @@ class Endpoint:
     def asking(self) -> bool:
         """Whether the container asks the attendant because of this place, for names of the network or for others."""
         return bool(self.names) or self.asks
+
+
+@functools.lru_cache(maxsize=2048)
+def endpoint_of(definition: str) -> Endpoint:
+    """Decode an endpoint; most are the same from one change to the next."""
+    return decode(Endpoint, definition)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ It is packed by hand, which takes a tenth of a millisecond. Called in a thread t
 
 from __future__ import annotations
 
+import _thread
 import socket
-import threading
 
 from engine.network import nfnetlink
 from engine.network.nf_transaction import (
@@ -81,8 +81,8 @@ def _lead(udp_port: int, tcp_port: int, *, fresh: bool) -> None:
         if fresh:
             kernel.close()
         else:
-            # In a thread: it takes until the kernel has forgotten what was deleted, 15 ms.
-            threading.Thread(target=kernel.close, name="close nftables").start()
+            # In a thread that nobody waits for: it takes until the kernel has forgotten what was deleted, 15 ms.
+            _thread.start_new_thread(kernel.close, ())
 
 
 def changes(udp_port: int, tcp_port: int, *, fresh: bool) -> list[Change]:

@@ -6,6 +6,7 @@ happens in there, no other thread of this process is ever left in a container's 
 
 from __future__ import annotations
 
+import _thread
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -81,15 +82,19 @@ def remove(path: Path) -> None:
 
 def _in_thread(work: Callable[[], None]) -> None:
     failures: list[BaseException] = []
+    working = _thread.allocate_lock()
 
     def run() -> None:
         try:
             work()
         except BaseException as error:  # handed to the caller's thread
             failures.append(error)
+        finally:
+            working.release()
 
-    thread = threading.Thread(target=run, name="netns")
-    thread.start()
-    thread.join()
+    working.acquire()
+    _thread.start_new_thread(run, ())  # a threading.Thread would be waited for twice, at its beginning and at its end
+    with working:
+        pass
     if failures:
         raise failures[0]

@@ -66,8 +66,8 @@ def _is_up(asking: socket.socket, interface: str) -> bool:
 def is_attendant_gone(networks: Networks) -> bool:
     """Tell whether an attendant has been started and was killed; one that ends by itself leaves no file."""
     try:
-        with open(f"{networks.settings.run_root}/attendant.pid", encoding="ascii") as file:
-            pid = file.read().strip()
+        with open(f"{networks.settings.run_root}/attendant.pid", "rb", buffering=0) as file:
+            pid = file.read().decode().strip()
     except FileNotFoundError:
         return False
     return bool(pid) and has_ended(pid)

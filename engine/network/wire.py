@@ -11,7 +11,6 @@ import errno
 import os
 import re
 import socket
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
@@ -133,15 +132,17 @@ def silence(container_id: str) -> None:
 def let_go(outer: str) -> None:
     """Let nothing more through a pair of interfaces, and have the kernel remove it.
 
-    In a thread, because that takes the kernel tens of milliseconds. A disabled port is the mark of a pair of which
-    nothing else is left (is_let_go): when this process is killed, whoever comes next has only to remove it.
+    Nobody waits for that, because it takes the kernel tens of milliseconds. A disabled port is the mark of a pair of
+    which nothing else is left (is_let_go): when this process is killed, whoever comes next has only to remove it.
     """
     index = nl.index_of(outer)
     if index is None:
         return
     with nl.Netlink() as host, suppress(nl.NetlinkFailed):  # it goes right now
         host.run(nl.disable_port(index))
-    threading.Thread(target=_remove, args=(index,), name=f"remove {outer}").start()
+    from engine.off_loop import afterwards
+
+    afterwards(_remove, index)
 
 
 def is_let_go(outer: str) -> bool:
