@@ -18,6 +18,7 @@ def main() -> None:
     from engine.attendant.control import serve
 
     serve(CONTROL)
+    os._exit(0)  # for Python to tidy up first takes milliseconds
 
 
 if __name__ == "__main__":

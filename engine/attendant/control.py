@@ -3,7 +3,8 @@
 Each message has its length before it, in four bytes. `take KEY...` comes with the descriptors of that many sockets:
 dns/CONTAINER three times (questions by UDP, by TCP, and one to ask from inside with), or the KEY of a relay. `state`
 and, from the next line on, the text of engine.attendant.state is answered by the keys of the sockets that the state
-needs and that nobody has handed over, divided by spaces. An empty state ends the process.
+needs and that nobody has handed over, divided by spaces. An empty state ends the process, after a moment in which
+whoever said so has the processor.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from engine.attendant.state import State
 DNS = "dns/"
 DNS_SOCKETS = 3
 MOST_DESCRIPTORS = 253  # of one message: the kernel's limit
+REST = 0.05  # seconds from an empty state to the end
 
 
 class Control:
@@ -122,8 +124,11 @@ class Client:
             self.socket.sendall(len(answer).to_bytes(4, "big") + answer)
         except OSError:
             pass
-        if not rest:
-            self.control.loop.end()
+        loop = self.control.loop
+        if rest:
+            loop.never("end")
+        else:
+            loop.at("end", REST, loop.end)
 
 
 def serve(descriptor: int) -> None:
