@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engine import locks
@@ -16,6 +17,7 @@ from engine.storage.folders import remove_tree
 
 if TYPE_CHECKING:
     from engine import Engine
+    from engine.storage.store import Later
 
 NAME = re.compile(r"^/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$")
 
@@ -47,20 +49,28 @@ class SameName(InvalidParameter):
 def remove(engine: Engine, name: str, *, force: bool = False, volumes: bool = False) -> None:
     """Remove a container; force ends it first, volumes takes its anonymous volumes along.
 
-    Raises NoSuchContainer, RemoveOfRunning.
+    What holds little is deleted soon after, in a thread: for others the container is gone. Raises NoSuchContainer,
+    RemoveOfRunning.
     """
     container_id = rows.find_id(engine.database, name)
+    left: list[Callable[[], object]] = []
     try:
-        _remove(engine, container_id, name, force=force, volumes=volumes)
+        _remove(engine, container_id, name, force=force, volumes=volumes, later=left.append)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         # Not even room to write down what is about to be done: what is to go makes it.
         _make_room(engine, rows.get(engine.database, container_id))
-        _remove(engine, container_id, name, force=force, volumes=volumes)
+        _remove(engine, container_id, name, force=force, volumes=volumes, later=left.append)
+    finally:
+        if left:
+            from engine.off_loop import afterwards
+
+            for each in left:
+                afterwards(each)
 
 
-def _remove(engine: Engine, container_id: str, name: str, *, force: bool, volumes: bool) -> None:
+def _remove(engine: Engine, container_id: str, name: str, *, force: bool, volumes: bool, later: Later) -> None:
     from engine.containers.stop import KillOfStopped, kill
 
     container = rows.get(engine.database, container_id)
@@ -84,7 +94,7 @@ def _remove(engine: Engine, container_id: str, name: str, *, force: bool, volume
         with engine.database.transaction() as tx:
             intent = INTENT_REMOVE_WITH_VOLUMES if volumes else INTENT_REMOVE
             rows.change(tx, container_id, intent=intent, status=REMOVING)
-        demolish(engine, container, volumes=volumes)
+        demolish(engine, container, volumes=volumes, later=later)
 
 
 def _make_room(engine: Engine, container: Container) -> None:

@@ -11,6 +11,7 @@ import logging
 import shutil
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine import locks
@@ -21,10 +22,12 @@ from engine.errors import NoSuchContainer
 from engine.runtime import monitor, oci
 from engine.runtime.oci import RuntimeFailed
 from engine.state.codec import encode
+from engine.storage.folders import is_little
 
 if TYPE_CHECKING:
     from engine import Engine
     from engine.state.database import Transaction
+    from engine.storage.store import Later
 
 LOST = 137  # the exit code of a container whose monitor was killed: it is killed as well
 REBOOTED = 255  # and of one that the machine's end ended
@@ -203,14 +206,17 @@ def dismantle(engine: Engine, container: Container) -> None:
     root_mount.unmount(engine, container.id)
 
 
-def demolish(engine: Engine, container: Container, *, volumes: bool = False) -> None:
-    """Remove a container with all that it has; the lock is held and its row has the intent. Can be repeated."""
+def demolish(engine: Engine, container: Container, *, volumes: bool = False, later: Later | None = None) -> None:
+    """Remove a container with all that it has; the lock is held and its row has the intent. Can be repeated.
+
+    later, where given, is handed what nobody need wait for once the lock has been given back.
+    """
     dismantle(engine, container)
-    engine.store.delete_container(container.id)
+    engine.store.delete_container(container.id, later)
     image_mounts.remove(engine, container)
     with engine.database.transaction() as tx:
         forget(engine, tx, container, volumes=volumes)
-    sweep(engine, container)
+    sweep(engine, container, later)
 
 
 def forget(engine: Engine, tx: Transaction, container: Container, *, volumes: bool) -> None:
@@ -223,12 +229,23 @@ def forget(engine: Engine, tx: Transaction, container: Container, *, volumes: bo
         rows.event(tx, container, "destroy")
 
 
-def sweep(engine: Engine, container: Container) -> None:
-    """Delete the folders and the lock of a container whose rows are gone, and what its volumes left."""
+def sweep(engine: Engine, container: Container, later: Later | None = None) -> None:
+    """Delete the folders and the lock of a container whose rows are gone, and what its volumes left; as demolish."""
     if container.definition.mounts:
         engine.volumes.settle(container.definition.mounts)
         engine.volumes.clear_removed()
-    clear_folders(engine, container.id)
+    settings = engine.settings
+    if later is not None and is_little(folders.persistent(settings, container.id), folders.run(settings, container.id)):
+        later(partial(clear_orphan, engine, container.id))
+    else:
+        clear_folders(engine, container.id)
+
+
+def clear_orphan(engine: Engine, container_id: str) -> None:
+    """Delete the folders and the lock of a container unless it has a row; takes the lock."""
+    with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
+        if engine.database.row("SELECT 1 FROM containers WHERE id = ?", (container_id,)) is None:
+            clear_folders(engine, container_id)
 
 
 def clear_folders(engine: Engine, container_id: str) -> None:

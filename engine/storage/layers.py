@@ -11,6 +11,7 @@ gone and nothing needs the layer, its load was killed and the next writer remove
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,8 @@ INCOMPLETE = "incomplete"
 CONTENT_SIZE = "skiff.content-size"
 STAGE = "skiff.stage"
 TAR_SPLIT = ".tar-split.gz"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +295,10 @@ class Layers:
             recover(self.staging)
             for name in self.overlay.layer_folders():
                 if name not in draft:
-                    self.overlay.remove(name)
+                    try:
+                        self.overlay.remove(name)
+                    except OSError as error:  # no reason to refuse what is to be written; the next process tries again
+                        log.warning("Layer %s: cannot remove what is left of it: %s", name, error)
             for name in os.listdir(self.folder):
                 if name.endswith(TAR_SPLIT) and name.removesuffix(TAR_SPLIT) not in draft:
                     remove_tree(self.folder / name)

@@ -14,9 +14,9 @@ graph root; a Store keeps nothing but what it last read.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ from engine.storage.containers import (
     to_container,
     with_free_name,
 )
-from engine.storage.folders import content_size, discard, temporary_folder
+from engine.storage.folders import content_size, discard, is_little, temporary_folder
 from engine.storage.images import ImageRecords, NewImage, StoredImage, to_image
 from engine.storage.layers import Layer, Layers, StagedLayer, children, put_on_disk, to_layer
 from engine.storage.overlay import Graph
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from engine.storage.incoming import Expected
+
+Later = Callable[[Callable[[], object]], object]  # takes what is to be done when nobody waits any more
 
 REMEMBERED = 1024  # containers whose place in the store is kept in memory
 
@@ -353,8 +355,11 @@ class Store:
                 containers.put(with_free_name(containers, {**record, "names": [name]}))
                 containers.save()
 
-    def delete_container(self, container_id: str) -> None:
-        """Unmount and remove a container's layer and records; one that is gone already is no error."""
+    def delete_container(self, container_id: str, later: Later | None = None) -> None:
+        """Unmount and remove a container's layer and records; one that is gone already is no error.
+
+        later, where given, is handed what removes the layer's folder when that holds little: nobody need wait for it.
+        """
         with self._writing_layers() as layers:
             with self.container_records.records.writing() as containers:
                 record = containers.get(container_id)
@@ -371,8 +376,12 @@ class Store:
             images = self.image_records.records.snapshot()
             if parent and record.get("image", "") not in images:
                 self._drop_unused(layers, images, parent)
-        # No record names the folder any more and its name was random, so nobody can want it meanwhile.
-        self.layers.overlay.remove(layer_id)
+        # No record names the folder any more and its name was random, so nobody can want it meanwhile. One that a
+        # killed process leaves is removed by the next one that writes (Layers.writing).
+        if later is not None and is_little(self.layers.overlay.folder(layer_id)):
+            later(partial(self.layers.overlay.remove, layer_id))
+        else:
+            self.layers.overlay.remove(layer_id)
 
     def mount(self, container_id: str, *, volatile: bool = False, mount_label: str = "") -> Path:
         """Mount a container's root file system, unless it is mounted; returns where. Raises NoSuchContainer, OSError.

@@ -11,13 +11,15 @@ import os
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from engine import syscalls
 from engine.errors import BadArchive, NoSuchContainer, NoSuchImage, NoSuchLayer, StoredImageInUse
 from engine.images.manifest import manifest_for
+from engine.storage.folders import LITTLE
 from engine.storage.incoming import Expected, WrongDiffId, WrongDigest, WrongSize
 from engine.storage.layers import Layer
 from engine.storage.store import Store
@@ -116,6 +118,41 @@ def test_nothing_is_left_of_a_container(store: Store, volatile: bool) -> None:
     store.delete_container(C1)
     with pytest.raises(NoSuchContainer):
         store.mount(C1)
+
+
+def test_a_small_layer_can_be_removed_later_and_by_whoever_comes_after_a_kill(store: Store) -> None:
+    image = add(store, {"a": b"1"})
+    before = inventory(store)
+    for container, size in ((C1, 1), (C2, LITTLE + 1)):
+        left: list[Callable[[], object]] = []
+        store.create_container(container, image, "one")
+        with (store.mount(container) / "file").open("wb") as file:
+            file.truncate(size)
+        store.delete_container(container, left.append)
+        assert not store.containers()
+        assert (inventory(store) == before) is (container == C2), "what is big is gone at once"
+        assert len(left) == (container == C1)
+        if container == C1:  # killed before it came to it
+            with Store(store.graph_root, store.run_root).layers.writing():
+                assert inventory(store) == before
+            left[0]()
+    assert inventory(store) == before
+
+
+def test_a_left_folder_that_cannot_be_removed_keeps_nobody_from_writing(store: Store) -> None:
+    add(store, {"a": b"1"})
+    before = inventory(store)
+    store.layers.overlay.make(C1, None)
+    inner = store.layers.overlay.folder(C1) / "diff" / "mounted"
+    inner.mkdir()
+    syscalls.mount("tmpfs", inner, "tmpfs", 0, "")
+    try:
+        with Store(store.graph_root, store.run_root).layers.writing():
+            assert C1 in inventory(store)["overlay"]
+    finally:
+        syscalls.umount2(inner, 0)
+    with Store(store.graph_root, store.run_root).layers.writing():
+        assert inventory(store) == before
 
 
 def test_a_hundred_and_twenty_layers(store: Store) -> None:
