@@ -17,7 +17,7 @@ NETLINK_NETFILTER = 12
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 1, 4, 0x300
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NESTED, TYPE_MASK = 0x8000, 0x3FFF
-RECEIVE = 1 << 17
+RECEIVE = 1 << 16  # the kernel puts no more into one answer; what is larger is mapped and unmapped each time
 
 Attributes = dict[int, bytes]
 
