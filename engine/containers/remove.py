@@ -94,7 +94,7 @@ def _remove(engine: Engine, container_id: str, name: str, *, force: bool, volume
         with engine.database.transaction() as tx:
             intent = INTENT_REMOVE_WITH_VOLUMES if volumes else INTENT_REMOVE
             rows.change(tx, container_id, intent=intent, status=REMOVING)
-        demolish(engine, container, volumes=volumes, later=later)
+        demolish(engine, container, volumes=volumes, intended=True, later=later)
 
 
 def _make_room(engine: Engine, container: Container) -> None:

@@ -72,7 +72,7 @@ def settled(engine: Engine, container_id: str) -> Container:
     container = rows.get(engine.database, container_id)
     state = container.state
     if state.intent in (INTENT_CREATE, INTENT_REMOVE, INTENT_REMOVE_WITH_VOLUMES):
-        demolish(engine, container, volumes=state.intent != INTENT_REMOVE)
+        demolish(engine, container, volumes=state.intent != INTENT_REMOVE, intended=state.intent != INTENT_CREATE)
         raise NoSuchContainer(container_id)
     if state.intent == INTENT_PAUSE:
         container = _thawed(engine, container)
@@ -206,15 +206,25 @@ def dismantle(engine: Engine, container: Container) -> None:
     root_mount.unmount(engine, container.id)
 
 
-def demolish(engine: Engine, container: Container, *, volumes: bool = False, later: Later | None = None) -> None:
+def demolish(
+    engine: Engine,
+    container: Container,
+    *,
+    volumes: bool = False,
+    intended: bool = False,
+    later: Later | None = None,
+) -> None:
     """Remove a container with all that it has; the lock is held and its row has the intent. Can be repeated.
 
-    later, where given, is handed what nobody need wait for once the lock has been given back.
+    intended: the row's intent is to remove it, and on the disk: a power cut may take what is recorded then, for who
+    finds the intent removes the container again. later, where given, is handed what nobody need wait for once the
+    lock has been given back.
     """
     dismantle(engine, container)
     engine.store.delete_container(container.id, later)
     image_mounts.remove(engine, container)
-    with engine.database.transaction() as tx:
+    database = engine.database
+    with database.telling() if intended else database.transaction() as tx:
         forget(engine, tx, container, volumes=volumes)
     sweep(engine, container, later)
 
