@@ -1,7 +1,8 @@
-"""Writing a file so that a crash leaves the old content or the new one, never a part of either."""
+"""Writing a file so that a crash leaves the old content or the new one, never a part; syncing in a thread."""
 
 from __future__ import annotations
 
+import _thread
 import os
 from pathlib import Path
 
@@ -39,3 +40,31 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+class Syncing:
+    """A file that a thread brings to the disk while its maker goes on; wait has to be called once."""
+
+    def __init__(self, path: str) -> None:
+        self._failure: OSError | None = None
+        self._done = _thread.allocate_lock()
+        self._done.acquire()
+        _thread.start_new_thread(self._sync, (path,))
+
+    def wait(self) -> None:
+        """Return when all that the file held is on the disk. Raises OSError when the disk has failed."""
+        with self._done:
+            if self._failure is not None:
+                raise self._failure
+
+    def _sync(self, path: str) -> None:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fdatasync(fd)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            self._failure = error
+        finally:
+            self._done.release()

@@ -80,7 +80,8 @@ def disconnect(engine: Engine, network_name: str, name: str) -> None:
             raise NotConnected(container_id, network.name, alive=container.state.alive)
         del asked[network.name]
         if container.state.alive:
-            _leave(engine, container, network, asked)
+            with engine.database.on_disk_at_end():
+                _leave(engine, container, network, asked)
         else:
             _remember(engine, container, asked)
 

@@ -118,13 +118,15 @@ def rename(engine: Engine, name: str, new_name: str) -> None:
         container = settled(engine, container_id)
         if container.name == wanted:
             raise SameName
-        with engine.database.transaction() as tx:
-            owner = tx.execute("SELECT id FROM containers WHERE name = ?", (wanted,)).fetchone()
-            if owner is not None:
-                raise NameInUse(wanted, owner["id"])
-            rows.change(tx, container_id, name=wanted)
-            rows.event(tx, _renamed(container, wanted), "rename", oldName=f"/{container.name}")
-        engine.store.rename_container(container_id, wanted)  # a kill before this leaves the old name there alone
+        with engine.database.on_disk_at_end():
+            with engine.database.transaction() as tx:
+                owner = tx.execute("SELECT id FROM containers WHERE name = ?", (wanted,)).fetchone()
+                if owner is not None:
+                    raise NameInUse(wanted, owner["id"])
+                rows.change(tx, container_id, name=wanted)
+                rows.event(tx, _renamed(container, wanted), "rename", oldName=f"/{container.name}")
+            # For other engines to see: a kill before this leaves the old name there, a power cut perhaps the new one.
+            engine.store.rename_container(container_id, wanted)
 
 
 def check_name(name: str) -> None:

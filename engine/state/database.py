@@ -18,10 +18,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from engine.durable import Syncing
 from engine.hurry import WouldWait, is_hurried
 from engine.state.reserve import Reserve
 
@@ -167,11 +168,31 @@ class Database:
             raise WouldWait  # the commit waits for the disk
         connection = self._connection()
         low = self.reserve.is_low()
-        with self._full_disk_told(), _committed(connection):
+        syncs: list[Syncing] | None = getattr(self._local, "syncs", None)
+        with self._full_disk_told(), _committed(connection) if syncs is None else _lightly_committed(connection):
             yield Transaction(connection)
+        if syncs is not None:
+            syncs.append(Syncing(f"{self.path}-wal"))
         if low:
             _checkpoint(connection)
         self.wake()
+
+    @contextmanager
+    def on_disk_at_end(self) -> Iterator[None]:
+        """Bring this thread's transactions of the block to the disk while the block goes on; they are there at its end.
+
+        For effects that do no harm when a power cut takes the transactions and leaves the effects. Raises OSError when
+        the disk has failed: the transactions are committed then, but a power cut may take them.
+        """
+        syncs: list[Syncing] = []
+        self._local.syncs = syncs
+        try:
+            yield
+        finally:
+            self._local.syncs = None
+            for each in syncs:
+                with suppress(FileNotFoundError):  # the log has been brought into the database, which is synced then
+                    each.wait()
 
     @contextmanager
     def telling(self) -> Iterator[Transaction]:
@@ -181,12 +202,8 @@ class Database:
         """
         connection = self._connection()
         low = self.reserve.is_low()
-        connection.execute("PRAGMA synchronous = NORMAL")
-        try:
-            with self._full_disk_told(), _hurried(connection), _committed(connection):
-                yield Transaction(connection)
-        finally:
-            connection.execute("PRAGMA synchronous = FULL")
+        with self._full_disk_told(), _hurried(connection), _lightly_committed(connection):
+            yield Transaction(connection)
         if low:
             _checkpoint(connection)
         self.wake()
@@ -301,6 +318,17 @@ def _committed(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         connection.rollback()
         raise
     connection.commit()
+
+
+@contextmanager
+def _lightly_committed(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit without waiting for the disk."""
+    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        with _committed(connection):
+            yield
+    finally:
+        connection.execute("PRAGMA synchronous = FULL")
 
 
 def _checkpoint(connection: sqlite3.Connection) -> None:

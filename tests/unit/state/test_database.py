@@ -1,5 +1,8 @@
 """The state database: what a transaction promises."""
 
+import errno
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -90,3 +93,41 @@ def test_what_is_no_character_is_kept_as_one(database: Database) -> None:
     row = database.row("SELECT value FROM engine WHERE key = :key", {"key": "a\udcfe"})
     assert row is not None and row["value"] == "\ufffdb"
     assert [each["action"] for each in database.rows("SELECT action FROM events")] == ["exec_create: \ufffd"]
+
+
+def test_a_block_goes_on_while_the_disk_is_at_work_and_ends_when_it_is_done(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Database(database.path, database.wake_file)
+    synced, may_sync = [], threading.Event()
+
+    def sync(fd: int) -> None:
+        assert may_sync.wait(10)
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+
+    database.rows("SELECT * FROM events")
+    monkeypatch.setattr(os, "fdatasync", sync)
+    with database.on_disk_at_end():
+        with database.transaction() as tx:
+            tx.event("container", "rename", "abc", {})
+        assert [row["action"] for row in other.rows("SELECT * FROM events")] == ["rename"]
+        assert not synced
+        may_sync.set()
+    assert synced == [f"{database.path}-wal"]
+    with database.transaction() as tx:  # the next one waits by itself
+        tx.event("container", "rename", "abc", {})
+    assert len(synced) == 1
+
+
+def test_a_disk_that_fails_is_told_of_at_the_end_of_the_block(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    database.rows("SELECT * FROM events")
+    monkeypatch.setattr(os, "fdatasync", fail)
+    failing = pytest.raises(OSError, match="Input/output error")
+    with failing, database.on_disk_at_end(), database.transaction() as tx:
+        tx.event("container", "rename", "abc", {})
+    assert len(database.rows("SELECT * FROM events")) == 1
