@@ -95,7 +95,7 @@ class Assembly:
         parent_id = parent.id if parent is not None else ""
         from hashlib import sha256
 
-        image = Image(sha256(data).hexdigest(), [], layer, config, document, "", parent_id)
+        image = Image(sha256(data).hexdigest(), [], layer, config, document, parent_id)
         if self._check is not None:
             self._check(image)
         with self._mutex:

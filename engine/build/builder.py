@@ -159,7 +159,7 @@ class Builder:
         from engine.containers.create import CreateRequest, create
         from engine.images.record import Image
 
-        image = stage.image or Image("", [], None, stage.config, {"os": "linux"}, "")
+        image = stage.image or Image("", [], None, stage.config, {"os": "linux"})
         wanted = replace(config, entrypoint=[], image=config.image or SCRATCH)
         return create(self.engine, CreateRequest(config=wanted, host=self.request.host), image).id
 

@@ -71,9 +71,7 @@ class Cache:
         if best is None:
             return None
         stored, step = best
-        return Image(
-            stored.id, stored.names, stored.layer, step.config, step.document, stored.last_tag_time, stored.parent
-        )
+        return Image(stored.id, stored.names, stored.layer, step.config, step.document, stored.parent)
 
     def _made_on(self, parent: Image | None) -> list[StoredImage]:
         if self._children is None:

@@ -78,7 +78,7 @@ def _in_container(
     request = builder.request
     keep = Keeping(success=not (request.remove or request.always_remove), failure=not request.always_remove)
     step = Step(builder.engine, builder.identity, keep)
-    image = stage.image or Image("", [], None, ContainerConfig(), {"os": "linux"}, "")
+    image = stage.image or Image("", [], None, ContainerConfig(), {"os": "linux"})
     done = False
     try:
         step.make(image, config, _host(request.host, instruction, mounts))

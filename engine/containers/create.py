@@ -41,7 +41,7 @@ class NoDonor(InvalidParameter):
 
 
 # dockerd makes a container of nothing, if it is told what to run.
-NO_IMAGE = Image("", [], None, ContainerConfig(), {}, "")
+NO_IMAGE = Image("", [], None, ContainerConfig(), {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,11 @@ def inspect(engine: Engine, reference: str, platform: Platform | None = None) ->
     """Return everything about an image. Raises NoSuchImage, InvalidReference, WrongPlatform."""
     image = resolve(engine, reference)
     check(image, reference, platform)
-    return details(image, size(engine, image), engine.store.image_graph(image.layer) if image.layer else {})
+    graph = engine.store.image_graph(image.layer) if image.layer else {}
+    return details(image, size(engine, image), graph, engine.store.tagged_at(image.id))
 
 
-def details(image: Image, size: int, graph: dict[str, str]) -> ImageDetails:
+def details(image: Image, size: int, graph: dict[str, str], last_tag_time: str) -> ImageDetails:
     """Return what an image's documents say of it, with the bytes and the folders of its layers. Pure."""
     document = image.document
     tags, digests = tags_and_digests(image.names)
@@ -45,7 +46,7 @@ def details(image: Image, size: int, graph: dict[str, str]) -> ImageDetails:
         graph=graph,
         rootfs_type=str((document.get("rootfs") or {}).get("type") or ""),
         diff_ids=diff_ids(document),
-        last_tag_time=image.last_tag_time,
+        last_tag_time=last_tag_time,
         config=image.config,
         container=str(document.get("container") or ""),
         container_config=container_config({"config": document.get("container_config")}),

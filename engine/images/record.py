@@ -17,7 +17,6 @@ class Image:
     layer: str | None
     config: ContainerConfig
     document: dict[str, Any]  # the whole configuration
-    last_tag_time: str
     parent: str = ""  # the id of the image that it was made on here
 
     @property

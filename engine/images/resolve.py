@@ -28,7 +28,7 @@ def to_image(engine: Engine, stored: StoredImage) -> Image:
     document = configuration.parse(engine.store.config(stored.id))
     config = configuration.container_config(document)
     names = names_of(engine.store, stored)
-    return Image(stored.id, names, stored.layer, config, document, stored.last_tag_time, stored.parent)
+    return Image(stored.id, names, stored.layer, config, document, stored.parent)
 
 
 def find(images: list[StoredImage], text: str) -> StoredImage:

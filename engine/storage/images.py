@@ -2,9 +2,9 @@
 
 Format: overlay-images/images.json, and a folder per image with its manifest and configuration ("big data"). A big
 data name of digits, small letters and dots is its file's name; any other is "=" and its base64. An image's id is
-the sha256 of its configuration. Our own flag "skiff.last-tag-time" keeps when a name was last given, other than by a
-load, as dockerd counts it, "skiff.parent" the image that one was made on, and "skiff.built" is set where it was made
-here. Only engine.storage uses this.
+the sha256 of its configuration. Our own flag "skiff.parent" keeps the image that one was made on, and "skiff.built" is
+set where it was made here. An empty file "tagged-at" in the folder says by its time when a name was last given, other
+than by a load, as dockerd counts it: a name that is given again changes nothing else. Only engine.storage uses this.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import hashlib
 import os
 import re
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from engine.durable import sync_folder, write_file
 from engine.errors import NoSuchImage
 from engine.lean_dataclasses import dataclass
 from engine.storage.folders import remove_tree
 from engine.storage.records import Draft, Record, RecordFiles, Snapshot
-from engine.storage.times import ZERO, now_text
+from engine.storage.times import ZERO, text_of
 
-LAST_TAG_TIME = "skiff.last-tag-time"
+_TAGGED_AT = "tagged-at"  # the base64 of no big data name has a "-"
 PARENT = "skiff.parent"
 BUILT = "skiff.built"  # made here, by a build or a commit
 NAMED = "skiff.named"  # recorded by us: among its names are the digests by which registries know it
@@ -56,7 +56,6 @@ class StoredImage:
     layer: str | None
     created: str
     big_data: list[str]
-    last_tag_time: str
     parent: str = ""  # the id of the image that this one was made on here, which may have gone
     built: bool = False  # made here, by a build or a commit
     digests_are_names: bool = False  # other engines keep no digests of what is pulled by a tag
@@ -274,11 +273,25 @@ class ImageRecords:
             if record["id"] != image_id and len(kept) != len(record.get("names") or []):
                 draft.put(_named(record, kept))
         record = draft.get(image_id) or {}
-        history = list(dict.fromkeys([*reversed(names), *(record.get("names-history") or [])]))
-        flags: dict[str, Any] = {**(record.get("flags") or {})}
+        if names != (record.get("names") or []):
+            history = list(dict.fromkeys([*reversed(names), *(record.get("names-history") or [])]))
+            draft.put({**_named(record, names), "names-history": history})
         if tagged:
-            flags[LAST_TAG_TIME] = now_text()
-        draft.put({**_named(record, names), "names-history": history, "flags": flags})
+            folder = self.folder / image_id
+            folder.mkdir(mode=0o700, exist_ok=True)  # another engine's image without documents has none
+            fd = os.open(folder / _TAGGED_AT, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                now = time.time_ns()
+                os.utime(fd, ns=(now, now))
+            finally:
+                os.close(fd)
+
+    def tagged_at(self, image_id: str) -> str:
+        """Return the time of an image's last tag, ZERO where it had none."""
+        try:
+            return text_of(os.stat(self.folder / image_id / _TAGGED_AT).st_mtime_ns)
+        except FileNotFoundError:
+            return ZERO
 
 
 def to_image(record: Record) -> StoredImage:
@@ -290,7 +303,6 @@ def to_image(record: Record) -> StoredImage:
         layer=record.get("layer") or None,
         created=record.get("created", ZERO),
         big_data=list(record.get("big-data-names") or []),
-        last_tag_time=(record.get("flags") or {}).get(LAST_TAG_TIME, ZERO),
         parent=(record.get("flags") or {}).get(PARENT, ""),
         digests_are_names=bool((record.get("flags") or {}).get(NAMED)),
         built=bool((record.get("flags") or {}).get(BUILT) or (record.get("flags") or {}).get(PARENT)),

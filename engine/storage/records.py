@@ -110,6 +110,8 @@ class RecordFiles:
         """Replace the lists that differ from what is on disk; only Draft.save calls this."""
         with self._mutex:
             before, stamps = self._now, list(self._stamps)
+            if draft.stable == before.stable and draft.volatile == before.volatile:
+                return
             # The token first: a crash between the two must not leave a change that nobody notices.
             self._token = held.record_write()
             if draft.stable != before.stable:

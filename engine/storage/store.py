@@ -84,6 +84,10 @@ class Store:
         """Return the image with this full id. Raises NoSuchImage."""
         return self.image_records.get(image_id)
 
+    def tagged_at(self, image_id: str) -> str:
+        """Return the time of an image's last tag other than by a load, 0001-01-01T00:00:00Z where it had none."""
+        return self.image_records.tagged_at(image_id)
+
     def config(self, image_id: str) -> bytes:
         """Return an image's configuration document. Raises NoSuchImage."""
         return self.image_records.config(image_id)

@@ -209,6 +209,19 @@ def test_names_move_between_images(store: Store) -> None:
         store.set_names("0" * 64, add=["x"], remove=[])
 
 
+def test_a_name_given_again_changes_only_the_time_of_the_tag(store: Store) -> None:
+    image = add(store, {"a": b"1"}, name="n:1")
+    assert store.tagged_at(image) == "0001-01-01T00:00:00Z"
+    store.set_names(image, add=["n:2"], remove=[])
+    lists = store.image_records.folder / "images.json"
+    first, before = store.tagged_at(image), lists.stat()
+    assert first > "2020"
+    store.set_names(image, add=["n:2"], remove=[])
+    assert store.tagged_at(image) != first
+    assert (lists.stat().st_ino, lists.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert store.image(image).names == ["n:1", "n:2"]
+
+
 @pytest.mark.parametrize(
     "data", [b"garbage" * 200, files({"a": b"x" * 9000})[:5000], archive(member("../../x", b"y"))[:512]]
 )

@@ -23,25 +23,25 @@ ZERO = "0001-01-01T00:00:00Z"
 
 
 def image(document: dict[str, Any]) -> Image:
-    return Image(ID, NAMES, "layer", container_config(document), document, ZERO)
+    return Image(ID, NAMES, "layer", container_config(document), document)
 
 
 @pytest.mark.parametrize("version", ["1.40", "1.44", "1.49", "1.51"])
 def test_inspect_is_dockerds_byte_for_byte(version: str) -> None:
     document = parse((DOCKERD / "image_config.json").read_bytes())
     number = (int(version[0]), int(version[2:]))
-    found = shapes.inspect(details(image(document), 3, GRAPH), number)
+    found = shapes.inspect(details(image(document), 3, GRAPH, ZERO), number)
     assert dumps_escaped(found) + "\n" == (DOCKERD / f"image_inspect_v{version}.json").read_text()
 
 
 def test_inspect_of_an_image_that_says_nothing() -> None:
     document: dict[str, Any] = {"rootfs": {}, "config": {"Env": [], "Labels": {}}}
-    found = shapes.inspect(details(image(document), 0, {}), (1, 51))
+    found = shapes.inspect(details(image(document), 0, {}, ZERO), (1, 51))
     assert "Created" not in found
     assert found["RootFS"] == {}
     assert found["GraphDriver"] == {"Data": None, "Name": "overlay2"}
     assert (found["Config"]["Env"], found["Config"]["Labels"]) == (None, None)
-    older = shapes.inspect(details(image(document), 0, {}), (1, 43))
+    older = shapes.inspect(details(image(document), 0, {}, ZERO), (1, 43))
     assert older["Created"] == ZERO
     assert "VirtualSize" not in older
 

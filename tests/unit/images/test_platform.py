@@ -97,7 +97,7 @@ def test_a_processors_level_is_told_by_its_flags(flags: str, variant: str) -> No
 
 def test_an_image_for_another_machine_is_warned_of_in_dockerds_words() -> None:
     def image(**document: str) -> Image:
-        return Image("", [], None, ContainerConfig(), document, "")
+        return Image("", [], None, ContainerConfig(), document)
 
     own = Platform("linux", "amd64", "v4")
     assert unfitting(image(os="linux", architecture="386"), own) == ""
@@ -109,7 +109,7 @@ def test_an_image_for_another_machine_is_warned_of_in_dockerds_words() -> None:
 
 
 def test_another_platform_than_was_asked_for_is_refused_in_dockerds_words() -> None:
-    image = Image("", [], None, ContainerConfig(), {"os": "linux", "architecture": "amd64", "variant": "v2"}, "")
+    image = Image("", [], None, ContainerConfig(), {"os": "linux", "architecture": "amd64", "variant": "v2"})
     check(image, "busybox", Platform("linux", "amd64", "v3"))
     with pytest.raises(WrongPlatform) as caught:
         check(image, "busybox", Platform("linux", "amd64"))
