@@ -11,9 +11,7 @@ import logging
 import os
 import select
 import socket
-import stat
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
     from engine.storage.layers import StagedLayer
 
 log = logging.getLogger(__name__)
-_MADE_BY_RUNTIME = 0o1755  # the mode of folders that crun makes to mount on
 _TOLD = 32 * 1024  # bytes of output in one piece
 Tell = Callable[[str, bool], None]  # a piece of output, and whether it is stderr's
 
@@ -112,7 +109,6 @@ class Step:
             diff = engine.store.folders(self.id)[0]
             if self._keep.success:
                 return self._copied(diff, stage)
-            self._mend_volumes(diff)
             with engine.store.tree(parent, stage / f"below-{self.id}") as below:
                 leave = made_for_mounts(diff, below, targets)
             place = stage / self.id
@@ -220,24 +216,6 @@ class Step:
         if pieces:
             tell(b"".join(pieces).decode("utf-8", "replace"), stream == monitor.STDERR)
         return goes_on
-
-    def _mend_volumes(self, diff: Path) -> None:
-        """Give the folders that the runtime made for volumes the mode that dockerd makes them with."""
-        container = self._read()
-        root = os.open(diff, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            for point in container.definition.mounts if container is not None else ():
-                if point.type != "volume":
-                    continue
-                with suppress(OSError):
-                    fd = syscalls.openat2(root, point.destination, os.O_RDONLY | os.O_DIRECTORY)
-                    try:
-                        if stat.S_IMODE(os.fstat(fd).st_mode) == _MADE_BY_RUNTIME:
-                            os.fchmod(fd, 0o755)
-                    finally:
-                        os.close(fd)
-        finally:
-            os.close(root)
 
     def _copied(self, diff: Path, stage: Path) -> StagedLayer:
         """Make a layer of a container's that stays: an archive of it is extracted again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.containers import folders, image_mounts, links, mounts, sharing, skeleton
+from engine.containers import folders, image_mounts, links, mount_points, mounts, sharing, skeleton
 from engine.containers.working_directory import make_working_directory
 from engine.network.record import NONE
 from engine.runtime import apparmor, capabilities, devices, facts, init, proc_safety, propagation, spec, users
@@ -71,6 +71,8 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
         inject(made, request.devices.cdi)
     if made["process"].get("apparmorProfile") == apparmor.NAME:
         apparmor.ensure_loaded()
+    if points or host.tmpfs or request.init_path:
+        mount_points.make(rootfs, made["mounts"])
     return made
 
 
@@ -141,12 +143,12 @@ def make_working_dir(container: Container, rootfs: Path) -> None:
 def fill_volumes(points: Sequence[MountPoint], rootfs: Path, own: Collection[str]) -> None:
     """Fill empty volumes with what the image has at their places; own are those that the configuration names."""
     if points:
-        from engine.volumes.copy_up import ImageVolumeOverFile, VolumeOverFile, copy_up
+        from engine.volumes.copy_up import ImageVolumeOverFile, VolumeBelowFile, VolumeOverFile, copy_up
 
         for point in points:
             try:
                 copy_up(rootfs, point.destination, Path(point.source), point.subpath)
             except VolumeOverFile as error:
-                if point.destination in own:
+                if point.destination in own and not isinstance(error, VolumeBelowFile):
                     raise ImageVolumeOverFile(error.path) from error
                 raise

@@ -233,3 +233,29 @@ def corners_of_proc_and_empty_values(s: Session) -> None:
         lines = re.findall(r"(?:HOME|A)=.*", said.decode(errors="replace") if isinstance(said, bytes) else "")
         s.records.append({"request": f"variables with {keys}", "body": lines})
         s.remove("conf-empty")
+
+
+@scenario
+def corners_of_mount_points(s: Session) -> None:
+    """The folders and files on the way to mounts: their modes in the container, and afterwards in its root."""
+    host = {
+        "Binds": ["/etc/passwd:/file/in/place", "conf-points:/outer/one", "conf-inner:/outer/one/two/three",
+                  "conf-inner:/deep/er/est", "/etc/group:/outer/one/x/file", "conf-inner:/etc/ssl/x"],
+        "Tmpfs": {"/t/mp": "mode=711", "/here": ""},
+        "Mounts": [{"Type": "volume", "Target": "/an/onymous"}, {"Type": "bind", "Source": "/etc", "Target": "/b/ind"}],
+        "Init": True,
+    }  # fmt: skip
+    places = (
+        "/file", "/file/in", "/file/in/place", "/outer", "/outer/one", "/outer/one/two", "/outer/one/two/three",
+        "/outer/one/x", "/outer/one/x/file", "/deep", "/deep/er", "/deep/er/est", "/t", "/t/mp", "/here", "/an",
+        "/an/onymous", "/b", "/b/ind", "/etc/ssl", "/etc/ssl/x", "/sbin", "/sbin/docker-init", "/from/config",
+    )  # fmt: skip
+    s.create("conf-points", "stat", "-c", "%a %F %u %g %n", *places, HostConfig=host, Volumes={"/from/config": {}})
+    s.call("POST", "/containers/conf-points/start")
+    s.quietly("POST", "/containers/conf-points/wait")
+    s.call("GET", "/containers/conf-points/logs?stdout=1&stderr=1")
+    s.listing("GET", "/containers/conf-points/export")
+    s.call("GET", "/containers/conf-points/changes")
+    s.remove("conf-points")
+    for volume in ("conf-points", "conf-inner"):
+        s.quietly("DELETE", f"/volumes/{volume}")
