@@ -49,7 +49,7 @@ _BY_OPERATION: dict[str, tuple[tuple[str, str], ...]] = {
         (r"Unknown option .*|--storage-opt is supported only .*", "a storage option is none, or cannot be had"),
         (r"Cannot mkdir: .* is not a directory", "the working directory is a file of the image"),
         (
-            r"source .* is not directory|cannot mount volume over existing file, .*",
+            r"source .* is not directory|lstat .*: not a directory|cannot mount volume over existing file, .*",
             "a volume is to lie on a file",
         ),
         (r"bad format for links: .*|empty string specified for links", "a link is written as none can be"),

@@ -146,7 +146,7 @@ class Builder:
         It is really made only where containers are to stay.
         """
         keep = not (self.request.remove or self.request.always_remove)
-        container_id = self._made(stage, config) if keep else new_container_id()
+        container_id = self._made(stage, config) if keep else self._allowed(stage, new_container_id())
         stage.say(f" ---> Running in {container_id[:SHORT]}\n")
         merged = merge(config, stage.image.config) if stage.image is not None else config
         yield container_id, replace(merged, hostname=container_id[:SHORT], labels=merged.labels or {})
@@ -162,6 +162,17 @@ class Builder:
         image = stage.image or Image("", [], None, stage.config, {"os": "linux"})
         wanted = replace(config, entrypoint=[], image=config.image or SCRATCH)
         return create(self.engine, CreateRequest(config=wanted, host=self.request.host), image).id
+
+    def _allowed(self, stage: StageRun, container_id: str) -> str:
+        """Return the id if a container could be made, as far as its volumes are concerned."""
+        layer = stage.image.layer if stage.image is not None else None
+        if stage.config.volumes and layer is not None:
+            from engine.volumes.copy_up import check_folders
+
+            store = self.engine.store
+            with store.tree(layer, self.assembly.folder()) as root:
+                check_folders(root, Path(store.image_graph(layer)["MergedDir"]), stage.config.volumes)
+        return container_id
 
     def _read(self) -> Dockerfile:
         """Take the context in, and read the Dockerfile in it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from engine import syscalls
@@ -29,6 +30,13 @@ class VolumeOverFile(EngineError):
     def __init__(self, path: str) -> None:
         super().__init__(f"source {path} is not directory")
         self.path = path
+
+
+class VolumeBelowFile(VolumeOverFile):
+    """A volume is to be mounted below a file of the image."""
+
+    def __str__(self) -> str:
+        return f"lstat {self.path}: not a directory"
 
 
 class ImageVolumeOverFile(VolumeOverFile):
@@ -70,6 +78,22 @@ def copy_up(rootfs: Path, destination: str, volume: Path, subpath: str = "") -> 
         os.close(target)
 
 
+def check_folders(root: int, shown: Path, destinations: Iterable[str]) -> None:
+    """Look at the places of a configuration's volumes in a root that is open; messages call the root shown.
+
+    Raises ImageVolumeOverFile or VolumeBelowFile for the first place where a file is.
+    """
+    for destination in destinations:
+        try:
+            fd = _folder_below(root, shown, os.path.normpath("/" + destination.lstrip("/")))
+        except VolumeBelowFile:
+            raise
+        except VolumeOverFile as error:
+            raise ImageVolumeOverFile(error.path) from error
+        if fd is not None:
+            os.close(fd)
+
+
 def _opened(rootfs: Path, destination: str, volume: Path, subpath: str) -> int | None:
     """Open what is to be filled, None where it is no folder; a part of a volume only where something is to go."""
     if not subpath:
@@ -95,17 +119,39 @@ def _opened(rootfs: Path, destination: str, volume: Path, subpath: str) -> int |
 
 
 def _open_inside(rootfs: Path, destination: str) -> int | None:
-    if destination in MADE_FILES:
-        raise VolumeOverFile(f"{rootfs}{destination}")
     root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return _folder_below(root, rootfs, destination)
+    finally:
+        os.close(root)
+
+
+def _folder_below(root: int, shown: Path, destination: str) -> int | None:
+    """Open a folder below an open root, None where there is none; a file is VolumeOverFile."""
+    if destination in MADE_FILES:
+        raise VolumeOverFile(f"{shown}{destination}")
     try:
         return syscalls.openat2(root, destination, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except NotADirectoryError as error:
-        raise VolumeOverFile(f"{rootfs}{destination}") from error
+        file = _resolved(root, destination)
+        if file is None:
+            raise VolumeBelowFile(f"{shown}{destination}") from error
+        raise VolumeOverFile(f"{shown}{file}") from error
+
+
+def _resolved(root: int, path: str) -> str | None:
+    """Return the path in a root that another one leads to by its links, None where it leads through a file."""
+    try:
+        found = syscalls.openat2(root, path, os.O_PATH)
+    except NotADirectoryError:
+        return None
+    try:
+        top, inner = (os.readlink(f"/proc/self/fd/{fd}") for fd in (root, found))
     finally:
-        os.close(root)
+        os.close(found)
+    return inner.removeprefix(top.rstrip("/"))
 
 
 class _Copy:

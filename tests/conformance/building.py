@@ -126,7 +126,7 @@ def _layer(data: bytes) -> list[str]:
 def _said(text: str) -> str:
     """Replace what is another one each time; sums of files are not."""
     text = _SUM.sub(r"\1:\2", text).replace("\x1b[0m\x1b[91m", "")  # how output is cut into pieces is chance
-    text = re.sub(r"/var/lib/\S*?/(merged|tmp/docker-builder\d+)/", "/", text)  # where dockerd has what it builds on
+    text = re.sub(r"/\S*?/merged/|/var/lib/\S*?/tmp/docker-builder\d+/", "/", text)  # what is built on
     text = re.sub(r"(evalSymlinksInScope: )[-\w/. ]*", r"\1<paths>", text)
     text = re.sub(r"(\bstat |not a directory: )/\S+/", r"\1/<repository>/", text)
     text = re.sub(r"\b(sha256:)?[0-9a-f]{64}\b", "<hex>", text)

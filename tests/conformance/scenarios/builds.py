@@ -89,6 +89,19 @@ def builds_that_run(s: Session) -> None:
 
 
 @scenario
+def builds_over_volumes(s: Session) -> None:
+    """Volumes at the places of files, links and folders, and what later steps make of them."""
+    for place in ("/file", "/file/below", "/link", "/folder", "/to-folder", "file", "/etc/hosts", "/nothing/at/all"):
+        build(s, "FROM IMAGE\nRUN touch /file; mkdir -p /folder/in; ln -s file /link; ln -s folder /to-folder\n"
+                 f"VOLUME {place}\nENV A=1\nRUN stat -c %a%F {place}\n")  # fmt: skip
+    build(s, "FROM IMAGE\nRUN touch /file\nVOLUME /file\n", rm="0", look=False)
+    build(s, "FROM IMAGE\nVOLUME /v\nCOPY a /v\nENV A=1\n", SOME)
+    build(s, "FROM IMAGE\nVOLUME /v/w\nCOPY a /v/w/\nRUN cat /v/w/a\n", SOME)
+    build(s, "FROM IMAGE\nVOLUME /v\nWORKDIR /v/below\nRUN touch here\n")
+    clear(s)
+
+
+@scenario
 def builds_that_copy(s: Session) -> None:
     """COPY and ADD from the context: files, folders, patterns, links, owners, archives."""
     more = {
