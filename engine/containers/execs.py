@@ -26,6 +26,7 @@ from engine.lean_dataclasses import dataclass, replace
 from engine.off_loop import off_loop
 from engine.runtime import monitor
 from engine.runtime.failures import ProcessFailed, exec_failed
+from engine.runtime.made_good import give_score
 from engine.runtime.monitor import Launch, MonitorPlan
 from engine.runtime.oci import RuntimeFailed
 from engine.state.codec import decode, encode
@@ -349,6 +350,7 @@ def _running(engine: Engine, session: ExecSession, launch: Launch) -> None:
         _record_failure(engine, session, failure)
         raise failure from error
     container = rows.get(engine.database, session.container_id)
+    give_score(pid, container.host.oom_score_adj)
     run_folder = folders.exec_session(engine.settings, container.id, session.id)
     with engine.database.transaction() as tx:
         tx.execute(

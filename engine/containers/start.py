@@ -35,6 +35,7 @@ from engine.network.record import BRIDGE
 from engine.runtime import facts, monitor_cgroup, seccomp_cache
 from engine.runtime.cgroups import explain_runtime_error, remove_left
 from engine.runtime.failures import StartFailed, start_failed
+from engine.runtime.made_good import return_null
 from engine.runtime.monitor import Launch, MonitorPlan, monitor_pid
 from engine.runtime.oci import RuntimeFailed
 
@@ -138,6 +139,7 @@ def _start(engine: Engine, container: Container, again: bool, attend: Callable[[
         (run_folder / "config.json").write_text(json.dumps(spec))
         log_rotation.part_runs(engine, container)
         pid = _create(engine, container, runtime, network.held, kept, attended=attend is not None)
+        return_null(pid, spec["process"]["user"])
         log_rotation.begin(engine, container, kept)
         if to_compile is not None:
             seccomp_cache.keep(to_compile, runtime, container.id)

@@ -259,3 +259,21 @@ def corners_of_mount_points(s: Session) -> None:
     s.remove("conf-points")
     for volume in ("conf-points", "conf-inner"):
         s.quietly("DELETE", f"/volumes/{volume}")
+
+
+@scenario
+def corners_of_processes(s: Session) -> None:
+    """Who has /dev/null where the user is not root, and what score an exec session has for the kernel."""
+    for user in ("1000:1000", "5", "0:7", "root"):
+        s.create("conf-null", "stat", "-c", "%u %g %a", "/dev/null", "/dev/zero", User=user)
+        s.quietly("POST", "/containers/conf-null/start")
+        s.quietly("POST", "/containers/conf-null/wait")
+        s.call("GET", "/containers/conf-null/logs?stdout=1&stderr=1")
+        s.remove("conf-null")
+    s.create("conf-score", "sleep", "1000", HostConfig={"OomScoreAdj": 44}, User="7")
+    s.quietly("POST", "/containers/conf-score/start")
+    for options in ({}, {"Privileged": True}, {"User": "root"}, {"Tty": True}):
+        session = s.exec("conf-score", "sh", "-c", "sleep 0.2; cat /proc/self/oom_score_adj",
+                         AttachStdout=True, **options)  # fmt: skip
+        s.call("POST", f"/exec/{session}/start", {"Detach": False, "Tty": options.get("Tty", False)})
+    s.remove("conf-score")
