@@ -58,7 +58,6 @@ class Connection:
     _authorization: Authorization = field(init=False)
 
     def __post_init__(self) -> None:
-        self.insecure = self.insecure or is_local(self.host)
         self._authorization = Authorization(self.credentials)
 
     async def __aenter__(self) -> Self:
@@ -67,6 +66,7 @@ class Connection:
             return self
         try:
             await off_loop(_import_client)
+            self.insecure = self.insecure or await off_loop(is_local, self.host)
         except BaseException:
             self._users -= 1
             raise

@@ -63,14 +63,23 @@ def registry_host(address: str) -> str:
 
 
 def is_local(host: str) -> bool:
-    """Tell whether a registry is on this machine's loopback, where HTTP is good enough."""
+    """Tell whether a registry is on this machine's loopback, where HTTP is good enough; asks who has its name."""
     name = urllib.parse.urlsplit(f"//{host}").hostname or ""
     if name == "localhost":
         return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        addresses = [name] if _is_address(name) else [str(found[4][0]) for found in socket.getaddrinfo(name, None)]
+    except (OSError, UnicodeError):
+        return False
+    return any(ipaddress.ip_address(address).is_loopback for address in addresses)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
     except ValueError:
         return False
+    return True
 
 
 def explain(error: Exception, host: str, port: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -109,7 +110,7 @@ def test_what_is_no_address(address: str) -> None:
 
 
 def test_only_this_machine_may_do_without_tls() -> None:
-    assert [host for host in ("localhost:5", "127.9.9.9", "[::1]:5", "10.0.0.1", "example.org") if is_local(host)] == [
+    assert [host for host in ("localhost:5", "127.9.9.9", "[::1]:5", "10.0.0.1") if is_local(host)] == [
         "localhost:5",
         "127.9.9.9",
         "[::1]:5",
@@ -119,3 +120,15 @@ def test_only_this_machine_may_do_without_tls() -> None:
 def test_challenges() -> None:
     text = 'realm="https://a/b?c=1,2",service="s \\"x\\"", scope=plain'
     assert parameters(text) == {"realm": "https://a/b?c=1,2", "service": 's "x"', "scope": "plain"}
+
+
+def test_a_registry_whose_name_leads_to_this_machine_is_local(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(name: str, _: object) -> list[tuple[object, ...]]:
+        known = {"registry": ["127.0.0.1"], "six": ["::1"], "both": ["10.0.0.1", "127.0.0.1"], "far": ["10.0.0.1"]}
+        if name not in known:
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, 0)) for address in known[name]]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    names = ("registry:5000", "six", "both:1", "far:5000", "nowhere:5000", "a" * 70 + ".example:5000")
+    assert [name for name in names if is_local(name)] == ["registry:5000", "six", "both:1"]
