@@ -20,11 +20,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine.durable import Syncing
 from engine.hurry import WouldWait, is_hurried
 from engine.state.reserve import Reserve
+
+if TYPE_CHECKING:
+    from engine.durable import Syncing
 
 BUSY_SECONDS = 30.0
 CACHE_KIB = 256  # of each thread's connection; SQLite's default is 2 MB, and the kernel has the pages anyway
@@ -172,6 +174,8 @@ class Database:
         with self._full_disk_told(), _committed(connection) if syncs is None else _lightly_committed(connection):
             yield Transaction(connection)
         if syncs is not None:
+            from engine.durable import Syncing  # not on the way of a cold list
+
             syncs.append(Syncing(f"{self.path}-wal"))
         if low:
             _checkpoint(connection)
