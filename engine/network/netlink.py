@@ -21,7 +21,7 @@ RTM_NEWLINK, RTM_DELLINK, RTM_SETLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_DELROUTE =
 NLMSG_ERROR = 2
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE = 1, 4, 0x200, 0x400
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER = 1, 3, 4, 5, 10
-IFLA_PROTINFO, IFLA_LINKINFO, IFLA_NET_NS_FD = 12, 18, 28
+IFLA_PROTINFO, IFLA_TXQLEN, IFLA_LINKINFO, IFLA_NET_NS_FD = 12, 13, 18, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
 IFLA_VLAN_ID, IFLA_MACVLAN_MODE, IFLA_IPVLAN_MODE, IFLA_IPVLAN_FLAGS = 1, 1, 1, 2
 IFLA_BRPORT_STATE, IFLA_BRPORT_MODE, IFLA_BRPORT_ISOLATED, BR_STATE_DISABLED = 1, 4, 33, 0
@@ -81,18 +81,22 @@ def add_bridge(name: str, mac: bytes, mtu: int = 0) -> Request:
     """
     info = attribute(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, b"bridge\0"))
     body = _LINK.pack(0, 0, 0, IFF_UP, IFF_UP) + name_attribute(name) + attribute(IFLA_ADDRESS, mac)
-    body += (_number(IFLA_MTU, mtu) if mtu else b"") + info
+    body += _size(mtu) + info
     return Request(f"make the bridge {name}", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body, (errno.EEXIST,))
+
+
+def _size(mtu: int) -> bytes:
+    """Return what a new interface holds: packets of that size, 0 for the kernel's own; as dockerd, none is queued."""
+    return (_number(IFLA_MTU, mtu) if mtu else b"") + _number(IFLA_TXQLEN, 0)
 
 
 def add_veth(name: str, bridge: int, peer: str, peer_namespace: int, mac: bytes, mtu: int = 0) -> Request:
     """Make a pair: name on the bridge with that index and up, peer in the namespace of that descriptor."""
-    size = _number(IFLA_MTU, mtu) if mtu else b""
-    inner = _LINK.pack(0, 0, 0, 0, 0) + name_attribute(peer) + attribute(IFLA_ADDRESS, mac) + size
+    inner = _LINK.pack(0, 0, 0, 0, 0) + name_attribute(peer) + attribute(IFLA_ADDRESS, mac) + _size(mtu)
     inner += _number(IFLA_NET_NS_FD, peer_namespace)
     data = attribute(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, inner))
     info = attribute(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, b"veth\0") + data)
-    body = _LINK.pack(0, 0, 0, IFF_UP, IFF_UP) + name_attribute(name) + size + _number(IFLA_MASTER, bridge) + info
+    body = _LINK.pack(0, 0, 0, IFF_UP, IFF_UP) + name_attribute(name) + _size(mtu) + _number(IFLA_MASTER, bridge) + info
     return Request(f"make the interface {name}", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
 
 
@@ -184,7 +188,7 @@ def add_macvlan(name: str, parent: int, mode: int, namespace: int, mac: bytes, m
     """Make a macvlan interface with an address of its own in the namespace of that descriptor."""
     attributes = _number(IFLA_LINK, parent) + _number(IFLA_NET_NS_FD, namespace) + attribute(IFLA_ADDRESS, mac)
     data = attribute(IFLA_INFO_DATA, _number(IFLA_MACVLAN_MODE, mode))
-    return _new_link(name, "macvlan", attributes + (_number(IFLA_MTU, mtu) if mtu else b""), data)
+    return _new_link(name, "macvlan", attributes + _size(mtu), data)
 
 
 def add_ipvlan(name: str, parent: int, mode: int, flags: int, namespace: int, mtu: int = 0) -> Request:
@@ -194,7 +198,7 @@ def add_ipvlan(name: str, parent: int, mode: int, flags: int, namespace: int, mt
         IFLA_IPVLAN_FLAGS, struct.pack("=H", flags)
     )
     data = attribute(IFLA_INFO_DATA, options)
-    return _new_link(name, "ipvlan", attributes + (_number(IFLA_MTU, mtu) if mtu else b""), data)
+    return _new_link(name, "ipvlan", attributes + _size(mtu), data)
 
 
 def _new_link(name: str, kind: str, attributes: bytes = b"", data: bytes = b"", *, up: bool = False) -> Request:

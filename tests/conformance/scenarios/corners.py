@@ -277,3 +277,21 @@ def corners_of_processes(s: Session) -> None:
                          AttachStdout=True, **options)  # fmt: skip
         s.call("POST", f"/exec/{session}/start", {"Detach": False, "Tty": options.get("Tty", False)})
     s.remove("conf-score")
+
+
+@scenario
+def corners_of_interfaces(s: Session) -> None:
+    """What the kernel says of a container's interfaces, on the default network and on one of the user's."""
+    s.quietly("POST", "/networks/create", {"Name": "conf-links"})
+    look = (
+        "for i in eth0 eth1 lo; do cd /sys/class/net/$i && echo $i $(cat mtu tx_queue_len flags operstate type); done"
+    )
+    for mode in ("bridge", "conf-links", "none"):
+        s.create("conf-interfaces", "sh", "-c", look, HostConfig={"NetworkMode": mode})
+        if mode == "conf-links":
+            s.quietly("POST", "/networks/bridge/connect", {"Container": "conf-interfaces"})
+        s.quietly("POST", "/containers/conf-interfaces/start")
+        s.quietly("POST", "/containers/conf-interfaces/wait")
+        s.call("GET", "/containers/conf-interfaces/logs?stdout=1")
+        s.remove("conf-interfaces")
+    s.quietly("DELETE", "/networks/conf-links")
