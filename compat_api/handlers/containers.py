@@ -30,7 +30,7 @@ async def list_(request: Request) -> Answer:
     found = await request.hurry(_summaries, request.engine, wanted, query.flag("size"))
     if not request.since(versions.ANNOTATIONS_IN_LIST):
         for each in found:
-            each["HostConfig"].pop("Annotations", None)
+            each["HostConfig"] = {"NetworkMode": each["HostConfig"]["NetworkMode"]}
     return Json(found)
 
 

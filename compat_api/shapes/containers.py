@@ -66,6 +66,11 @@ def inspect(
     return found
 
 
+KNOWN = 2048  # containers whose entries are kept
+
+_known: dict[str, tuple[Container, str, Sequence[str], Json]] = {}
+
+
 def summary(
     container: Container,
     image: str,
@@ -73,7 +78,23 @@ def summary(
     sizes: tuple[int, int] | None = None,
     link_names: Sequence[str] = (),
 ) -> Json:
-    """Return the list's entry for a container; image is its name while that still stands for the same image."""
+    """Return the list's entry for a container; image is its name while that still stands for the same image.
+
+    What is in it is not to be changed: but for the status, the next list has the same where nothing else changes.
+    """
+    if sizes is not None:
+        return _summary(container, image, now, sizes, link_names)
+    known = _known.get(container.id)
+    if known is None or known[0] is not container or known[1:3] != (image, link_names):
+        if len(_known) >= KNOWN:
+            _known.clear()
+        known = _known[container.id] = (container, image, link_names, _summary(container, image, now, None, link_names))
+    return {**known[3], "Status": status_text(container.state, now)}
+
+
+def _summary(
+    container: Container, image: str, now: int, sizes: tuple[int, int] | None, link_names: Sequence[str]
+) -> Json:
     found: Json = {
         "Id": container.id,
         "Names": [f"/{container.name}", *sorted(f"/{name}" for name in link_names)],

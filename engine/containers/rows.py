@@ -44,8 +44,13 @@ def _network(text: str) -> NetworkState:
 
 
 def from_row(row: sqlite3.Row) -> Container:
-    """Make the record of a row of the table containers, which has COLUMNS."""
-    container_id, name, created, image_id, definition, network, *state = row
+    """Return the record of a row of the table containers, which has COLUMNS; the same one while nothing changes."""
+    return _container(tuple(row))
+
+
+@lru_cache(maxsize=2048)
+def _container(values: tuple[Any, ...]) -> Container:
+    container_id, name, created, image_id, definition, network, *state = values
     for number in _TRUTHS:
         state[number] = bool(state[number])
     return Container(container_id, name, created, image_id, _definition(definition), State(*state), _network(network))

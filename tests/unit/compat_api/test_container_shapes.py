@@ -25,6 +25,7 @@ from engine.containers.config import (
     Ulimit,
 )
 from engine.containers.record import ConnectedEndpoint, Container, Definition, NetworkState, State
+from engine.lean_dataclasses import replace
 
 SECOND = 1_000_000_000
 READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
@@ -237,6 +238,19 @@ def test_summary_of_a_running_container() -> None:
     said = answer("summary_running")
     said["Ports"].sort(key=lambda port: port["PrivatePort"])  # dockerd tells them in a random order
     assert in_order(summary(container, "busybox", container.state.started)) == in_order(said)
+
+
+def test_a_summary_follows_time_name_image_and_links() -> None:
+    container, _ = running("inspect_running")
+    started = container.state.started
+    first = summary(container, "busybox", started + 5 * SECOND)
+    later = summary(container, "busybox", started + 125 * SECOND)
+    assert (first["Status"], later["Status"]) == ("Up 5 seconds", "Up 2 minutes")
+    assert list(first) == list(later)
+    assert summary(container, "sha256:1", started)["Image"] == "sha256:1"
+    assert summary(container, "busybox", started, None, ("other/alias",))["Names"][1:] == ["/other/alias"]
+    assert summary(replace(container, name="new"), "busybox", started)["Names"] == ["/new"]
+    assert summary(container, "busybox", started)["Names"] == [f"/{container.name}"]
 
 
 def test_sizes_of_zero_are_left_out_of_a_summary() -> None:
