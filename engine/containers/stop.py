@@ -154,7 +154,7 @@ def stop(engine: Engine, name: str, *, signal: str = "", timeout: int | None = N
 
 def restart(engine: Engine, name: str, *, signal: str = "", timeout: int | None = None) -> None:
     """Stop a container, if it runs, and start it. Raises NoSuchContainer, InvalidSignal and what start raises."""
-    from engine.containers.start import start
+    from engine.containers.start import AlreadyRunning, start
 
     container_id = rows.find_id(engine.database, name)
     container = rows.get(engine.database, container_id)
@@ -170,7 +170,8 @@ def restart(engine: Engine, name: str, *, signal: str = "", timeout: int | None 
         end(engine, container, number, timeout)
         with engine.database.transaction() as tx:
             rows.event(tx, container, "stop")
-    start(engine, container_id)
+    with suppress(AlreadyRunning):  # somebody else has started it meanwhile
+        start(engine, container_id)
     with engine.database.transaction() as tx:
         rows.event(tx, container, "restart")
 

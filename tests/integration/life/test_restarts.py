@@ -12,6 +12,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from engine import Engine, Settings
+from engine.containers import stop
 from engine.state.database import Database
 from tests.harness import leftovers, processes
 from tests.harness.docker_cli import Docker
@@ -48,6 +52,24 @@ def test_a_killed_monitor_is_a_failure_that_is_restarted(skiff: Skiff) -> None:
     skiff.server.kill_servers()
     found = until(docker, "again", lambda each: each["Status"] == "running" and each["RestartCount"] == 1)
     assert found["Pid"] > 0
+
+
+def test_a_restart_whose_container_somebody_else_starts_meanwhile(
+    skiff: Skiff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker = skiff.docker
+    docker.ok("run", "-d", "--name", "again", "busybox", "sleep", "1000")
+    engine = Engine(Settings(root=skiff.server.root, run_root=skiff.server.run_root))
+    end = stop.end
+
+    def ended(*arguments: Any) -> None:
+        end(*arguments)
+        docker.ok("start", "again")
+
+    monkeypatch.setattr(stop, "end", ended)
+    before = state(docker, "again")["Pid"]
+    engine.containers.restart("again", timeout=0)
+    assert state(docker, "again")["Pid"] not in (0, before)
 
 
 def test_between_two_runs_there_is_no_terminal_to_resize(skiff: Skiff) -> None:
