@@ -68,18 +68,10 @@ def is_local(host: str) -> bool:
     if name == "localhost":
         return True
     try:
-        addresses = [name] if _is_address(name) else [str(found[4][0]) for found in socket.getaddrinfo(name, None)]
+        addresses = [str(found[4][0]) for found in socket.getaddrinfo(name, None)]
     except (OSError, UnicodeError):
         return False
     return any(ipaddress.ip_address(address).is_loopback for address in addresses)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def explain(error: Exception, host: str, port: int) -> str:
