@@ -40,7 +40,7 @@ class Source:
         """
         fd = self.open(path, os.O_PATH)
         try:
-            return os.readlink(f"/proc/self/fd/{fd}").removeprefix(self._base).strip("/")
+            return self._place(fd)
         finally:
             os.close(fd)
 
@@ -65,6 +65,9 @@ class Source:
         finally:
             os.close(fd)
 
+    def _place(self, fd: int) -> str:
+        return os.readlink(f"/proc/self/fd/{fd}").removeprefix(self._base).strip("/")
+
     def sum(self, path: str) -> str:
         """Return the sum of the file or folder that a path leads to, without what is in a folder."""
         raise NotImplementedError
@@ -87,11 +90,19 @@ class Source:
         """Return the sum of a file or folder whose path has no links in it, itself none either."""
         return self.sum(place)
 
+    def _sum_of_file(self, place: str, path: str) -> str:
+        """Return the sum of the file at a place, which a path led to."""
+        return self.sum_at(place)
+
     def sum_of(self, path: str) -> str:
         """Return the sum of a file, or of a folder with all in it. Raises as resolved does."""
-        if not stat.S_ISDIR(self.status(path).st_mode):
-            return "file:" + self.sum(path)
-        top = self.resolved(path)
+        fd = self.open(path, os.O_PATH)
+        try:
+            top, is_folder = self._place(fd), stat.S_ISDIR(os.fstat(fd).st_mode)
+        finally:
+            os.close(fd)
+        if not is_folder:
+            return "file:" + self._sum_of_file(top, path)
         found = [self.sum_at(top)] if top else []
         for each, _, is_link in self.walk(top):
             try:
@@ -159,6 +170,9 @@ class Archived(Source):
             place = self.resolved(path)
         except FileNotFoundError:
             place = clean(path)
+        return self._sum_of_file(place, path)
+
+    def _sum_of_file(self, place: str, path: str) -> str:
         return self._taken.get(place or ".", path)
 
     def sum_at(self, place: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engine.build.request import BuildRequest
 
 AHEAD = 1024  # events that wait for a slow client; then the build waits, too
-MOMENT = 0.01  # seconds that the first event of a batch waits for others; nobody sees them
+MOMENT = 0.01  # seconds in which a batch comes together; nobody sees them
 BUILDS = 64  # at the same time in one process; more queue up
 
 
@@ -38,7 +38,7 @@ class _Handover:
         self._loop = asyncio.get_running_loop()
         self._condition = threading.Condition()
         self._events: list[BuildEvent] = []
-        self._waking = False
+        self._asleep = False
         self.stopped = False
         self.wake = asyncio.Event()
 
@@ -48,16 +48,17 @@ class _Handover:
             while len(self._events) >= AHEAD and not self.stopped:
                 self._condition.wait()
             self._events.append(event)
-            if self._waking:
+            if not self._asleep:
                 return
-            self._waking = True
+            self._asleep = False
         self._loop.call_soon_threadsafe(self.wake.set)
 
     def take(self) -> list[BuildEvent]:
-        """Return what has come."""
+        """Return what has come; where that is nothing, the next event sets wake."""
         self.wake.clear()
         with self._condition:
-            events, self._events, self._waking = self._events, [], False
+            events, self._events = self._events, []
+            self._asleep = not events
             self._condition.notify()
         return events
 
@@ -75,13 +76,14 @@ async def stream(engine: Engine, request: BuildRequest) -> AsyncGenerator[list[B
     running = asyncio.get_running_loop().run_in_executor(_threads(), builder.run)
     running.add_done_callback(lambda _: handover.wake.set())
     try:
-        while not running.done():
-            await handover.wake.wait()
-            await asyncio.wait([running], timeout=MOMENT)
+        while True:
+            done, _ = await asyncio.wait([running], timeout=MOMENT)
             if events := handover.take():
                 yield events
-        if events := handover.take():
-            yield events
+            elif done:
+                break
+            else:
+                await handover.wake.wait()
         await running
     finally:
         builder.cancel()

@@ -269,9 +269,9 @@ class ImageRecords:
         """
         wanted = set(names)
         for record in list(draft):
-            kept = [name for name in record.get("names") or [] if name not in wanted]
-            if record["id"] != image_id and len(kept) != len(record.get("names") or []):
-                draft.put(_named(record, kept))
+            theirs = record.get("names")
+            if theirs and record["id"] != image_id and not wanted.isdisjoint(theirs):
+                draft.put(_named(record, [name for name in theirs if name not in wanted]))
         record = draft.get(image_id) or {}
         if names != (record.get("names") or []):
             history = list(dict.fromkeys([*reversed(names), *(record.get("names-history") or [])]))
