@@ -103,28 +103,30 @@ class _News:
     def begin(self, attendant: socket.socket, *, is_new: bool) -> bool:
         """Tell an attendant, a new one everything; returns False when it does not listen."""
         attendant.settimeout(PATIENCE)
-        try:
-            if is_new:
-                self._provide(attendant, self.facts.keys(), self.fresh)
-            else:
-                _give(attendant, self.fresh)
-            self._send_state(attendant)
-            if is_new:  # it reads that when it has begun
-                attendant.shutdown(socket.SHUT_WR)
-        except OSError:
-            return False
+        with self._sockets(self.facts.keys() if is_new else (), self.fresh) as sockets:
+            try:
+                _give(attendant, sockets)
+                self._send_state(attendant)
+                if is_new:  # it reads that when it has begun
+                    attendant.shutdown(socket.SHUT_WR)
+            except OSError:
+                return False
         return True
 
     def finish(self, attendant: socket.socket, *, is_new: bool) -> bool:
         """Hear from an attendant that it knows all, and give it what it lacks; returns False when it has ended."""
         try:
             missing = [] if is_new else _answer(attendant)
-            if missing:
-                self._provide(attendant, missing, {})
-                self._send_state(attendant)
-                _answer(attendant)
         except (OSError, EOFError):
             return False
+        if missing:
+            with self._sockets(missing, {}) as sockets:
+                try:
+                    _give(attendant, sockets)
+                    self._send_state(attendant)
+                    _answer(attendant)
+                except (OSError, EOFError):
+                    return False
         if not self.state:
             _remove(self.networks)
         return True
@@ -133,10 +135,12 @@ class _News:
         message = f"state\n{self.state}".encode()
         attendant.sendall(len(message).to_bytes(LENGTH, "big") + message)
 
-    def _provide(self, attendant: socket.socket, keys: Sequence[str], given: Sockets) -> None:
+    @contextmanager
+    def _sockets(self, keys: Sequence[str], given: Sockets) -> Iterator[Sockets]:
+        """Give the sockets of these keys, together with those that are given. Raises OSError where they cannot be."""
         made = _made_anew(self.networks, self.facts, [key for key in keys if key not in given])
         try:
-            _give(attendant, {**given, **made})
+            yield {**given, **made}
         finally:
             for descriptors in made.values():
                 for descriptor in descriptors:

@@ -351,11 +351,14 @@ def _apply(networks: Networks, made: Plan) -> ContainerNetwork:
 
 
 def _make(networks: Networks, made: Plan, path: Path) -> None:
+    from engine.network import sandbox
     from engine.network.wire import wire
 
     wired = [(network, endpoint) for network, endpoint in made.endpoints if network.wired]
     if not wired:
-        wire(path, [])
+        with sandbox.new() as namespace:
+            wire(namespace, [])
+            sandbox.bind(namespace, path)
         return
     from engine.network import machine
     from engine.network.parented import ParentImpossible
@@ -364,22 +367,23 @@ def _make(networks: Networks, made: Plan, path: Path) -> None:
         indexes = [machine.ensure(networks, network) for network, _ in wired]
     named = any(endpoint.names for _, endpoint in wired)
     ends = [(index, network, end) for index, (network, end) in zip(indexes, wired, strict=True)]
-    try:
-        questions = wire(path, ends, ways=made.ways, resolver=named)
-    except ParentImpossible as error:
-        raise ParentImpossible(f"failed to set up container networking: {error}") from error
-    # After the namespace: see engine.network.machine.
-    try:
-        with locks.locked(networks.settings.locks, LOCK):
-            machine.publish(networks, made.ports)
-            if questions or made.relayed:
-                from engine.network import attend
+    with sandbox.new() as namespace:
+        try:
+            questions = wire(namespace, ends, ways=made.ways, resolver=named)
+        except ParentImpossible as error:
+            raise ParentImpossible(f"failed to set up container networking: {error}") from error
+        try:
+            with locks.locked(networks.settings.locks, LOCK):
+                sandbox.bind(namespace, path)  # from now on others tell the firewall and the attendant of it, too
+                machine.publish(networks, made.ports)
+                if questions or made.relayed:
+                    from engine.network import attend
 
-                own = {attend.questions_key(made.container_id): questions} if questions else {}
-                attend.update(networks, {**own, **made.relayed})
-    finally:
-        for descriptor in questions:
-            os.close(descriptor)
+                    own = {attend.questions_key(made.container_id): questions} if questions else {}
+                    attend.update(networks, {**own, **made.relayed})
+        finally:
+            for descriptor in questions:
+                os.close(descriptor)
     udp = [port.host_port for port in made.ports if port.protocol == "udp"]
     if udp:
         from engine.network.conntrack import forget_udp

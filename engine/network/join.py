@@ -87,7 +87,9 @@ def apply(networks: Networks, network: Network, endpoint: Endpoint, priorities: 
     with locks.locked(networks.settings.locks, LOCK):
         index = machine.ensure(networks, network)
         machine.publish(networks, [])
-        return add_ends(path, [(index, network, endpoint)], first, ways=ways, resolver=endpoint.asking and not others)
+        asks = endpoint.asking and not others
+        with sandbox.opened(path) as namespace:
+            return add_ends(namespace, [(index, network, endpoint)], first, ways=ways, resolver=asks)
 
 
 def lead_ports(networks: Networks, tx: Transaction, container_id: str, request: NetworkRequest) -> Moved:

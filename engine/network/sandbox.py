@@ -1,14 +1,15 @@
-"""A container's network namespace: a file that keeps it open, made and furnished from a thread of its own.
+"""A container's network namespace: made and furnished from threads of its own, then kept open by a file.
 
 Namespaces belong to threads, so each piece of work inside one is done in a thread that ends with it: whatever
-happens in there, no other thread of this process is ever left in a container's network.
+happens in there, no other thread of this process is ever left in a container's network. The file comes last, so that
+whoever finds it finds all that belongs in there.
 """
 
 from __future__ import annotations
 
 import _thread
+import errno
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,28 +32,59 @@ def namespaces(settings: Settings) -> Callable[[str], bool]:
     return lambda container_id: container_id[:12] in names
 
 
-def make(path: Path) -> None:
-    """Make a new namespace and bind it to path; one that is there already is replaced. Raises OSError."""
+@contextmanager
+def new() -> Iterator[int]:
+    """Give a descriptor of a new namespace, which goes when the block ends unless it was bound. Raises OSError."""
+    opened: list[int] = []
+
+    def leave() -> None:
+        syscalls.unshare(syscalls.CLONE_NEWNET)
+        opened.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+
+    _in_thread(leave)
+    try:
+        yield opened[0]
+    finally:
+        os.close(opened[0])
+
+
+def bind(namespace: int, path: Path) -> None:
+    """Have a file keep a namespace open; one that is there already is replaced. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
     remove(path)
     path.touch(0o444)
+    syscalls.mount(f"/proc/self/fd/{namespace}", path, "none", syscalls.MS_BIND)
 
-    def bind() -> None:
-        syscalls.unshare(syscalls.CLONE_NEWNET)
-        syscalls.mount(f"/proc/self/task/{threading.get_native_id()}/ns/net", path, "none", syscalls.MS_BIND)
 
-    _in_thread(bind)
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """Give a descriptor of the namespace bound to path. Raises FileNotFoundError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def inside(path: Path, work: Callable[[], None]) -> None:
-    """Call work in a thread that is in the namespace bound to path; raises what it raises."""
+    """Call work in a thread that is in the namespace bound to path; raises what it raises, and FileNotFoundError."""
+    with opened(path) as namespace:
+        within(namespace, work)
+
+
+def within(namespace: int, work: Callable[[], None]) -> None:
+    """Call work in a thread that is in an open namespace; raises what it raises.
+
+    Raises FileNotFoundError for a file that nothing was bound to yet: whoever made it was killed.
+    """
 
     def enter() -> None:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            syscalls.setns(fd, syscalls.CLONE_NEWNET)
-        finally:
-            os.close(fd)
+            syscalls.setns(namespace, syscalls.CLONE_NEWNET)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from None
+            raise
         work()
 
     _in_thread(enter)

@@ -8,7 +8,6 @@ goes.
 from __future__ import annotations
 
 import errno
-import os
 import re
 import socket
 from collections.abc import Sequence
@@ -43,19 +42,18 @@ class NoSuchSysctl(EngineError):
         self.path = path
 
 
-def wire(path: Path, ends: Sequence[End], *, ways: Ways | None = None, resolver: bool = False) -> list[int]:
-    """Make the namespace at path with an interface for each end.
+def wire(namespace: int, ends: Sequence[End], *, ways: Ways | None = None, resolver: bool = False) -> list[int]:
+    """Furnish a new namespace with an interface for each end.
 
     ways: the endpoints that have the default routes. resolver: whether the container asks for names; then the
     descriptors of the sockets at which it does are returned (engine.network.resolver). Raises NetlinkFailed,
     ParentImpossible, NoSuchSysctl, OSError, FirewallFailed and FirewallMissing.
     """
-    sandbox.make(path)
-    return add_ends(path, ends, [nl.set_up(nl.LOOPBACK_INDEX)], ways=ways, resolver=resolver, fresh=True)
+    return add_ends(namespace, ends, [nl.set_up(nl.LOOPBACK_INDEX)], ways=ways, resolver=resolver, fresh=True)
 
 
 def add_ends(
-    path: Path,
+    namespace: int,
     ends: Sequence[End],
     first: Sequence[nl.Request] = (),
     *,
@@ -63,23 +61,19 @@ def add_ends(
     resolver: bool = False,
     fresh: bool = False,
 ) -> list[int]:
-    """Put interfaces into the namespace at path, after first was carried out inside; otherwise as wire.
+    """Put interfaces into an open namespace, after first was carried out inside; otherwise as wire.
 
     fresh: the namespace has just been made.
     """
     if ends:
-        namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            with nl.Netlink() as host:
-                for index, network, endpoint in ends:
-                    if network.bridged:
-                        _add_pair(host, index, network.mtu, endpoint, namespace)
-                    else:
-                        from engine.network.parented import add_interface
+        with nl.Netlink() as host:
+            for index, network, endpoint in ends:
+                if network.bridged:
+                    _add_pair(host, index, network.mtu, endpoint, namespace)
+                else:
+                    from engine.network.parented import add_interface
 
-                        add_interface(host, network, index, endpoint, namespace)
-        finally:
-            os.close(namespace)
+                    add_interface(host, network, index, endpoint, namespace)
     questions: list[int] = []
 
     def furnish() -> None:
@@ -89,7 +83,7 @@ def add_ends(
 
             questions.extend(open_sockets(fresh=fresh))
 
-    sandbox.inside(path, furnish)
+    sandbox.within(namespace, furnish)
     return questions
 
 

@@ -26,6 +26,12 @@ CLOSED_AFTER = 0.3  # and until one that should not come has had its chance
 OUTSIDE_NET = int.from_bytes(bytes([198, 18, 0, 0]), "big")  # a /15 set aside for tests between machines
 
 
+def make_namespace(path: Path) -> None:
+    """Make a namespace that a file keeps."""
+    with sandbox.new() as namespace:
+        sandbox.bind(namespace, path)
+
+
 def in_namespace(path: Path | str, work: Callable[[], Made]) -> Made:
     """Call work inside a namespace and return what it returns."""
     made: list[Made] = []
@@ -150,7 +156,7 @@ class Outside:
         # Of each process its own, as several may run the tests at once.
         net = OUTSIDE_NET + 4 * (os.getpid() % (1 << 15))
         self.host, self.address = (socket.inet_ntoa((net + number).to_bytes(4, "big")) for number in (1, 2))
-        sandbox.make(path)
+        make_namespace(path)
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             subprocess.run(

@@ -14,6 +14,7 @@ from engine import Engine
 from engine.attendant import messages
 from engine.attendant.messages import AAAA, PTR, SERVER_FAILURE, A, number
 from engine.containers.config import EndpointRequest, PortBinding
+from engine.network import sandbox, wire
 from engine.network.create import NewNetwork
 from engine.network.ipam_settings import PoolRequest
 from tests.harness.boxes import PATIENCE, Box, MakeBox
@@ -92,6 +93,48 @@ def test_a_name_is_gone_when_disconnect_returns(engine: Engine, box: MakeBox) ->
     assert records(ask(asker, "web")) == 1
     named.disconnect()
     assert code(ask(asker, "web")) == SERVER_FAILURE
+
+
+@pytest.mark.parametrize("at", ["_furnish", "wire"])
+def test_a_container_that_is_being_connected_is_nobody_elses_to_serve(
+    engine: Engine, box: MakeBox, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """While its namespace is furnished, and while it has that and its sockets but nobody was told, another comes."""
+    engine.networks.create(NewNetwork("one"))
+    slow, begun, going = box(), threading.Event(), threading.Event()
+    real = getattr(wire, at)
+
+    def held(*values: object, **named: object) -> object:
+        done = real(*values, **named)
+        if slow.id in str(values) and not begun.is_set():
+            begun.set()
+            assert going.wait(PATIENCE)
+        return done
+
+    monkeypatch.setattr(wire, at, held)
+    connecting = threading.Thread(target=lambda: join(slow, "one"))
+    connecting.start()
+    assert begun.wait(PATIENCE)
+    try:
+        quick = join(box(), "one")
+    finally:
+        going.set()
+        connecting.join()
+    for each, other in ((quick, slow), (slow, quick)):
+        assert records(ask(each, other.id[:12])) == 1
+
+
+def test_a_namespace_that_was_cut_off_while_it_was_made_is_in_nobodys_way(engine: Engine, box: MakeBox) -> None:
+    engine.networks.create(NewNetwork("one"))
+    killed = join(box(), "one")
+    file = Path(killed.namespace)
+    sandbox.remove(file)
+    file.touch()
+    pid = int((engine.settings.run_root / "attendant.pid").read_text())
+    os.kill(pid, signal.SIGKILL)
+    wait_for_end(pid, PATIENCE)
+    first, second = join(box(), "one"), join(box(), "one")
+    assert records(ask(second, first.id[:12])) == 1
 
 
 def test_a_containers_port_53_is_its_own(engine: Engine, box: MakeBox) -> None:

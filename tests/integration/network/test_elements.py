@@ -12,7 +12,7 @@ from engine.network import elements, nftables, ruleset, sandbox
 from engine.network.nftables import FirewallFailed
 from engine.network.resolver import open_sockets
 from engine.network.ruleset import DIRECT, PublishedPort
-from tests.harness.boxes import in_namespace, run_inside
+from tests.harness.boxes import in_namespace, make_namespace, run_inside
 
 TABLE = "skiff_test_elements"
 PORTS = [
@@ -76,7 +76,7 @@ def test_a_table_that_is_not_there() -> None:
 
 def test_questions_are_led_on_as_the_rules_say(tmp_path: Path) -> None:
     namespace = tmp_path / "namespace"
-    sandbox.make(namespace)
+    make_namespace(namespace)
     try:
         for fresh in (True, False):  # the second time in the place of the first
             opened = in_namespace(namespace, lambda fresh=fresh: open_sockets(fresh=fresh))  # type: ignore[misc]

@@ -15,7 +15,7 @@ from engine.containers.config import EndpointRequest
 from engine.network import sandbox
 from engine.network.create import NewNetwork
 from engine.network.ipam_settings import PoolRequest
-from tests.harness.boxes import CLOSED_AFTER, PATIENCE, Box, MakeBox, in_namespace, run_inside
+from tests.harness.boxes import CLOSED_AFTER, PATIENCE, Box, MakeBox, in_namespace, make_namespace, run_inside
 from tests.integration.network.test_attendant import ask
 
 LAN, ROUTER = "198.19.80.0/24", "198.19.80.1"
@@ -26,7 +26,7 @@ class Wire:
 
     def __init__(self, there: Path) -> None:
         self.here, end, self.there = f"mvh{os.getpid() % 10**8}", f"mvt{os.getpid() % 10**8}", str(there)
-        sandbox.make(there)
+        make_namespace(there)
         subprocess.run(
             ["ip", "link", "add", self.here, "up", "type", "veth", "peer", "name", end, "netns", there], check=True
         )
