@@ -17,6 +17,13 @@ class Json:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A JSON body that has been written (compat_api.rendering.written)."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Empty:
     """No body at all."""
 
@@ -33,4 +40,4 @@ class Plain:
     complete: bool = False
 
 
-Answer = Json | Empty | Plain | None  # None: the handler has streamed or hijacked
+Answer = Json | Written | Empty | Plain | None  # None: the handler has streamed or hijacked

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from time import time
+from typing import Any
 
-from compat_api.answers import Empty, Json, Plain
+from compat_api.answers import Empty, Json, Plain, Written
 from compat_api.errors import status_and_words
 from compat_api.headers import COMMON, http_date
 from engine.go_json import bytes_of, dumps, dumps_escaped
@@ -14,11 +15,12 @@ JSON = ("Content-Type", "application/json")
 Headers = list[tuple[str, str]]
 
 
-def rendered(answer: Json | Empty | Plain) -> tuple[int, Headers, bytes, bool]:
+def rendered(answer: Json | Written | Empty | Plain) -> tuple[int, Headers, bytes, bool]:
     """Return an answer's status, headers and body, and whether those are all the headers there are."""
     if isinstance(answer, Json):
-        write = dumps_escaped if answer.escaped else dumps
-        return answer.status, [*COMMON, JSON], bytes_of(write(answer.value) + "\n"), False
+        return answer.status, [*COMMON, JSON], written(answer.value, escaped=answer.escaped), False
+    if isinstance(answer, Written):
+        return 200, [*COMMON, JSON], answer.body, False
     if isinstance(answer, Empty):
         return answer.status, list(COMMON), b"", False
     return (
@@ -27,6 +29,11 @@ def rendered(answer: Json | Empty | Plain) -> tuple[int, Headers, bytes, bool]:
         answer.body,
         answer.complete,
     )
+
+
+def written(value: Any, *, escaped: bool = False) -> bytes:
+    """Return a value as the body of an answer; escaped as in compat_api.answers.Json."""
+    return bytes_of((dumps_escaped if escaped else dumps)(value) + "\n")
 
 
 def completed(status: int, headers: Headers, body: bytes) -> Headers:
@@ -53,4 +60,4 @@ def failed(error: Exception, method: str, target: str) -> tuple[int, str]:
 
 def message(words: str) -> bytes:
     """Return an error's body."""
-    return bytes_of(dumps({"message": words}) + "\n")
+    return written({"message": words})

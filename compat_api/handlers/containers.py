@@ -6,10 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 from compat_api import versions
-from compat_api.answers import Answer, Empty, Json
+from compat_api.answers import Answer, Empty, Json, Written
 from compat_api.problems import BadRequest
 from compat_api.saying import answering, atoi, saying
 from engine.errors import NotFound
+from engine.kept import Kept
 
 if TYPE_CHECKING:
     from compat_api.models.containers import CreateBody
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from engine import Engine
     from engine.containers.listing import ListQuery
     from engine.containers.record import Container
+
+_inspected: Kept[bytes] = Kept(256)  # of some 5 KB each
 
 
 async def list_(request: Request) -> Answer:
@@ -54,7 +57,7 @@ async def create(request: Request) -> Answer:
 async def inspect(request: Request) -> Answer:
     """Show one container."""
     size = request.query.flag("size")
-    return Json(await (request.hurry if size else request.look)(_inspect, request, size))
+    return Written(await (request.hurry if size else request.look)(_inspect, request, size))
 
 
 async def remove(request: Request) -> Answer:
@@ -113,18 +116,24 @@ def _image_id(engine: Engine, reference: str) -> str | None:
         return None
 
 
-def _inspect(request: Request, with_sizes: bool) -> Shape:
-    from compat_api.shapes.containers import inspect
-
+def _inspect(request: Request, with_sizes: bool) -> bytes:
     engine = request.engine
     container = engine.containers.get(request.name)
     sizes = engine.containers.sizes(container) if with_sizes else None
-    folder = engine.settings.containers / container.id
+    graph = engine.containers.graph(container)
     links = engine.containers.links(container) if container.host.links else ()
-    found = inspect(container, folder, engine.containers.graph(container), sizes, links)
-    if not request.since(versions.ALIASES_AS_ASKED):
-        _add_old_aliases(container, found["NetworkSettings"]["Networks"])
-    return found
+    old_aliases = not request.since(versions.ALIASES_AS_ASKED)
+
+    def write() -> bytes:
+        from compat_api.rendering import written
+        from compat_api.shapes.containers import inspect
+
+        found = inspect(container, engine.settings.containers / container.id, graph, sizes, links)
+        if old_aliases:
+            _add_old_aliases(container, found["NetworkSettings"]["Networks"])
+        return written(found)
+
+    return _inspected.of(container.id, (container, sizes, graph, links, old_aliases, engine.settings), write)
 
 
 def _add_old_aliases(container: Container, networks: Shape) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from compat_api.answers import Answer, Empty, Json
+from compat_api.answers import Answer, Empty, Json, Written
 from compat_api.problems import BadRequest
+from compat_api.rendering import written
 from compat_api.saying import answering
 from compat_api.shapes import networks as shapes
 from engine.errors import NoSuchNetwork
 from engine.go_text import go_quote
+from engine.kept import Kept
 
 if TYPE_CHECKING:
     from compat_api.models.networks import ConnectBody, DisconnectBody, NetworkCreateBody
@@ -17,12 +19,13 @@ if TYPE_CHECKING:
     from engine import Engine
     from engine.network.create import NewNetwork
 
+_listed: Kept[bytes] = Kept(1)  # the last list
 _TRUTHS = ("", "1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False")
 
 
 async def list_(request: Request) -> Answer:
     """List networks."""
-    return Json(await request.look(_list, request.engine, request.query.filters()))
+    return Written(await request.look(_list, request.engine, request.query.filters()))
 
 
 async def inspect(request: Request) -> Answer:
@@ -108,8 +111,9 @@ def _asked(body: NetworkCreateBody) -> NewNetwork:
     )
 
 
-def _list(engine: Engine, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
-    return [shapes.network(found, []) for found in engine.networks.select(filters)]
+def _list(engine: Engine, filters: dict[str, list[str]]) -> bytes:
+    found = engine.networks.select(filters)
+    return _listed.of("", tuple(found), lambda: written([shapes.network(each, []) for each in found]))
 
 
 def _inspect(engine: Engine, name: str, scope: str) -> dict[str, Any]:

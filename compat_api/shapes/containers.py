@@ -13,6 +13,7 @@ from engine.containers import record
 from engine.containers.config import MountPoint
 from engine.containers.listing import network_names
 from engine.containers.record import Container, Probe, State
+from engine.kept import Kept
 
 Json = dict[str, Any]
 DRIVER = "overlay2"
@@ -66,9 +67,7 @@ def inspect(
     return found
 
 
-KNOWN = 2048  # containers whose entries are kept
-
-_known: dict[str, tuple[Container, str, Sequence[str], Json]] = {}
+_summaries: Kept[Json] = Kept(2048)
 
 
 def summary(
@@ -84,12 +83,9 @@ def summary(
     """
     if sizes is not None:
         return _summary(container, image, now, sizes, link_names)
-    known = _known.get(container.id)
-    if known is None or known[0] is not container or known[1:3] != (image, link_names):
-        if len(_known) >= KNOWN:
-            _known.clear()
-        known = _known[container.id] = (container, image, link_names, _summary(container, image, now, None, link_names))
-    return {**known[3], "Status": status_text(container.state, now)}
+    sources = (container, image, link_names)
+    kept = _summaries.of(container.id, sources, lambda: _summary(container, image, now, None, link_names))
+    return {**kept, "Status": status_text(container.state, now)}
 
 
 def _summary(

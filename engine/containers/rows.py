@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from engine.containers.record import Container, Definition, NetworkState, State
 from engine.errors import AmbiguousId, NameInUse, NoSuchContainer
 from engine.hurry import about_to_do, is_hurried
+from engine.kept import Kept
 from engine.state.codec import decode, encode
 from engine.state.database import Database, Transaction
 
@@ -30,30 +31,26 @@ def boot_id() -> str:
 _STATE = tuple(field.name for field in dataclasses.fields(State))
 _TRUTHS = tuple(number for number, field in enumerate(dataclasses.fields(State)) if field.type == "bool")
 COLUMNS = "id, name, created, image_id, definition, network, " + ", ".join(_STATE)
+_DEFINITION = 4
 
 
-@lru_cache(maxsize=2048)
-def _definition(text: str) -> Definition:
-    """Decode a definition; frozen and seldom changed, so one that was seen is not decoded again for each list."""
-    return decode(Definition, text)
-
-
-@lru_cache(maxsize=2048)
-def _network(text: str) -> NetworkState:
-    return decode(NetworkState, text)
+_kept: Kept[Container] = Kept(2048)
 
 
 def from_row(row: sqlite3.Row) -> Container:
     """Return the record of a row of the table containers, which has COLUMNS; the same one while nothing changes."""
-    return _container(tuple(row))
-
-
-@lru_cache(maxsize=2048)
-def _container(values: tuple[Any, ...]) -> Container:
+    values = tuple(row)
+    known = _kept.last(values[0])
+    if known is not None and known[0] == values:
+        return known[1]
     container_id, name, created, image_id, definition, network, *state = values
     for number in _TRUTHS:
         state[number] = bool(state[number])
-    return Container(container_id, name, created, image_id, _definition(definition), State(*state), _network(network))
+    same = known is not None and known[0][_DEFINITION] == definition  # which seldom changes, and takes long to decode
+    decoded = known[1].definition if known is not None and same else decode(Definition, definition)
+    made = Container(container_id, name, created, image_id, decoded, State(*state), decode(NetworkState, network))
+    _kept.put(container_id, values, made)
+    return made
 
 
 def find_id(database: Database, name: str) -> str:

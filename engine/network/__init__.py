@@ -10,12 +10,12 @@ run; an end calls tear_down() and, in its transaction, forget().
 
 from __future__ import annotations
 
-import functools
 import os
 import time
 from typing import TYPE_CHECKING
 
 from engine.errors import AmbiguousId, NoSuchNetwork
+from engine.kept import Kept
 from engine.network.record import BRIDGE, Endpoint, Network, NetworkDefinition, NetworkRequest
 from engine.settings import DEFAULT_ROOT
 from engine.state.codec import decode, encode
@@ -45,9 +45,11 @@ class Networks:
 
     def resolve(self, name: str) -> Network:
         """Return the network with this name, id or unambiguous id prefix. Raises NoSuchNetwork, AmbiguousId."""
-        self.ensure_built_in()
         wanted = BRIDGE if name == "default" else name
-        row = self.database.row("SELECT * FROM networks WHERE id = ?1 OR name = ?1 ORDER BY id = ?1 DESC", (wanted,))
+        row = self._row(wanted)
+        if row is None:
+            self.ensure_built_in()
+            row = self._row(wanted)
         if row is not None:
             return _network(row)
         found = self.database.rows("SELECT * FROM networks WHERE id GLOB ? LIMIT 2", (wanted + "*",))
@@ -57,11 +59,16 @@ class Networks:
             raise NoSuchNetwork(name)
         return _network(found[0])
 
+    def _row(self, name: str) -> sqlite3.Row | None:
+        """Return the row of the network with this name or id."""
+        return self.database.row("SELECT * FROM networks WHERE id = ?1 OR name = ?1 ORDER BY id = ?1 DESC", (name,))
+
     def select(self, filters: dict[str, list[str]]) -> Sequence[Network]:
         """Return the networks that filters name, the oldest first. Raises as engine.network.listing.select."""
         from engine.network.listing import select
 
-        used = {row[0] for row in self.database.rows("SELECT DISTINCT network_id FROM endpoints")}
+        asked = self.database.rows("SELECT DISTINCT network_id FROM endpoints") if "dangling" in filters else ()
+        used = {row["network_id"] for row in asked}
         return select(sorted(self.list(), key=lambda each: each.created), used, filters)
 
     def endpoints(self, network_id: str) -> list[tuple[str, Endpoint]]:
@@ -193,8 +200,12 @@ class Networks:
 
     def list(self) -> list[Network]:
         """Return all networks, by name."""
-        self.ensure_built_in()
-        return [_network(row) for row in self.database.rows("SELECT * FROM networks ORDER BY name")]
+        every = "SELECT * FROM networks ORDER BY name"
+        found = self.database.rows(every)
+        if all(row["name"] != BRIDGE for row in found):
+            self.ensure_built_in()
+            found = self.database.rows(every)
+        return [_network(row) for row in found]
 
     @property
     def suffix(self) -> str:
@@ -239,14 +250,13 @@ class Networks:
                     )
 
 
+_kept: Kept[Network] = Kept(1024)
+
+
 def _network(row: sqlite3.Row) -> Network:
-    return Network(row["id"], row["name"], row["created"], _definition(row["definition"]))
-
-
-@functools.lru_cache(maxsize=1024)
-def _definition(text: str) -> NetworkDefinition:
-    """Decode a definition; it never changes, and a verb asks for the same one several times."""
-    return decode(NetworkDefinition, text)
+    """Return the record of a row of the table networks; a verb asks for the same one several times."""
+    sources = (row["id"], row["name"], row["created"], row["definition"])
+    return _kept.of(row["id"], sources, lambda: Network(*sources[:3], decode(NetworkDefinition, sources[3])))
 
 
 def _event(tx: Transaction, action: str, network: Network, container_id: str) -> None:
