@@ -18,13 +18,14 @@ TIDY_SECONDS = 0.5  # after a request has ended, memory that is free is given ba
 class Activity:
     """The connections, the requests in progress, and when anything last happened (the loop's clock).
 
-    changed is set when a request or a connection ends; whoever waits for it clears it.
+    changed is set when a request or a connection ends, while that is minded; whoever waits for it clears it.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._in_progress = 0
         self.changed = asyncio.Event()
+        self.minded = True
         self.connections: set[Connection] = set()
         self.last = loop.time()
         self._tidying: asyncio.TimerHandle | None = None
@@ -38,7 +39,7 @@ class Activity:
         finally:
             self._in_progress -= 1
             self.touch()
-            self.changed.set()
+            self._tell()
             if self._tidying is None:
                 self._tidying = self._loop.call_later(TIDY_SECONDS, self._tidy)
 
@@ -54,7 +55,11 @@ class Activity:
     def disconnected(self, connection: Connection) -> None:
         """Note that a connection has gone."""
         self.connections.discard(connection)
-        self.changed.set()
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.minded:
+            self.changed.set()
 
     def touch(self) -> None:
         """Note that something happened."""

@@ -133,6 +133,11 @@ class Front:
                 if self._leave():
                     return
                 left = self._idle_timeout
+            soonest = self._idle_timeout - activity.idle_for()
+            activity.minded = bool(self._idle_timeout) or not self._sockets.listeners
+            if left is not None and soonest > 0 and self._sockets.listeners:
+                # Until then nothing that ends is the reason to leave, so that no call pays for a look.
+                left, activity.minded = soonest, False
             try:
                 async with asyncio.timeout(left):
                     await activity.changed.wait()
@@ -141,6 +146,7 @@ class Front:
 
     async def close(self) -> None:
         """Stop accepting, let requests in progress finish for a moment, and close everything."""
+        self._activity.minded = True
         self._accept_no_more()
         self._sockets.unlink_own()
         if self._sockets.own:

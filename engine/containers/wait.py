@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from engine import Engine
-    from engine.containers.record import State
+    from engine.containers.record import Container, State
     from engine.state.changes import Changes
 
 NOT_RUNNING = "not-running"
@@ -63,24 +63,26 @@ class ExitResult:
 class Waiter:
     """A registered wait: enter it, then ask for the result; an end after entering is never missed."""
 
-    def __init__(self, engine: Engine, container_id: str, condition: str) -> None:
+    def __init__(self, engine: Engine, container: Container, condition: str) -> None:
         self._engine = engine
-        self._id = container_id
+        self._id = container.id
         self._condition = condition
         self._since = 0
         self._last_code = 0
-        self.known: ExitResult | None = None  # from the start, as the container does not run
+        self.known = self._over(container.state)  # from the start, as the container does not run
         self._to_restart = False
         self._changes: Changes | None = None
         self._monitor = -1  # a pidfd of the monitor, whose sudden death is an end as well
         self._monitor_of = 0  # the run that it belongs to
 
     async def __aenter__(self) -> Waiter:
+        if self.known is not None:
+            return self
         database, settings = self._engine.database, self._engine.settings
         self._since = self._engine.events.last_id()
         state = rows.get(database, self._id).state
-        if self._condition == NOT_RUNNING and not state.alive and state.status != RESTARTING:
-            self.known = ExitResult(state.exit_code)
+        self.known = self._over(state)
+        if self.known is not None:
             return self
         from engine.state.changes import Changes
 
@@ -109,6 +111,11 @@ class Waiter:
                 return found
             self._watch_monitor(found)
             await self._changes.wait()
+
+    def _over(self, state: State) -> ExitResult | None:
+        """Return the result if a container that stands so is waited for no longer."""
+        over = self._condition == NOT_RUNNING and not state.alive and state.status != RESTARTING
+        return ExitResult(state.exit_code) if over else None
 
     def _watch_monitor(self, state: State) -> None:
         """Wake when the monitor of the current run ends: killed, it leaves no exit code."""
@@ -171,11 +178,10 @@ async def wait(engine: Engine, name: str, condition: str) -> Waiter:
     """
     if condition not in CONDITIONS:
         raise InvalidCondition(condition)
-    container_id = rows.find_id(engine.database, name)
+    container = rows.find(engine.database, name)
     if condition == HEALTHY:
         from engine.containers.health import command
 
-        config = rows.get(engine.database, container_id).config
-        if command(config.healthcheck, config.shell) is None:
+        if command(container.config.healthcheck, container.config.shell) is None:
             raise NotChecked(name)
-    return Waiter(engine, container_id, condition)
+    return Waiter(engine, container, condition)

@@ -6,6 +6,8 @@ asking costs microseconds, and a server can ask before each answer. Asked from o
 
 from __future__ import annotations
 
+import os
+import select
 import socket
 import struct
 from contextlib import suppress
@@ -31,14 +33,19 @@ class Standing:
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
         self._news: list[socket.socket] = []
+        self._told = select.poll()
         for protocol, group in ((NETLINK_NETFILTER, NFNLGRP_NFTABLES), (socket.NETLINK_ROUTE, RTNLGRP_LINK)):
             with suppress(OSError):  # a kernel without nftables, or a user who may not hear of them
                 self._news.append(_news(protocol, group))
+                self._told.register(self._news[-1], select.POLLIN)
 
     def is_disturbed(self) -> bool:
         """Tell whether something was changed or has ended that containers need."""
-        told = [_drain(each) for each in self._news]
-        return is_attendant_gone(self._networks) or (any(told) and is_changed(self._networks))
+        told = self._told.poll(0)
+        if told:
+            for each in self._news:
+                _drain(each)
+        return is_attendant_gone(self._networks) or (bool(told) and is_changed(self._networks))
 
 
 def is_changed(networks: Networks) -> bool:
@@ -65,8 +72,11 @@ def _is_up(asking: socket.socket, interface: str) -> bool:
 
 def is_attendant_gone(networks: Networks) -> bool:
     """Tell whether an attendant has been started and was killed; one that ends by itself leaves no file."""
+    path = f"{networks.settings.run_root}/attendant.pid"
+    if not os.access(path, os.F_OK):  # which costs less than an error
+        return False
     try:
-        with open(f"{networks.settings.run_root}/attendant.pid", "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0) as file:
             pid = file.read().decode().strip()
     except FileNotFoundError:
         return False
@@ -85,14 +95,12 @@ def _news(protocol: int, group: int) -> socket.socket:
     return made
 
 
-def _drain(news: socket.socket) -> bool:
-    """Read all news; returns whether there were any."""
-    told = False
+def _drain(news: socket.socket) -> None:
+    """Read all news."""
     while True:
         try:
             news.recv(1)  # of each datagram, whose rest the kernel throws away
         except BlockingIOError:
-            return told
+            return
         except OSError:  # ENOBUFS: there were more than it keeps
             pass
-        told = True
