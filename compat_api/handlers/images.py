@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compat_api import platforms, versions
-from compat_api.answers import Answer, Empty, Json
+from compat_api.answers import Answer, Empty, Json, Written
 from compat_api.problems import BadRequest
+from compat_api.rendering import written
 from compat_api.saying import answering
 from compat_api.shapes import images as shapes
+from engine.kept import Kept
 
 if TYPE_CHECKING:
     from compat_api.request import Request
+
+_inspected: Kept[bytes] = Kept(64)
 
 
 async def list_(request: Request) -> Answer:
@@ -33,7 +37,8 @@ async def inspect(request: Request) -> Answer:
     if platform and request.query.flag("manifests"):
         raise BadRequest("conflicting options: manifests and platform options cannot both be set")
     found = await request.hurry(request.engine.images.inspect, request.name, platform)
-    return Json(shapes.inspect(found, request.version), escaped=True)
+    sources = (found, request.version)
+    return Written(_inspected.of(found.id, sources, lambda: written(shapes.inspect(*sources), escaped=True)))
 
 
 async def history(request: Request) -> Answer:

@@ -8,7 +8,8 @@ from engine.errors import NoSuchImage, NoSuchLayer
 from engine.images.configuration import container_config, diff_ids
 from engine.images.platform import Platform, check
 from engine.images.record import HistoryEntry, Image, ImageDetails
-from engine.images.resolve import resolve, tags_and_digests, to_image
+from engine.images.resolve import find, resolve, tags_and_digests, to_image
+from engine.kept import Kept
 from engine.lean_dataclasses import replace
 from engine.times import seconds_of
 
@@ -16,12 +17,23 @@ if TYPE_CHECKING:
     from engine import Engine
 
 
+_kept: Kept[ImageDetails] = Kept(64)
+
+
 def inspect(engine: Engine, reference: str, platform: Platform | None = None) -> ImageDetails:
     """Return everything about an image. Raises NoSuchImage, InvalidReference, WrongPlatform."""
-    image = resolve(engine, reference)
-    check(image, reference, platform)
-    graph = engine.store.image_graph(image.layer) if image.layer else {}
-    return details(image, size(engine, image), graph, engine.store.tagged_at(image.id))
+    store = engine.store
+    stored = find(store.images(), reference)
+    if platform is not None:
+        check(to_image(engine, stored), reference, platform)
+    tagged_at = store.tagged_at(stored.id)
+
+    def make() -> ImageDetails:
+        image = to_image(engine, stored)
+        graph = store.image_graph(image.layer) if image.layer else {}
+        return details(image, size(engine, image), graph, tagged_at)
+
+    return _kept.of(stored.id, (stored, store.layers.snapshots(), tagged_at), make)
 
 
 def details(image: Image, size: int, graph: dict[str, str], last_tag_time: str) -> ImageDetails:

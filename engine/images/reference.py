@@ -7,6 +7,7 @@ familiar form. Pure; the error texts are dockerd's.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from engine.errors import InvalidReference
 from engine.lean_dataclasses import dataclass
@@ -70,6 +71,7 @@ class Reference:
         return (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Reference:
     """Return the reference that a text stands for. Raises InvalidReference."""
     if _IMAGE_ID.fullmatch(text):
