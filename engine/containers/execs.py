@@ -25,8 +25,8 @@ from engine.hurry import WouldWait, is_hurried
 from engine.lean_dataclasses import dataclass, replace
 from engine.off_loop import off_loop
 from engine.runtime import monitor
+from engine.runtime.crun_quirks import give_score
 from engine.runtime.failures import ProcessFailed, exec_failed
-from engine.runtime.made_good import give_score
 from engine.runtime.monitor import Launch, MonitorPlan
 from engine.runtime.oci import RuntimeFailed
 from engine.state.codec import decode, encode

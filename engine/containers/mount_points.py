@@ -7,19 +7,18 @@ root and a place is seen in the container, by `docker export` and in a commit. W
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from engine import syscalls
+from engine.containers.skeleton import make_file
 from engine.containers.working_directory import WorkingDirectoryNotFolder, make_folder_at
 
 _FILE_MODE = 0o644
 _FOLDER_MODE = 0o755
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def make(rootfs: Path, mounts: Sequence[Mapping[str, Any]]) -> None:
@@ -61,7 +60,7 @@ def _make(root: int, place: str, *, is_folder: bool) -> None:
         make_folder_at(root, "/" + above)
         parent = syscalls.openat2(root, above or ".", _FOLDER)
         try:
-            _make_file(name, parent)
+            make_file(name, parent, _FILE_MODE)
         finally:
             os.close(parent)
 
@@ -73,7 +72,7 @@ def _make_strictly(top: str, parts: list[str], *, is_folder: bool) -> None:
         for number, name in enumerate(parts):
             if number == len(parts) - 1 and not is_folder:
                 with suppress(FileExistsError):
-                    _make_file(name, here)
+                    make_file(name, here, _FILE_MODE)
                 return
             made = False
             with suppress(FileExistsError):
@@ -86,11 +85,3 @@ def _make_strictly(top: str, parts: list[str], *, is_folder: bool) -> None:
                 os.fchmod(here, _FOLDER_MODE)  # what it was made with heeds the umask
     finally:
         os.close(here)
-
-
-def _make_file(name: str, parent: int) -> None:
-    fd = os.open(name, _FILE, stat.S_IRUSR | stat.S_IWUSR, dir_fd=parent)
-    try:
-        os.fchmod(fd, _FILE_MODE)
-    finally:
-        os.close(fd)

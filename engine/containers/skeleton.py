@@ -58,16 +58,23 @@ def _make(root: int, path: str, *, folder: bool = False, target: str = "") -> No
         if target:
             os.symlink(target, name, dir_fd=parent)
             return
-        if folder:
-            os.mkdir(name, _MODE, dir_fd=parent)
-            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-        else:
-            fd = os.open(
-                name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE, dir_fd=parent
-            )
+        if not folder:
+            make_file(name, parent, _MODE)
+            return
+        os.mkdir(name, _MODE, dir_fd=parent)
+        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         try:
             os.fchmod(fd, _MODE)  # what it was made with heeds the umask
         finally:
             os.close(fd)
     finally:
         os.close(parent)
+
+
+def make_file(name: str, parent: int, mode: int) -> None:
+    """Make an empty file in an open folder, with just this mode. Raises OSError, also where something is there."""
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=parent)
+    try:
+        os.fchmod(fd, mode)  # what it was made with heeds the umask
+    finally:
+        os.close(fd)

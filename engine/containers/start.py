@@ -34,8 +34,8 @@ from engine.lean_dataclasses import replace
 from engine.network.record import BRIDGE
 from engine.runtime import facts, monitor_cgroup, seccomp_cache
 from engine.runtime.cgroups import explain_runtime_error, remove_left
+from engine.runtime.crun_quirks import return_null
 from engine.runtime.failures import StartFailed, start_failed
-from engine.runtime.made_good import return_null
 from engine.runtime.monitor import Launch, MonitorPlan, monitor_pid
 from engine.runtime.oci import RuntimeFailed
 
