@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -19,6 +20,7 @@ from typing import ParamSpec, TypeVar
 from engine.hurry import WouldWait, hurried
 
 THREADS = 32  # more than this many blocked verbs at once queue up
+MOMENT_SECONDS = 0.03  # within which the answer to what left something to be done is sent
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,11 @@ R = TypeVar("R")
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(THREADS, thread_name_prefix="verb")
+
+
+@functools.cache
+def _tidying_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="tidy")
 
 
 async def off_loop(verb: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -56,11 +63,26 @@ def afterwards(verb: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) 
 
     What it raises is logged.
     """
+    _threads().submit(_tidy, functools.partial(verb, *args, **kwargs))
+
+
+def put_off(verb: Callable[[], object]) -> None:
+    """Have a sync verb run a moment later, as afterwards does: once the answer of who calls this has been sent.
+
+    One thread does all of them, one after another. Several, and at once, take the interpreter from the loop at each of
+    their system calls, so that the answer itself would wait for them.
+    """
+    due = time.monotonic() + MOMENT_SECONDS
 
     def run() -> None:
-        try:
-            verb(*args, **kwargs)
-        except Exception:
-            log.exception("Cannot tidy up")
+        time.sleep(max(0.0, due - time.monotonic()))
+        _tidy(verb)
 
-    _threads().submit(run)
+    _tidying_thread().submit(run)
+
+
+def _tidy(verb: Callable[[], object]) -> None:
+    try:
+        verb()
+    except Exception:
+        log.exception("Cannot tidy up")

@@ -64,10 +64,10 @@ def remove(engine: Engine, name: str, *, force: bool = False, volumes: bool = Fa
         _remove(engine, container_id, name, force=force, volumes=volumes, later=left.append)
     finally:
         if left:
-            from engine.off_loop import afterwards
+            from engine.off_loop import put_off
 
             for each in left:
-                afterwards(each)
+                put_off(each)
 
 
 def _remove(engine: Engine, container_id: str, name: str, *, force: bool, volumes: bool, later: Later) -> None:
