@@ -6,6 +6,8 @@ bytes from here, so that a client cannot tell which one it met. Pure, and import
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from engine.version import API_VERSION, DOCKER_VERSION
 
 SERVER = f"Docker/{DOCKER_VERSION} (linux)"
@@ -32,6 +34,11 @@ def status_line(status: int) -> str:
 
 def http_date(seconds: float) -> str:
     """Return a time, in seconds since 1970, as HTTP writes it."""
+    return _date(int(seconds))
+
+
+@lru_cache(maxsize=2)
+def _date(seconds: int) -> str:
     from time import gmtime
 
     at = gmtime(seconds)
@@ -77,6 +84,7 @@ def version_text(path: str) -> tuple[str, str]:
     return "", path
 
 
+@lru_cache(maxsize=32)
 def version_of(text: str) -> tuple[int, ...]:
     """Return a version's parts as numbers; a part that is empty counts as zero, one that is endless as very large."""
     return tuple(int(part.lstrip("0")[:20] or 0) for part in text.split("."))
@@ -86,6 +94,7 @@ OLDEST_VERSION = (1, 24)
 NEWEST_VERSION = version_of(API_VERSION)
 
 
+@lru_cache(maxsize=32)
 def version_problem(text: str) -> str | None:
     """Return what dockerd says of a version that is not served, None when it is."""
     version = version_of(text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from compat_api.body_reader import iterate_off_loop
 from compat_api.replies import Chunks
-from engine.go_json import bytes_of, dumps_escaped
+from engine.go_json import bytes_of, dumps, dumps_escaped, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Iterator
@@ -51,7 +51,7 @@ class Stream:
 
     async def lines(self, values: Iterable[Any]) -> None:
         """Send values that are there together as such lines."""
-        await self.write(bytes_of("".join(dumps_escaped(value) + "\n" for value in values)))
+        await self.write(bytes_of(escaped("".join([f"{dumps(value)}\n" for value in values]))))
 
     async def last_line(self, value: Any) -> None:
         """Send a value as one line of JSON behind which nothing comes."""

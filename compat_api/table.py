@@ -28,6 +28,11 @@ class Pattern:
     greedy: bool
     route: Route
 
+    @property
+    def last(self) -> str:
+        """The last word of the paths that fit, "" where it is a variable."""
+        return "" if "{" in self.suffix else self.suffix.rpartition("/")[2]
+
     def match(self, path: str) -> dict[str, str] | None:
         """Return the variables' values if the path has this form."""
         if not path.endswith(self.suffix) and "{" not in self.suffix:
@@ -57,6 +62,7 @@ class Table:
         self._routes_under = routes_under
         self._exact: dict[tuple[str, str], Route] = {}
         self._patterns: dict[tuple[str, str], list[Pattern]] = {}
+        self._ending: dict[tuple[str, str, str], list[Pattern]] = {}  # those of them that fit a path's last word
         self._known: set[str] = set()
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
@@ -66,11 +72,21 @@ class Table:
             self._add(segment)
         if route := self._exact.get((method, path)):
             return route, {}
-        for pattern in self._patterns.get((method, segment), ()):
+        for pattern in self._that_end(method, segment, path.rpartition("/")[2]):
             variables = pattern.match(path)
             if variables is not None:
                 return pattern.route, variables
         return None
+
+    def _that_end(self, method: str, segment: str, word: str) -> list[Pattern]:
+        """Return the patterns whose last word is this, or is a variable; what clients make up is not kept."""
+        found = self._ending.get((method, segment, word))
+        if found is None:
+            every = self._patterns.get((method, segment), [])
+            found = [each for each in every if each.last in ("", word)]
+            if any(each.last == word for each in found):
+                self._ending[method, segment, word] = found
+        return found
 
     def _add(self, segment: str) -> None:
         for route in self._routes_under(segment):

@@ -119,4 +119,5 @@ class Events:
 
 
 def _event(row: sqlite3.Row) -> Event:
-    return Event(row["id"], row["time"], row["type"], row["action"], row["actor"], json.loads(row["attributes"]))
+    event_id, at, kind, action, actor, attributes = row  # the table's columns, in order
+    return Event(event_id, at, kind, action, actor, json.loads(attributes))

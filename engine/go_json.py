@@ -73,7 +73,12 @@ def dumps(value: Any) -> str:
 
 def dumps_escaped(value: Any) -> str:
     """Return a value as Go's encoder writes it by default: as the lines of dockerd's streams are."""
-    return dumps(value).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return escaped(dumps(value))
+
+
+def escaped(text: str) -> str:
+    """Return JSON with the characters escaped that HTML minds."""
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def text_of(data: bytes) -> str:

@@ -41,9 +41,9 @@ class Plan:
 
     def _rests(self) -> dict[int, tuple[Any, ...]]:
         """Return what comes after so many values in their order, where that is defaults alone."""
-        if self.factories or len(self.positional) < len(self.names):
+        if len(self.positional) < len(self.names):
             return {}
-        rest = tuple(self.defaults.values())
+        rest = () if self.factories else tuple(self.defaults.values())
         first = len(self.names) - len(rest)
         return {first + at: rest[at:] for at in range(len(rest) + 1)}
 

@@ -171,7 +171,7 @@ class Database:
         connection = self._connection()
         low = self.reserve.is_low()
         syncs: list[Syncing] | None = getattr(self._local, "syncs", None)
-        with self._full_disk_told(), _committed(connection) if syncs is None else _lightly_committed(connection):
+        with self._full_disk_told(), _durably_committed(connection) if syncs is None else _committed(connection):
             yield Transaction(connection)
         if syncs is not None:
             from engine.durable import Syncing  # not on the way of a cold list
@@ -206,7 +206,7 @@ class Database:
         """
         connection = self._connection()
         low = self.reserve.is_low()
-        with self._full_disk_told(), _hurried(connection), _lightly_committed(connection):
+        with self._full_disk_told(), _hurried(connection), _committed(connection):
             yield Transaction(connection)
         if low:
             _checkpoint(connection)
@@ -270,7 +270,7 @@ class Database:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
         connection.row_factory = sqlite3.Row
         _log_writes(connection)
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         if connection.execute("PRAGMA user_version").fetchone()[0] < len(MIGRATIONS):
@@ -314,10 +314,11 @@ def _hurried(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _committed(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+def _committed(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit without waiting for the disk."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        yield connection
+        yield
     except BaseException:
         connection.rollback()
         raise
@@ -325,14 +326,14 @@ def _committed(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def _lightly_committed(connection: sqlite3.Connection) -> Iterator[None]:
-    """Commit without waiting for the disk."""
-    connection.execute("PRAGMA synchronous = NORMAL")
+def _durably_committed(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit, and wait until it is on the disk."""
+    connection.execute("PRAGMA synchronous = FULL")
     try:
         with _committed(connection):
             yield
     finally:
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def _checkpoint(connection: sqlite3.Connection) -> None:
@@ -345,7 +346,7 @@ def _checkpoint(connection: sqlite3.Connection) -> None:
 
 def _migrate(connection: sqlite3.Connection) -> None:
     """Bring the file to the newest version, in one transaction that only one process wins."""
-    with _committed(connection):
+    with _durably_committed(connection):
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         for migration in MIGRATIONS[version:]:
             for statement in _statements(migration):
