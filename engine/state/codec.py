@@ -15,13 +15,15 @@ from collections.abc import Callable, Hashable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
+dumps = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one for each call
+
 Record = TypeVar("Record")
 Build = Callable[[Any], Any]
 
 
 def encode(record: Any) -> str:
     """Return a record as one line of JSON, without the fields that have their default."""
-    return json.dumps(to_plain(record), separators=(",", ":"))
+    return dumps(to_plain(record))
 
 
 def decode(cls: type[Record], text: str | bytes) -> Record:

@@ -12,7 +12,6 @@ where even that is used up, OSError (ENOSPC) is raised. Only engine code calls t
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sqlite3
 import threading
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.hurry import WouldWait, is_hurried
+from engine.state.codec import dumps
 from engine.state.reserve import Reserve
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Transaction:
         """Record that something happened to an object; kind and action are the events' own words."""
         self.execute(
             "INSERT INTO events (time, type, action, actor, attributes) VALUES (?, ?, ?, ?, ?)",
-            (time.time_ns(), kind, action, actor, json.dumps(attributes, separators=(",", ":"))),
+            (time.time_ns(), kind, action, actor, dumps(attributes)),
         )
 
 
