@@ -78,6 +78,16 @@ def timed_exec(verb: str, container: str) -> Callable[[Engine], float]:
     return measure
 
 
+def timed_remove(engine: Engine) -> float:
+    """Measure the removal of a container that has ended a while ago: what a monitor does at the end is over by then."""
+    made = json.loads(call(engine, "POST", "/v1.51/containers/create", {"Image": TAG, "Cmd": ["true"]}))["Id"]
+    path = f"/v1.51/containers/{made}"
+    call(engine, "POST", f"{path}/start")
+    call(engine, "POST", f"{path}/wait")
+    time.sleep(0.2)
+    return timed_call(path, "DELETE")(engine)
+
+
 LIFE: list[tuple[str, str, str]] = [
     ("start", "POST", "/start"),
     ("pause", "POST", "/pause"),
@@ -192,6 +202,8 @@ def measure_all(engines: list[Engine], config: Path, containers: int, rounds: in
         ("images", timed_call("/v1.51/images/json")),
         ("image inspect", timed_call(f"/v1.51/images/{TAG}/json")),
         ("image history", timed_call(f"/v1.51/images/{TAG}/history")),
+        ("wait for what has ended", timed_call(f"{ended}/wait", "POST")),
+        ("remove what has ended a while ago", timed_remove),
         ("networks", timed_call("/v1.51/networks")),
         ("network inspect", timed_call("/v1.51/networks/bridge")),
         ("volumes", timed_call("/v1.51/volumes")),
