@@ -77,24 +77,29 @@ def _engine(root: str, run_root: str, options: dict[str, str]) -> Engine:
 def _is_recorded(root: str, run_root: str, container_id: str) -> bool:
     """Tell whether somebody has recorded this end and removed what it left, so that there is nothing to do.
 
-    The lock is taken as engine.locks does: whoever is at it now is waited for.
+    Who recorded it deletes the file last; where it is there, whoever may be at it now is waited for, by the lock of
+    engine.locks. It is not kept while the database is looked at: a removal right after the end would wait for that.
     """
+    exit_file = os.path.join(run_root, "containers", container_id, "exit")
+    if os.path.exists(exit_file):
+        _wait_for_lock(os.path.join(run_root, "locks", "container", container_id))
+        if os.path.exists(exit_file):
+            return False
+    # A container that is to be restarted leaves a row to look at. What one that was removed leaves is its remover's to
+    # delete, or the next server's.
+    return _status(root, container_id) != "restarting"
+
+
+def _wait_for_lock(lock: str) -> None:
+    """Return when nobody has a lock that was held."""
     import fcntl
 
-    exit_file = os.path.join(run_root, "containers", container_id, "exit")
-    lock = os.path.join(run_root, "locks", "container", container_id)
     try:
         fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return not os.path.exists(exit_file)
+        return
     try:
         fcntl.flock(fd, fcntl.LOCK_SH)
-        # Who recorded the end deletes the file last. A container that is to be restarted leaves a row to look at, one
-        # whose remover was killed its folder.
-        if os.path.exists(exit_file):
-            return False
-        status = _status(root, container_id)
-        return not os.path.exists(os.path.dirname(exit_file)) if status is None else status != "restarting"
     finally:
         os.close(fd)
 
