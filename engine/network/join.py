@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.lean_dataclasses import dataclass, replace
-from engine.network import attend, connect, machine, publish, sandbox
+from engine.network import attend, connect, machine, publish, resolver, sandbox
 from engine.network import netlink as nl
 from engine.network.record import LOCK, Endpoint, Network, NetworkRequest, endpoint_of
 from engine.network.ruleset import PublishedPort
@@ -109,8 +109,12 @@ def lead_there(networks: Networks, endpoint: Endpoint, moved: Moved, questions: 
     OSError.
     """
     fresh = {attend.questions_key(endpoint.container_id): questions} if questions else {}
-    with locks.locked(networks.settings.locks, LOCK), attend.telling(networks, fresh):
-        _lead(networks, moved)
+    with locks.locked(networks.settings.locks, LOCK):
+        if questions:  # whoever told the attendant of this place before us has made others, and led them there
+            path = namespace_path(networks.settings, endpoint.container_id)
+            sandbox.inside(path, lambda: resolver.lead_to(questions))
+        with attend.telling(networks, fresh):
+            _lead(networks, moved)
 
 
 def _lead(networks: Networks, moved: Moved) -> None:

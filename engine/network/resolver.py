@@ -17,7 +17,9 @@ It is packed by hand, which takes a tenth of a millisecond. Called in a thread t
 from __future__ import annotations
 
 import _thread
+import os
 import socket
+from collections.abc import Sequence
 
 from engine.network import nfnetlink
 from engine.network.nf_transaction import (
@@ -71,6 +73,15 @@ def open_sockets(*, fresh: bool = False) -> list[int]:
             each.close()
         raise
     return [each.detach() for each in made]
+
+
+def lead_to(sockets: Sequence[int]) -> None:
+    """Lead questions to sockets of open_sockets again, wherever others have led them meanwhile."""
+    ports = []
+    for each in sockets[:2]:
+        with socket.socket(fileno=os.dup(each)) as one:
+            ports.append(one.getsockname()[1])
+    _lead(*ports, fresh=False)
 
 
 def _lead(udp_port: int, tcp_port: int, *, fresh: bool) -> None:

@@ -14,7 +14,8 @@ from engine import Engine
 from engine.attendant import messages
 from engine.attendant.messages import AAAA, PTR, SERVER_FAILURE, A, number
 from engine.containers.config import EndpointRequest, PortBinding
-from engine.network import sandbox, wire
+from engine.network import NetworkRequest, sandbox, wire
+from engine.network import join as moving
 from engine.network.create import NewNetwork
 from engine.network.ipam_settings import PoolRequest
 from tests.harness.boxes import PATIENCE, Box, MakeBox
@@ -122,6 +123,24 @@ def test_a_container_that_is_being_connected_is_nobody_elses_to_serve(
         connecting.join()
     for each, other in ((quick, slow), (slow, quick)):
         assert records(ask(each, other.id[:12])) == 1
+
+
+def test_a_container_that_joins_a_network_while_another_one_comes(engine: Engine, box: MakeBox) -> None:
+    network = engine.networks.create(NewNetwork("one"))
+    joining, networks = box().connect(), engine.networks
+    request = NetworkRequest(name=joining.id[:12], hostname=joining.id[:12])
+    with engine.database.transaction() as tx:
+        endpoint = moving.claim(networks, tx, network, joining.id, request, EndpointRequest(aliases=["joining"]))
+    questions = moving.apply(networks, network, endpoint, {})
+    assert questions
+    other = join(box(), "one")  # whose start tells the attendant of all
+    with engine.database.transaction() as tx:
+        moved = moving.lead_ports(networks, tx, joining.id, request)
+    moving.lead_there(networks, endpoint, moved, questions)
+    for each in questions:
+        os.close(each)
+    for tcp in (False, True):
+        assert records(ask(joining, other.id[:12], tcp=tcp)) == 1
 
 
 def test_a_namespace_that_was_cut_off_while_it_was_made_is_in_nobodys_way(engine: Engine, box: MakeBox) -> None:
