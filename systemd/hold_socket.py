@@ -17,10 +17,9 @@ import os
 import shutil
 import signal
 import socket
-import sys
-import time
 
 FIRST_FD = 3  # sd_listen_fds(3)
+ENDS = (signal.SIGTERM, signal.SIGINT)  # tell this process to end
 QUICK_FAILURE_PAUSE = 0.2  # so that a server that cannot start does not keep a core busy
 
 
@@ -37,24 +36,30 @@ def main() -> None:
         raise SystemExit("no systemd-socket-activate on this machine: install the package systemd")
     listener = listen(options.socket)
     log = os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600) if options.log else 2
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # They are waited for, not handled: one that comes just before or behind a fork is neither lost nor half acted on.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (*ENDS, signal.SIGCHLD))
     print(f"listening on {options.socket}", flush=True)
     command = [activate, *(["--accept"] if options.accept else []), *options.command]
-    child = 0
     try:
-        while True:
-            child = spawn(command, listener, log)
-            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            child = 0
-            if status > 0:
-                time.sleep(QUICK_FAILURE_PAUSE)
-    except KeyboardInterrupt:
-        pass
+        while serve(command, listener, log):
+            pass
     finally:
-        if child:
-            os.kill(child, signal.SIGTERM)
-            os.waitpid(child, 0)
         os.unlink(options.socket)
+
+
+def serve(command: list[str], listener: socket.socket, log: int) -> bool:
+    """Keep one server, and return when it has ended; False when this process was told to end, and has ended it."""
+    child = spawn(command, listener, log)
+    ended = None
+    while ended is None and signal.sigwait((*ENDS, signal.SIGCHLD)) == signal.SIGCHLD:
+        reaped, status = os.waitpid(child, os.WNOHANG)
+        ended = status if reaped else None
+    if ended is None:
+        os.kill(child, signal.SIGTERM)
+        os.waitpid(child, 0)
+        return False
+    failed = os.waitstatus_to_exitcode(ended) > 0
+    return signal.sigtimedwait(ENDS, QUICK_FAILURE_PAUSE if failed else 0) is None
 
 
 def listen(path: str) -> socket.socket:
@@ -81,6 +86,8 @@ def spawn(command: list[str], listener: socket.socket, log: int) -> int:
     if pid:
         return pid
     try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own would be lost with this program
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.dup2(listener.fileno(), FIRST_FD)

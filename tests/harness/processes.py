@@ -71,6 +71,18 @@ def wait_for_end(pid: int, timeout: float) -> bool:
         os.close(fd)
 
 
+def waits(pid: int) -> str:
+    """Tell in the kernel's words what each thread of a process waits for."""
+    lines = []
+    for thread in Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            name, stack = (thread / "comm").read_text().strip(), (thread / "stack").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        lines.append(f"  {thread.name} {name}: {' < '.join(line.split()[-1] for line in stack.splitlines())}")
+    return "\n".join(lines)
+
+
 def proportional_bytes(pid: int) -> int:
     """Return the memory a process costs: its private pages and its share of the shared ones; 0 when it is gone."""
     try:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,7 @@ from tests.harness import processes
 PROJECT = Path(__file__).resolve().parents[2]
 HOLDER = PROJECT / "systemd" / "hold_socket.py"
 START_SECONDS = 30.0
+TELL_SECONDS = 1.0  # what a server gets to log its tasks
 Mode = Literal["shared", "isolated", "listen"]
 
 
@@ -85,7 +87,10 @@ class Server:
             return
         servers = self.servers()
         self._process.terminate()
-        self._process.wait(START_SECONDS)
+        try:
+            self._process.wait(START_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(self._why_it_stays()) from None
         if self._process.stdout:
             self._process.stdout.close()
         self._process = None
@@ -94,6 +99,20 @@ class Server:
             if not processes.wait_for_end(server.pid, START_SECONDS):
                 _signal(server.pid, signal.SIGKILL)
                 raise AssertionError(f"did not end on SIGTERM: {server.line}")
+
+    def _why_it_stays(self) -> str:
+        """Tell, of all that should have ended, what each thread waits for and which tasks there are; and kill it."""
+        assert self._process is not None
+        stay = [each for each in processes.processes() if each.pid == self._process.pid]
+        stay += processes.descendants(self._process.pid)
+        told = [f"{each.line}\n{processes.waits(each.pid)}" for each in stay]
+        for each in self.servers():
+            _signal(each.pid, signal.SIGUSR1)  # it logs its tasks
+        time.sleep(TELL_SECONDS)
+        for each in stay:
+            _signal(each.pid, signal.SIGKILL)
+        self._process.wait()
+        return "\n".join(["did not end on SIGTERM:", *told, self.words()])
 
     def servers(self) -> list[processes.Process]:
         """Return the server processes that live now."""
