@@ -10,10 +10,9 @@ import sys
 
 from engine import late_modules
 
+late_modules.install()
 if hasattr(sys, "set_lazy_imports"):  # Python 3.15: what a request does not touch is not imported
     sys.set_lazy_imports("all")
-else:
-    late_modules.install()
 
 from socket import socket
 

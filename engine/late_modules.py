@@ -1,8 +1,11 @@
-"""Running modules of the standard library only when somebody touches them, as Python 3.15 does by itself.
+"""Running modules of the standard library only when somebody touches them.
 
 asyncio, dataclasses, logging and pathlib import for the rarest of their calls what takes a fifth of a cold start: an
 assembler's tables, TLS, compression. A late module is there, with everything but its contents; the first look
 at any attribute runs it, in place. For processes that somebody waits for; their main modules call install().
+
+Python 3.15 can import lazily by itself, but neither within `try` nor by `*`, which is how asyncio and shutil import
+the costliest of these.
 """
 
 from __future__ import annotations
@@ -18,10 +21,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 # None of these is touched while the modules that import it are run, nor imports one that is being run then.
+# asyncio.graph draws who waits for whom; what asyncio has of it under its own name is missing.
 LATE = frozenset(
     (
-        "asyncio.sslproto", "base64", "bz2", "calendar", "copy", "gzip", "hashlib", "inspect", "ipaddress", "linecache",
-        "locale", "lzma", "ntpath", "ssl", "textwrap",
+        "asyncio.graph", "asyncio.sslproto", "base64", "bz2", "calendar", "compression.zstd", "copy", "gzip", "hashlib",
+        "inspect", "ipaddress", "linecache", "locale", "lzma", "ntpath", "ssl", "textwrap",
     )
 )  # fmt: skip
 
@@ -32,7 +36,7 @@ _waiting: dict[str, _Run] = {}  # modules that nobody has touched, or that are b
 
 
 def install() -> None:
-    """Have the modules above run late, where nobody has imported them yet; for Pythons that do not so by themselves."""
+    """Have the modules above run late, where nobody has imported them yet."""
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
 
@@ -105,6 +109,7 @@ class _Loader:
         """Put the running off."""
         assert module.__spec__ is not None
         module.__spec__.loader = module.__loader__ = self._loader
+        module.__all__ = ()  # type: ignore[attr-defined]  # who imports * takes nothing
         _waiting[module.__name__] = _Run(self._loader)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import types
 import typing
 from collections.abc import Callable, Hashable, Mapping
@@ -66,8 +67,17 @@ def _defaults(cls: Hashable) -> list[tuple[str, Any]]:
 
 @cache
 def _builders(cls: Hashable) -> list[tuple[str, Build | None]]:
-    hints = typing.get_type_hints(cls)
+    hints = _hints(typing.cast("type[Any]", cls))
     return [(field.name, _builder(hints[field.name])) for field in dataclasses.fields(typing.cast(Any, cls))]
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    """Return the types of a record's fields: typing.get_type_hints brings in a parser from Python 3.14 on."""
+    found: dict[str, Any] = {}
+    for each in reversed(cls.__mro__[:-1]):
+        names = vars(sys.modules[each.__module__])
+        found |= {name: eval(text, names) for name, text in each.__annotations__.items()}
+    return found
 
 
 def _builder(hint: Any) -> Build | None:

@@ -6,10 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 PROJECT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.skipif(hasattr(sys, "set_lazy_imports"), reason="Python does so by itself")
 
 PROGRAM = """
 import sys
@@ -37,6 +34,10 @@ def test_a_module_is_run_at_the_first_look_and_once(tmp_path: Path) -> None:
 
 def test_a_name_that_is_imported_from_a_module_is_a_look(tmp_path: Path) -> None:
     assert said(tmp_path, "from slow import value; print(value)") == ["run", "slow"]
+
+
+def test_one_that_is_imported_by_a_star_waits_too(tmp_path: Path) -> None:
+    assert said(tmp_path, "from slow import *; import slow; print(slow.__all__); slow.value") == ["()", "run"]
 
 
 def test_threads_that_look_at_once_wait_for_the_one_that_runs_it(tmp_path: Path) -> None:
