@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import Engine, Settings
+from engine.off_loop import MOMENT_SECONDS
 from tests.harness import processes
 
 if TYPE_CHECKING:
     from engine.network import Networks
 
+PASSING = {"monitors", "interfaces", "mounts", "container folders"}
 REST_SECONDS = 10.0
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -108,18 +110,20 @@ def at_rest(root: Path, run_root: Path) -> dict[str, list[str]]:
     """Return the same once what ends by itself has had its time: monitors, mounts, interfaces that the kernel removes.
 
     A monitor outlives its container by its exit command, an interface its namespace by the kernel's grace period, and
-    what was mounted to be looked into the answer by a moment.
+    what was mounted to be looked into, or is little and was removed, the answer by a moment.
     """
     deadline = time.monotonic() + REST_SECONDS
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as news:
         news.bind((0, 1))  # RTMGRP_LINK: the kernel tells of each interface that goes
         news.settimeout(0.5)
         while left := everything(root, run_root):
-            if not left.keys() & {"monitors", "interfaces", "mounts"} or time.monotonic() > deadline:
+            if not left.keys() & PASSING or time.monotonic() > deadline:
                 break
             for line in left.get("monitors", []):
                 processes.wait_for_end(int(line.partition(":")[0]), REST_SECONDS)
-            if "monitors" not in left:
+            if left.keys() == {"container folders"}:
+                time.sleep(MOMENT_SECONDS)
+            elif "monitors" not in left:
                 with suppress(OSError):  # nothing came, or more than the socket holds
                     news.recv(65536)
     return left
