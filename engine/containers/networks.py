@@ -182,7 +182,7 @@ def _join(engine: Engine, container: Container, network: Network, wants: Endpoin
         endpoint = join.claim(networks, tx, network, container.id, request, wants)
         if not endpoint.names and _has_name_server(engine, container):
             endpoint = join.keep_asking(tx, endpoint, request)
-    questions: list[int] = []
+    questions = join.Questions()
     try:
         try:
             questions = join.apply(networks, network, endpoint, priorities)
@@ -205,8 +205,7 @@ def _join(engine: Engine, container: Container, network: Network, wants: Endpoin
             tx.event("network", "connect", network.id, _attributes(container, network))
         join.lead_there(networks, endpoint, moved, questions)
     finally:
-        for descriptor in questions:
-            os.close(descriptor)
+        questions.close()
 
 
 def _undo(engine: Engine, endpoint: Endpoint, priorities: dict[str, int]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import socket
 from pathlib import Path
 
 from engine.network import nfnetlink
@@ -21,10 +22,23 @@ WIDTH = 80  # of the file's line, which is overwritten in place: a file made ane
 def current() -> int | None:
     """Return the kernel's count; None when it has no nftables."""
     with nfnetlink.turn() as kernel:
-        kernel.send(nfnetlink.message(NFT_MSG_GETGEN, 0))
-        for kind, content in nfnetlink.answers(kernel.recv(nfnetlink.RECEIVE)):
-            if kind == NFT_MSG_NEWGEN:
-                return int.from_bytes(nfnetlink.attributes(content)[NFTA_GEN_ID], "big")
+        return _count(kernel)
+
+
+def inside() -> int | None:
+    """Return the count of the network namespace that the calling thread is in."""
+    kernel = nfnetlink.own_socket()
+    try:
+        return _count(kernel)
+    finally:
+        nfnetlink.let_go(kernel)
+
+
+def _count(kernel: socket.socket) -> int | None:
+    kernel.send(nfnetlink.message(NFT_MSG_GETGEN, 0))
+    for kind, content in nfnetlink.answers(kernel.recv(nfnetlink.RECEIVE)):
+        if kind == NFT_MSG_NEWGEN:
+            return int.from_bytes(nfnetlink.attributes(content)[NFTA_GEN_ID], "big")
     return None
 
 

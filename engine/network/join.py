@@ -6,13 +6,14 @@ place in a network is taken away before a new one is made.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.lean_dataclasses import dataclass, replace
-from engine.network import attend, connect, machine, publish, resolver, sandbox
+from engine.network import attend, connect, generation, machine, publish, resolver, sandbox
 from engine.network import netlink as nl
 from engine.network.record import LOCK, Endpoint, Network, NetworkRequest, endpoint_of
 from engine.network.ruleset import PublishedPort
@@ -45,6 +46,22 @@ class Moved:
 NOTHING = Moved([], [], {})
 
 
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The sockets at which a container asks for names from now on, none where it does so already or not at all.
+
+    count: that of the transactions of the firewall inside when questions were led there (engine.network.generation).
+    """
+
+    sockets: Sequence[int] = ()
+    count: int | None = None
+
+    def close(self) -> None:
+        """Close the sockets; who was handed them has its own descriptors."""
+        for descriptor in self.sockets:
+            os.close(descriptor)
+
+
 def places(networks: Networks, container_id: str) -> Places:
     """Return the networks that a container is in, with its places in them."""
     rows = networks.database.rows("SELECT * FROM endpoints WHERE container_id = ? ORDER BY rowid", (container_id,))
@@ -70,14 +87,13 @@ def claim(
     return connect.claim(tx, network, container_id, request, wants, number)
 
 
-def apply(networks: Networks, network: Network, endpoint: Endpoint, priorities: Mapping[str, int]) -> list[int]:
-    """Make a place that was claimed; lead_there is due afterwards.
+def apply(networks: Networks, network: Network, endpoint: Endpoint, priorities: Mapping[str, int]) -> Questions:
+    """Make a place that was claimed; lead_there is due afterwards, and closing what is returned.
 
-    Returns the descriptors of sockets at which the container asks for names from now on, which stay the caller's.
     Raises as engine.network.connect.apply.
     """
     if not network.wired:
-        return []
+        return Questions()
     path = namespace_path(networks.settings, endpoint.container_id)
     now = places(networks, endpoint.container_id)
     ways = connect.ways_out(now, priorities)
@@ -89,7 +105,14 @@ def apply(networks: Networks, network: Network, endpoint: Endpoint, priorities: 
         machine.publish(networks, [])
         asks = endpoint.asking and not others
         with sandbox.opened(path) as namespace:
-            return add_ends(namespace, [(index, network, endpoint)], first, ways=ways, resolver=asks)
+            opened = add_ends(namespace, [(index, network, endpoint)], first, ways=ways, resolver=asks)
+            return Questions(opened, _count(namespace) if opened else None)
+
+
+def _count(namespace: int) -> int | None:
+    found: list[int | None] = []
+    sandbox.within(namespace, lambda: found.append(generation.inside()))
+    return found[0]
 
 
 def lead_ports(networks: Networks, tx: Transaction, container_id: str, request: NetworkRequest) -> Moved:
@@ -102,17 +125,19 @@ def lead_ports(networks: Networks, tx: Transaction, container_id: str, request: 
     return replace(moved, count=machine.distrust(networks))  # whoever comes after a kill makes the table anew
 
 
-def lead_there(networks: Networks, endpoint: Endpoint, moved: Moved, questions: Sequence[int]) -> None:
+def lead_there(networks: Networks, endpoint: Endpoint, moved: Moved, questions: Questions) -> None:
     """Lead ports on the machine to where lead_ports said, and have names answered as they are now.
 
     endpoint and questions are of the place that was made. Raises FirewallFailed, FirewallMissing, AttendantFailed and
     OSError.
     """
-    fresh = {attend.questions_key(endpoint.container_id): questions} if questions else {}
+    fresh = {attend.questions_key(endpoint.container_id): questions.sockets} if questions.sockets else {}
     with locks.locked(networks.settings.locks, LOCK):
-        if questions:  # whoever told the attendant of this place before us has made others, and led them there
-            path = namespace_path(networks.settings, endpoint.container_id)
-            sandbox.inside(path, lambda: resolver.lead_to(questions))
+        if questions.sockets:
+            with sandbox.opened(namespace_path(networks.settings, endpoint.container_id)) as namespace:
+                # Whoever told the attendant of this place before us has opened other sockets, and led questions there.
+                if questions.count is None or _count(namespace) != questions.count:
+                    sandbox.within(namespace, lambda: resolver.lead_to(questions.sockets))
         with attend.telling(networks, fresh):
             _lead(networks, moved)
 

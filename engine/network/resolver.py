@@ -16,7 +16,6 @@ It is packed by hand, which takes a tenth of a millisecond. Called in a thread t
 
 from __future__ import annotations
 
-import _thread
 import os
 import socket
 from collections.abc import Sequence
@@ -92,8 +91,7 @@ def _lead(udp_port: int, tcp_port: int, *, fresh: bool) -> None:
         if fresh:
             kernel.close()
         else:
-            # In a thread that nobody waits for: it takes until the kernel has forgotten what was deleted, 15 ms.
-            _thread.start_new_thread(kernel.close, ())
+            nfnetlink.let_go(kernel)
 
 
 def changes(udp_port: int, tcp_port: int, *, fresh: bool) -> list[Change]:

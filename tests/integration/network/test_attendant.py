@@ -132,13 +132,12 @@ def test_a_container_that_joins_a_network_while_another_one_comes(engine: Engine
     with engine.database.transaction() as tx:
         endpoint = moving.claim(networks, tx, network, joining.id, request, EndpointRequest(aliases=["joining"]))
     questions = moving.apply(networks, network, endpoint, {})
-    assert questions
+    assert questions.sockets
     other = join(box(), "one")  # whose start tells the attendant of all
     with engine.database.transaction() as tx:
         moved = moving.lead_ports(networks, tx, joining.id, request)
     moving.lead_there(networks, endpoint, moved, questions)
-    for each in questions:
-        os.close(each)
+    questions.close()
     for tcp in (False, True):
         assert records(ask(joining, other.id[:12], tcp=tcp)) == 1
 
