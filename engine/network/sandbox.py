@@ -11,7 +11,7 @@ import _thread
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from engine import syscalls
@@ -93,15 +93,10 @@ def within(namespace: int, work: Callable[[], None]) -> None:
 @contextmanager
 def kept(path: Path) -> Iterator[None]:
     """Keep the namespace bound to path, if there is one, while the block runs, even when it is removed in there."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    with ExitStack() as stack:
+        with suppress(FileNotFoundError):
+            stack.enter_context(opened(path))
         yield
-        return
-    try:
-        yield
-    finally:
-        os.close(fd)
 
 
 def remove(path: Path) -> None:

@@ -202,7 +202,6 @@ def measure_all(engines: list[Engine], config: Path, containers: int, rounds: in
         ("images", timed_call("/v1.51/images/json")),
         ("image inspect", timed_call(f"/v1.51/images/{TAG}/json")),
         ("image history", timed_call(f"/v1.51/images/{TAG}/history")),
-        ("wait for what has ended", timed_call(f"{ended}/wait", "POST")),
         ("remove what has ended a while ago", timed_remove),
         ("networks", timed_call("/v1.51/networks")),
         ("network inspect", timed_call("/v1.51/networks/bridge")),
