@@ -20,7 +20,7 @@ from engine.storage.lockfile import try_write_lock
 
 _LOCK = "lock-"
 _FOLDER = "temp-dir-"
-LITTLE = 1 << 24  # bytes that nobody misses for a moment
+LITTLE = 1 << 20  # bytes that nobody misses for a moment, however full the disk is
 _DEEP = 100  # levels of folders that are gone through at once
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _INSIDE = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_SYMLINKS
