@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from engine.containers.journal import Entries, Entry, Messages, arguments
+from engine.ended_process import end
 from engine.errors import EngineError, Unavailable
 from engine.off_loop import off_loop
 from engine.runtime.oci import which
@@ -176,10 +177,7 @@ async def _journalctl(command: list[str]) -> AsyncIterator[asyncio.subprocess.Pr
     try:
         yield process
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        await end(process)
 
 
 async def _words(process: asyncio.subprocess.Process) -> str:

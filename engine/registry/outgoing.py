@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 import engine
+from engine.ended_process import end
 from engine.errors import BadArchive
 from engine.registry.packing import FAILED, FRAME, PLAIN
 
@@ -52,12 +52,8 @@ class Outgoing:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        process = self._process
-        assert process is not None
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        assert self._process is not None
+        await end(self._process)
         if self._failure is not None:
             raise self._failure  # the upload's own failure only follows from it
 

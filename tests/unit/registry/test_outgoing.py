@@ -93,12 +93,15 @@ def test_a_killed_process_is_an_error(split: Path) -> None:
         asyncio.run(killed())
 
 
-def test_who_wants_no_more_leaves_no_process(split: Path) -> None:
+# In half a second more comes than is read ahead, so that asyncio reads no more.
+@pytest.mark.parametrize("waiting", [0, 0.5])
+def test_who_wants_no_more_leaves_no_process(split: Path, waiting: float) -> None:
     async def left() -> None:
         async with Outgoing(split, split.parent / "diff", packed=True, tell=lambda _: None) as outgoing:
             async for _ in outgoing.pieces():
                 assert _packers(split)
+                await asyncio.sleep(waiting)
                 return
 
-    asyncio.run(left())
+    asyncio.run(asyncio.wait_for(left(), 30))
     assert not _packers(split)
