@@ -14,7 +14,9 @@ from compat_api.body import blank
 from compat_api.problems import Problem
 from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig
 from engine.containers.mount_syntax import check_options_fit
-from engine.errors import InvalidParameter
+from engine.containers.record import ConnectedEndpoint
+from engine.errors import InvalidParameter, listed
+from engine.lean_dataclasses import fields
 from engine.state.codec import from_plain
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 Version = tuple[int, ...]
 SYSCTLS = "com.docker.network.endpoint.sysctls"
+# What a network gives, of an endpoint's fields; a MAC address is asked for, too.
+_GIVEN = tuple(each.name for each in fields(ConnectedEndpoint) if each.name != "mac_address")
 
 
 def complete(body: CreateBody) -> tuple[HostBody, NetworkingConfig]:
@@ -38,8 +42,18 @@ def complete(body: CreateBody) -> tuple[HostBody, NetworkingConfig]:
 
 
 def adapt(body: CreateBody, version: Version) -> list[str]:
-    """Make a body mean what it meant in an API version; returns warnings. Raises InvalidParameter."""
+    """Make a body mean what it meant in an API version; returns warnings. Raises InvalidParameter and Problem."""
     host, networking = complete(body)
+    try:
+        return _adapted(body, host, networking, version)
+    except (InvalidParameter, Problem):
+        from engine.containers.validate import check_request
+
+        check_request(_config_record(body), _host_record(host))  # what dockerd refuses first
+        raise
+
+
+def _adapted(body: CreateBody, host: HostBody, networking: NetworkingConfig, version: Version) -> list[str]:
     for below, change in VERSIONS:
         if version < below:
             change(body, host, networking)
@@ -57,21 +71,25 @@ def adapt(body: CreateBody, version: Version) -> list[str]:
 
 def records(body: CreateBody) -> tuple[ContainerConfig, HostConfig, dict[str, EndpointRequest]]:
     """Turn an adapted body into the engine's records; raises InvalidParameter."""
-    plain = body.model_dump(exclude={"host_config", "networking_config"})
-    for name in ("exposed_ports", "volumes"):
-        plain[name] = None if plain[name] is None else list(plain[name])
     host, networking = complete(body)
     endpoints = networking.endpoints_config or {}
-    missing = sorted(name for name, endpoint in endpoints.items() if endpoint is None)
+    missing = [name for name, endpoint in endpoints.items() if endpoint is None]
     if missing:
         raise InvalidParameter(
-            "\n".join(f"invalid config for network {name}: EndpointsConfig is nil" for name in missing)
+            listed([f"invalid config for network {name}: EndpointsConfig is nil" for name in sorted(missing)])
         )
     return (
-        from_plain(ContainerConfig, plain),
+        _config_record(body),
         _host_record(host),
         {name: _endpoint(endpoint) for name, endpoint in endpoints.items() if endpoint is not None},
     )
+
+
+def _config_record(body: CreateBody) -> ContainerConfig:
+    plain = body.model_dump(exclude={"host_config", "networking_config"})
+    for name in ("exposed_ports", "volumes"):
+        plain[name] = None if plain[name] is None else list(plain[name])
+    return from_plain(ContainerConfig, plain)
 
 
 def _host_record(host: HostBody) -> HostConfig:
@@ -96,8 +114,19 @@ def endpoint_request(endpoint: Endpoint | None) -> EndpointRequest:
     return EndpointRequest() if endpoint is None else _endpoint(endpoint)
 
 
+def told(body: CreateBody) -> dict[str, ConnectedEndpoint]:
+    """Return what a body says that networks gave, by their names: shown until a start, whose word counts."""
+    found = {}
+    for name, endpoint in ((body.networking_config and body.networking_config.endpoints_config) or {}).items():
+        if endpoint is not None:
+            given = from_plain(ConnectedEndpoint, {each: getattr(endpoint, each) for each in _GIVEN})
+            if given != ConnectedEndpoint():
+                found[name] = given
+    return found
+
+
 def _endpoint(endpoint: Endpoint) -> EndpointRequest:
-    plain = endpoint.model_dump(exclude={"ipam_config"})
+    plain = endpoint.model_dump(exclude={"ipam_config", *_GIVEN})
     if endpoint.ipam_config is not None:
         plain |= endpoint.ipam_config.model_dump() | {"ipam_given": True}
     return from_plain(EndpointRequest, plain)

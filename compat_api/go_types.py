@@ -122,10 +122,9 @@ def _follow(document: Any, location: Location) -> tuple[list[int | str], list[in
     for part in location:
         if isinstance(document, dict):
             keys = list(document)
-            if part in document:
-                key = str(part)
-            else:
-                key = next((each for each in reversed(keys) if each.lower() == str(part).lower()), "")
+            # Of several spellings the last one counts, as in compat_api.models.go.
+            meant = (each for each in reversed(keys) if each.lower() == str(part).lower())
+            key = next((each for each in meant if document[each] is not None), "")
             if key not in document:
                 break
             path.append(key)

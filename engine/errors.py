@@ -190,3 +190,10 @@ class ImageHasNames(Conflict):
     def __init__(self, image_id: str) -> None:
         super().__init__(f"image {image_id} has several names")
         self.image_id = image_id
+
+
+def listed(causes: list[str]) -> str:
+    """Return several causes as one text, a line with a star for each; one alone stands as it is."""
+    if len(causes) == 1:
+        return causes[0].strip()
+    return "\n".join("* " + cause.replace("\n", "\n\t") for cause in causes)

@@ -39,7 +39,7 @@ async def list_(request: Request) -> Answer:
 
 async def create(request: Request) -> Answer:
     """Make a container."""
-    from compat_api.create_request import adapt, records
+    from compat_api.create_request import adapt, records, told
     from engine.containers.create import CreateRequest
 
     body: CreateBody = await request.body(required=True)
@@ -49,7 +49,9 @@ async def create(request: Request) -> Answer:
     config, host, endpoints = records(body)
     platform = request.query.get("platform") if request.since(versions.CREATE_TAKES_PLATFORM) else ""
     once = not request.since(versions.READ_ONLY_RECURSIVE)
-    wanted = CreateRequest(request.query.get("name"), config, host, endpoints, platform, read_only_once=once)
+    wanted = CreateRequest(
+        request.query.get("name"), config, host, endpoints, platform, told=told(body), read_only_once=once
+    )
     made = await request.call(request.engine.containers.create, wanted)
     return Json({"Id": made.id, "Warnings": [*made.warnings, *warnings]}, status=201)
 

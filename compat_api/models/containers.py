@@ -229,7 +229,7 @@ class Resources(DockerModel):
     memory_swappiness: Int64 | None = None
     oom_kill_disable: bool | None = None
     pids_limit: Int64 | None = None
-    ulimits: list[Annotated[Ulimit, ZERO_FOR_NULL]] | None = None
+    ulimits: Annotated[list[Annotated[Ulimit, ZERO_FOR_NULL]], Go("[]*units.Ulimit")] | None = None
     cpu_count: Int64 = 0
     cpu_percent: Int64 = 0
     io_maximum_iops: Uint64 = 0
@@ -308,6 +308,16 @@ class Endpoint(DockerModel):
     mac_address: str = ""
     driver_opts: TextMap | None = None
     gw_priority: Int = 0
+    # What a network gave: clients that make a container anew send back what inspect showed of the old one.
+    network_id: str = Field(default="", alias="NetworkID")
+    endpoint_id: str = Field(default="", alias="EndpointID")
+    gateway: str = ""
+    ip_address: str = Field(default="", alias="IPAddress")
+    ip_prefix_len: Int = Field(default=0, alias="IPPrefixLen")
+    ipv6_gateway: str = Field(default="", alias="IPv6Gateway")
+    ipv6_address: str = Field(default="", alias="GlobalIPv6Address")
+    ipv6_prefix_len: Int = Field(default=0, alias="GlobalIPv6PrefixLen")
+    dns_names: Texts | None = Field(default=None, alias="DNSNames")
 
 
 class NetworkingConfig(DockerModel):

@@ -26,8 +26,6 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"(CpuCount|CpuPercent|IOMaximum|Isolation|CredentialSpec|num_procs|storage_stats|commit|privateworkingset)",
      "Windows only"),
     (r"(ImageManifestDescriptor|Descriptor|Manifests)$", "dockerd answers it with containerd's image store only"),
-    (r"Endpoint(s)?Config.*\.(NetworkID|EndpointID|Gateway|IPAddress|IPPrefixLen|IPv6Gateway|Global\w+|DNSNames)$",
-     "a field of answers; dockerd passes over what a client writes there"),
     (r"NetworkSettings\.Secondary", "dockerd has always null there"),
     (r"/logs: query (since|until)", "dockerd takes fractions of seconds, too"),
     (r"/logs: query details", "dockerd takes it, and does not tell"),

@@ -188,7 +188,7 @@ def mount_point(mount: MountPoint) -> Json:
     found: Json = {"Type": mount.type}
     if mount.name:
         found["Name"] = mount.name
-    found |= {"Source": mount.source, "Destination": mount.destination}
+    found |= {"Source": mount.source, "Destination": mount.shown or mount.destination}
     if mount.driver:
         found["Driver"] = mount.driver
     return found | {"Mode": mount.mode, "RW": mount.read_write, "Propagation": mount.propagation}

@@ -252,3 +252,4 @@ class MountPoint:
     image_id: str = ""  # an image's, hex
     layer: str = ""  # an image's: the store's container that holds it, see engine.containers.image_mounts
     create_source: bool = False  # make the source folder at start if it is not there
+    shown: str = ""  # the destination as it was asked for, where that was a relative path, which dockerd repeats

@@ -12,13 +12,13 @@ import time
 from typing import TYPE_CHECKING
 
 from engine import locks
-from engine.containers import defaults, folders, image_mounts, links, mounts, names, rows
+from engine.containers import defaults, folders, image_mounts, links, log_drivers, mounts, names, rows
 from engine.containers.config import ContainerConfig, EndpointRequest, HostConfig, MountPoint
 from engine.containers.merge import command, merge
-from engine.containers.record import Container, Definition, NetworkState, State
+from engine.containers.record import ConnectedEndpoint, Container, Definition, NetworkState, State
 from engine.containers.remove import check_name
 from engine.containers.settle import INTENT_CREATE, demolish
-from engine.containers.validate import normalise_config, validate
+from engine.containers.validate import check_security, normalise_config, validate
 from engine.errors import InvalidParameter, NameInUse, NoSuchContainer
 from engine.images.platform import Platform, check, of_document, runs_on, unfitting
 from engine.images.record import Image
@@ -46,7 +46,10 @@ NO_IMAGE = Image("", [], None, ContainerConfig(), {})
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """What a client asks for; endpoints is by network name or id, build the one that the container goes with."""
+    """What a client asks for; endpoints is by network name or id, build the one that the container goes with.
+
+    told: what the client says that the networks gave, to be shown until the container starts.
+    """
 
     name: str = ""
     config: ContainerConfig = field(default_factory=ContainerConfig)
@@ -54,6 +57,7 @@ class CreateRequest:
     endpoints: dict[str, EndpointRequest] = field(default_factory=dict)
     platform: str = ""
     build: str = ""
+    told: dict[str, ConnectedEndpoint] = field(default_factory=dict)
     read_only_once: bool = False  # read-only binds leave what is mounted in them writable, as before API 1.44
 
 
@@ -68,25 +72,28 @@ class Created:
 def create(engine: Engine, request: CreateRequest, unrecorded: Image | None = None) -> Created:
     """Make a container from an image; unrecorded is that of a build that has not recorded it yet.
 
+    The checks are in dockerd's order, so that of several things that are wrong it is the same one that is told.
+
     Raises NoSuchImage, NameInUse, InvalidName, NoCommand, UnknownRuntime and the errors of validate and of mounts.
     """
     settings = engine.settings
-    if request.name:
-        check_name(request.name)
     warnings = validate(request.config, request.host)
     runtime = oci.find(request.host.runtime, default=settings.default_runtime, run_root=settings.run_root)
     named = request.config.image
     image = unrecorded or (engine.images.resolve(named) if named else NO_IMAGE)
     warnings += _check_platform(request, image)
+    engine.networks.check(request.endpoints)
+    container_id = new_id()
+    host = _with_donors(engine, defaults.complete(request.host, facts.gather()))
+    config = normalise_config(merge(request.config, image.config))
+    path, arguments = command(config)
+    log_drivers.check(request.host.log_config)
+    if request.name:
+        check_name(request.name)
+    check_security(request.host)
     mounted = image_mounts.find_images(engine, request.host)
     warnings += [image_mounts.WARNING] if mounted else []
-    container_id = new_id()
-    host = defaults.complete(request.host, facts.gather())
-    host = links.resolved(engine, _with_donors(engine, host))
-    engine.networks.check(request.endpoints)
-    config = normalise_config(merge(request.config, image.config))
     config = _with_hostname(engine, config, host, container_id)
-    path, arguments = command(config)
     container = Container(
         id=container_id,
         name="",
@@ -101,7 +108,7 @@ def create(engine: Engine, request: CreateRequest, unrecorded: Image | None = No
             runtime=runtime.name,
         ),
         state=State(intent=INTENT_CREATE),
-        network=NetworkState(),
+        network=NetworkState(endpoints=request.told),
     )
     engine.database.reserve.refuse_if_low()
     with locks.locked(settings.locks, folders.lock_name(container_id)):
@@ -209,7 +216,8 @@ def _claim_name(engine: Engine, container: Container, request: CreateRequest, mo
                     read_only_non_recursive=request.read_only_once,
                 )
                 points = image_mounts.owned(container.id, points, mounted)
-                definition = replace(container.definition, mounts=points)
+                host = links.resolved(engine, container.host)
+                definition = replace(container.definition, mounts=points, host=host)
                 named = replace(container, name=candidate, definition=definition)
                 rows.insert(tx, named)
                 if request.build:

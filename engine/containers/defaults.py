@@ -28,7 +28,7 @@ def complete(host: HostConfig, facts: HostFacts) -> HostConfig:
     return replace(
         host,
         log_config=log_drivers.complete(host.log_config),
-        memory_swap=host.memory * 2 if host.memory > 0 and host.memory_swap == 0 else host.memory_swap,
+        memory_swap=_wrapped(host.memory * 2) if host.memory > 0 and host.memory_swap == 0 else host.memory_swap,
         shm_size=host.shm_size or SHM_SIZE,
         ipc_mode=host.ipc_mode or "private",
         cgroupns_mode=host.cgroupns_mode or ("private" if private_cgroups else "host"),
@@ -40,6 +40,11 @@ def complete(host: HostConfig, facts: HostFacts) -> HostConfig:
         masked_paths=_or_none(masked_paths(host, facts)) if host.masked_paths is None else host.masked_paths,
         readonly_paths=_or_none(readonly_paths(host)) if host.readonly_paths is None else host.readonly_paths,
     )
+
+
+def _wrapped(number: int) -> int:
+    """Return what a sum is to Go, whose numbers of 64 bits begin again at their least."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def _or_none(paths: list[str]) -> list[str] | None:

@@ -7,6 +7,7 @@ missing. What is mounted at start is made ready by prepare().
 from __future__ import annotations
 
 import os
+import posixpath
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -130,7 +131,9 @@ def resolve(
     for path in config.volumes or ():
         destination = clean(path)
         if destination not in points and destination not in tmpfs:
-            wanted = WantedMount(MountPoint(VOLUME, "", destination, anonymous=True, driver=host.volume_driver))
+            shown = "" if path.startswith("/") else posixpath.normpath(path)
+            point = MountPoint(VOLUME, "", destination, shown=shown, anonymous=True, driver=host.volume_driver)
+            wanted = WantedMount(point)
             points[destination] = _with_volume(volumes, transaction, wanted)
     return list(points.values())
 

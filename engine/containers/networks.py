@@ -11,7 +11,7 @@ from engine.containers import folders, rows
 from engine.containers.config import EndpointRequest
 from engine.containers.record import ConnectedEndpoint, Container
 from engine.containers.settle import settled
-from engine.errors import EngineError, Forbidden, InvalidParameter
+from engine.errors import EngineError, Forbidden, InvalidParameter, listed
 from engine.lean_dataclasses import replace
 from engine.network.record import CONTAINER_PREFIX, HOST, NONE, Network
 from engine.state.codec import encode
@@ -129,10 +129,9 @@ def _check(container: Container, network: Network, wants: EndpointRequest) -> No
             "container cannot be connected to multiple networks with one of the networks in private (none) mode"
         )
     try:
-        check(network, wants)
+        check(network.name, network, wants)
     except InvalidEndpoint as error:
-        listed = "\n".join(f"* {cause}" for cause in error.causes) if len(error.causes) > 1 else error.causes[0]
-        raise CannotConnect(f"invalid endpoint settings:\n{listed}") from error
+        raise CannotConnect(f"invalid endpoint settings:\n{listed(error.causes)}") from error
 
 
 def _asked(container: Container) -> dict[str, EndpointRequest]:

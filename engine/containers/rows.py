@@ -118,13 +118,15 @@ def insert(tx: Transaction, container: Container) -> None:
     if owner is not None:
         raise NameInUse(container.name, owner["id"])
     tx.execute(
-        "INSERT INTO containers (id, name, created, image_id, definition, status, intent) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO containers (id, name, created, image_id, definition, network, status, intent) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             container.id,
             container.name,
             container.created,
             container.image_id,
             encode(container.definition),
+            encode(container.network),
             container.state.status,
             container.state.intent,
         ),

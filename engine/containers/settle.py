@@ -82,7 +82,7 @@ def settled(engine: Engine, container_id: str) -> Container:
         dismantle(engine, container)
         with engine.database.transaction() as tx:
             engine.networks.forget(tx, container_id)
-            rows.change(tx, container_id, intent="", network="{}")
+            rows.change(tx, container_id, intent="", network=encode(container.network.disconnected()))
     elif state.status == RESTARTING and state.boot_id != rows.boot_id():
         with engine.database.transaction() as tx:
             rows.change(tx, container_id, status=EXITED, exit_code=REBOOTED)

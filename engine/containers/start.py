@@ -242,7 +242,7 @@ def _script(package_folder: str) -> str:
 
 
 def _reached(engine: Engine, container: Container, error: Exception) -> str:
-    """Return what inspect tells of the networks of a failed start: when only a port lacked, which networks they are."""
+    """Return what inspect tells of the networks after a failed start: which they were, or are where a port lacked."""
     from engine.containers.config import EndpointRequest
     from engine.containers.listing import network_names
     from engine.containers.networks import names_in
@@ -251,7 +251,7 @@ def _reached(engine: Engine, container: Container, error: Exception) -> str:
     from engine.state.codec import encode
 
     if not isinstance(error, PortFailure):
-        return "{}"
+        return encode(container.network.disconnected())
     ends = {}
     for name in network_names(container):
         network = engine.networks.resolve(name)
@@ -276,7 +276,7 @@ def _record_failure(engine: Engine, container: Container, error: Exception) -> N
     if container.host.auto_remove:
         demolish(engine, container, volumes=True)
         return
-    code = error.exit_code if isinstance(error, StartFailed) else 128
+    code = error.exit_code if isinstance(error, StartFailed) else container.state.exit_code or 128
     with engine.database.transaction() as tx:
         engine.networks.forget(tx, container.id)
         rows.change(

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import posixpath
 
-from engine.containers import log_drivers, mounts
+from engine.containers import mounts
 from engine.containers.config import ContainerConfig, Healthcheck, HostConfig, RestartPolicy
 from engine.errors import EngineError, InvalidParameter
 from engine.lean_dataclasses import replace
-from engine.runtime import capabilities, facts
+from engine.runtime import capabilities, facts, limits
 from engine.runtime.cgroups import check_parent
 from engine.runtime.facts import HostFacts
 from engine.runtime.limits import InvalidLimit, check_limits
@@ -84,21 +84,27 @@ def validate(config: ContainerConfig, host: HostConfig, known: HostFacts | None 
     InvalidSecurityOption.
     """
     known = known or facts.gather()
+    check_request(config, host, known)
+    check_config(config)
+    warnings = check_host(host, known)
+    return [*warnings, *check_platform(host, known)]
+
+
+def check_request(config: ContainerConfig, host: HostConfig, known: HostFacts | None = None) -> None:
+    """Refuse what dockerd does while it reads a request, before it looks at the API version. Raises as validate."""
     check_network_mode(config, host)
     if host.isolation not in ("", "default"):
         raise InvalidSetting("isolation", f"invalid isolation ({host.isolation}): linux only supports 'default'")
     _check_bandwidth(host)
-    check_config(config)
-    warnings = check_host(host, known)
-    log_drivers.check(host.log_config)
-    return [*warnings, *check_platform(host, known)]
+    limits.check_request(host, (known or facts.gather()).support)
 
 
 def validate_again(host: HostConfig) -> None:
-    """Check before a start what this machine gives a container. Raises as check_host and check_platform do."""
+    """Check before a start what this machine gives a container. Raises as the checks that create makes."""
     known = facts.gather()
     check_host(host, known)
     check_platform(host, known)
+    check_security(host)
 
 
 def check_config(config: ContainerConfig) -> None:
@@ -212,10 +218,14 @@ def check_platform(host: HostConfig, known: HostFacts) -> list[str]:
         raise InvalidNamespaceMode("cgroup namespace", host.cgroupns_mode)
     if host.cgroupns_mode == "private" and not known.support.cgroup_namespaces:
         warnings.append("Your kernel does not support cgroup namespaces.  Cgroup namespace setting discarded.")
+    return warnings
+
+
+def check_security(host: HostConfig) -> None:
+    """Check what dockerd looks at only while it makes the container. Raises as parse_security_options and above."""
     parse_security_options(host.security_opt)
     for option in host.storage_opt or ():
         raise UnsupportedStorageOption(option.lower())
-    return warnings
 
 
 def check_restart_policy(policy: RestartPolicy) -> None:

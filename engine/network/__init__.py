@@ -14,7 +14,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from engine.errors import AmbiguousId, NoSuchNetwork
+from engine.errors import AmbiguousId, InvalidParameter, NoSuchNetwork
 from engine.kept import Kept
 from engine.network.record import BRIDGE, Endpoint, Network, NetworkDefinition, NetworkRequest
 from engine.settings import DEFAULT_ROOT
@@ -58,6 +58,13 @@ class Networks:
         if not found or not wanted.isalnum():
             raise NoSuchNetwork(name)
         return _network(found[0])
+
+    def find(self, name: str) -> Network | None:
+        """Return what resolve does, or None."""
+        try:
+            return self.resolve(name)
+        except (NoSuchNetwork, AmbiguousId):
+            return None
 
     def _row(self, name: str) -> sqlite3.Row | None:
         """Return the row of the network with this name or id."""
@@ -174,16 +181,21 @@ class Networks:
     def check(self, endpoints: Mapping[str, EndpointRequest]) -> None:
         """Refuse settings that a container's endpoints, by network name or id, cannot have.
 
-        A network that is not there yet is checked when the container starts. Raises InvalidEndpoint, InvalidMacAddress.
+        Whether addresses fit a network that is not there yet is for the start to see. Raises InvalidEndpoint,
+        InvalidMacAddress, or InvalidEndpoints for several.
         """
-        from engine.network.endpoint_settings import check
+        from engine.network.endpoint_settings import InvalidEndpoints, check
 
+        found: list[InvalidParameter] = []
         for name, wants in endpoints.items():
             try:
-                network = self.resolve(name)
-            except (NoSuchNetwork, AmbiguousId):
-                continue
-            check(network, wants)
+                check(name, self.find(name), wants)
+            except InvalidParameter as error:
+                found.append(error)
+        if len(found) > 1:
+            raise InvalidEndpoints(found)
+        if found:
+            raise found[0]
 
     def forget(self, tx: Transaction, container_id: str) -> None:
         """Give back what a container's plan claimed."""

@@ -19,7 +19,18 @@ from engine.errors import Forbidden, InvalidParameter, NoSuchNetwork
 from engine.lean_dataclasses import dataclass, field, replace
 from engine.network import endpoint_settings, ipam
 from engine.network.addresses import canonical
-from engine.network.record import BRIDGE, HOST, LOCK, NONE, PARENTED, Endpoint, Network, NetworkRequest, Subnet
+from engine.network.record import (
+    BRIDGE,
+    BUILT_IN,
+    HOST,
+    LOCK,
+    NONE,
+    PARENTED,
+    Endpoint,
+    Network,
+    NetworkRequest,
+    Subnet,
+)
 from engine.network.ruleset import PublishedPort
 from engine.network.sandbox import namespace_path
 from engine.network.wire import outer_name
@@ -233,12 +244,13 @@ def _joined(networks: Networks, request: NetworkRequest) -> list[tuple[Network, 
     mode = request.mode or BRIDGE
     found: dict[str, tuple[Network, EndpointRequest]] = {}
     for name in sorted(request.endpoints or [mode], key=lambda each: (each != mode, each)):
+        sought = name if name in BUILT_IN else request.known.get(name, name)
         try:
-            network = networks.resolve(name)
+            network = networks.resolve(sought)
         except NoSuchNetwork as error:
-            raise NetworkGone(name) from error
+            raise NetworkGone(sought) from error
         wants = request.endpoints.get(name, EndpointRequest())
-        endpoint_settings.check(network, wants)
+        endpoint_settings.check(network.name, network, wants)
         found.setdefault(network.id, (network, wants))
     drivers = [network.driver for network, _ in found.values()]
     if HOST in drivers and mode != HOST:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from engine.containers.config import EndpointRequest
-from engine.errors import InvalidParameter
+from engine.errors import InvalidParameter, listed
 from engine.network import ipam
 from engine.network.addresses import canonical, is_ipv6
-from engine.network.record import Network
+from engine.network.record import BUILT_IN, DEFAULT, Network
 
 SYSCTLS = "com.docker.network.endpoint.sysctls"
 INTERFACE_NAME = "com.docker.network.endpoint.ifname"
@@ -24,10 +24,17 @@ class InvalidEndpoint(InvalidParameter):
     """Settings of an endpoint that cannot be; causes are in dockerd's words, as the whole is."""
 
     def __init__(self, network: str, causes: list[str]) -> None:
-        listed = "\n".join(f"* {cause}" for cause in causes) if len(causes) > 1 else causes[0]
-        super().__init__(f"invalid config for network {network}: invalid endpoint settings:\n{listed}")
+        super().__init__(f"invalid config for network {network}: invalid endpoint settings:\n{listed(causes)}")
         self.network = network
         self.causes = causes
+
+
+class InvalidEndpoints(InvalidParameter):
+    """Settings of several endpoints that cannot be, each with its error."""
+
+    def __init__(self, errors: list[InvalidParameter]) -> None:
+        super().__init__(listed([str(each) for each in errors]))
+        self.errors = errors
 
 
 class InvalidMacAddress(InvalidParameter):
@@ -39,16 +46,16 @@ class InvalidMacAddress(InvalidParameter):
         self.address = address
 
 
-def check(network: Network, wants: EndpointRequest) -> None:
-    """Refuse what an endpoint cannot have.
+def check(name: str, network: Network | None, wants: EndpointRequest) -> None:
+    """Refuse what an endpoint cannot have; network is None for one of that name that is not there yet.
 
     Raises InvalidEndpoint with everything that is wrong, or InvalidMacAddress.
     """
     if wants.mac_address:
-        mac_bytes(network.name, wants.mac_address)
-    causes = list(_wrong(network, wants))
+        mac_bytes(name, wants.mac_address)
+    causes = list(_wrong(name, network, wants))
     if causes:
-        raise InvalidEndpoint(network.name, causes)
+        raise InvalidEndpoint(name, causes)
 
 
 def mac_bytes(network: str, text: str) -> bytes:
@@ -87,8 +94,8 @@ def dns_names(network: Network, wants: EndpointRequest, own: Sequence[str]) -> l
     return list(dict.fromkeys(each for each in (name, *(wants.aliases or ()), *others) if each))
 
 
-def _wrong(network: Network, wants: EndpointRequest) -> Iterator[str]:
-    user_defined = network.user_defined
+def _wrong(name: str, network: Network | None, wants: EndpointRequest) -> Iterator[str]:
+    user_defined = name not in (*BUILT_IN, DEFAULT)
     static = bool(wants.ipv4_address or wants.ipv6_address)
     if static and not user_defined:
         yield "user specified IP address is supported on user defined networks only"
@@ -102,7 +109,7 @@ def _wrong(network: Network, wants: EndpointRequest) -> Iterator[str]:
         if canonical(address) in (None, "0.0.0.0", "::"):
             yield f"invalid link-local IP address: {address}"
     for address in (wants.ipv4_address, wants.ipv6_address):
-        if address:
+        if address and network is not None:
             yield from _out_of_range(network, address, ipv6=address is wants.ipv6_address)
     for entry in _sysctl_entries(wants):
         parts = entry.split(".", 4)

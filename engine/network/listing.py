@@ -6,10 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 
 from engine.errors import EngineError, InvalidFilter, InvalidParameter
 from engine.filters import FALSE, TRUE, has_labels, matches
-from engine.network.record import BRIDGE, HOST, NONE, Network
+from engine.network.record import Network
 
 FILTERS = frozenset(("dangling", "driver", "id", "label", "name", "scope", "type"))
-BUILT_IN = (BRIDGE, HOST, NONE)
 
 
 class InvalidNetworkType(EngineError):
@@ -51,8 +50,8 @@ def select(networks: Sequence[Network], used: Collection[str], filters: dict[str
         network
         for network in networks
         if _matches(network, filters)
-        and (wanted_type is None or ("builtin" if network.name in BUILT_IN else "custom") in wanted_type)
-        and (dangling is None or dangling == (network.name not in BUILT_IN and network.id not in used))
+        and (wanted_type is None or ("custom" if network.user_defined else "builtin") in wanted_type)
+        and (dangling is None or dangling == (network.user_defined and network.id not in used))
     ]
 
 

@@ -10,6 +10,8 @@ from engine.lean_dataclasses import dataclass, field
 from engine.state.codec import decode
 
 BRIDGE, HOST, NONE = "bridge", "host", "none"
+BUILT_IN = (BRIDGE, HOST, NONE)
+DEFAULT = "default"  # as a mode, the bridge; no network has this name
 PARENTED = ("macvlan", "ipvlan")  # drivers whose interfaces are on another one
 LOCK = "network"  # engine.locks: the bridges, namespaces and firewall rules
 CONTAINER_PREFIX = "container:"
@@ -143,7 +145,7 @@ class Network:
     @property
     def user_defined(self) -> bool:
         """Whether somebody made the network; false for those that always exist."""
-        return self.name not in (BRIDGE, HOST, NONE)
+        return self.name not in BUILT_IN
 
     def _is_on(self, option: str, otherwise: str) -> bool:
         return self.definition.options.get(f"{OPTION}{option}", otherwise) in TRUE
@@ -215,6 +217,7 @@ class NetworkRequest:
     mode: str = BRIDGE
     donor: NetworkDonor | None = None  # set for a mode that names a container
     endpoints: dict[str, EndpointRequest] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)  # ids by names: a network made anew under a name is another one
     ports: dict[str, list[PortBinding]] = field(default_factory=dict)
     exposed: list[str] = field(default_factory=list)
     publish_all: bool = False

@@ -28,9 +28,7 @@ class InvalidLimit(InvalidParameter):
 
 def check_limits(host: HostConfig, support: ResourceSupport, *, update: bool = False) -> list[str]:
     """Return dockerd's warnings about the limits, in its order. Raises InvalidLimit."""
-    _check_realtime(host, support)
-    if host.cpu_shares < 0 and support.cpu_shares:
-        raise InvalidLimit("cpu_shares", f"invalid CPU shares ({host.cpu_shares}): value must be a positive integer")
+    check_request(host, support)
     _check_memory(host, support, update)
     _check_kernel_memory(host, support)
     _check_cpu(host, support)
@@ -39,6 +37,13 @@ def check_limits(host: HostConfig, support: ResourceSupport, *, update: bool = F
     if host.blkio_weight > 0 and support.block_weight and not 10 <= host.blkio_weight <= 1000:
         raise InvalidLimit("blkio_weight", "Range of blkio weight is from 10 to 1000")
     return _discard(host, support)[1] + _oom_warning(host, support)
+
+
+def check_request(host: HostConfig, support: ResourceSupport) -> None:
+    """Refuse what dockerd does while it reads a request, before all else. Raises InvalidLimit."""
+    _check_realtime(host, support)
+    if host.cpu_shares < 0 and support.cpu_shares:
+        raise InvalidLimit("cpu_shares", f"invalid CPU shares ({host.cpu_shares}): value must be a positive integer")
 
 
 def discard_unsupported(host: HostConfig, support: ResourceSupport) -> HostConfig:

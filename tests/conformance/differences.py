@@ -31,10 +31,6 @@ CASE_WORDS = r"\.body\.start\.1\.message: "
 
 LASTING: tuple[Difference, ...] = (
     Difference(
-        "fields_of_config", "Volumes = {'relative'", r"\.body\.inspect\.Mounts\.0\.Destination",
-        "dockerd shows a relative path as it was given and mounts it below the root; here both are the same path",
-    ),
-    Difference(
         "fields_of_limits", "CpuShares = 1$", r"\.body\.(start|look)",
         "runc refuses shares below 2, crun gives 2",
     ),

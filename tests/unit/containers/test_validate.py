@@ -17,7 +17,7 @@ from engine.containers.config import (
     WeightDevice,
 )
 from engine.containers.defaults import complete
-from engine.containers.validate import UnsupportedStorageOption, validate
+from engine.containers.validate import UnsupportedStorageOption, check_security, validate
 from engine.errors import InvalidParameter
 from engine.runtime import capabilities
 from engine.runtime.cgroups import HYBRID, SYSTEMD, V2, CgroupLayout
@@ -215,7 +215,7 @@ def test_what_the_machine_cannot_keep_is_warned_of_and_left_out() -> None:
 )
 def test_options_of_the_layer_are_refused(options: dict[str, str], message: str) -> None:
     with pytest.raises(UnsupportedStorageOption) as caught:
-        validate(ContainerConfig(), HostConfig(storage_opt=options), MACHINE)
+        check_security(HostConfig(storage_opt=options))
     assert str(caught.value) == message
 
 

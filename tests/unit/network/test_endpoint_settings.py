@@ -9,6 +9,7 @@ from engine.network.endpoint_settings import (
     INTERFACE_NAME,
     SYSCTLS,
     InvalidEndpoint,
+    InvalidEndpoints,
     InvalidMacAddress,
     check,
     dns_names,
@@ -57,7 +58,7 @@ def setting(entries: str) -> EndpointRequest:
 )
 def test_what_the_default_network_does_not_give(wants: EndpointRequest, words: str) -> None:
     with pytest.raises(InvalidEndpoint) as caught:
-        check(BRIDGE_NETWORK, wants)
+        check(BRIDGE_NETWORK.name, BRIDGE_NETWORK, wants)
     assert str(caught.value) == START + words
 
 
@@ -72,18 +73,18 @@ def test_what_the_default_network_does_not_give(wants: EndpointRequest, words: s
     ],
 )
 def test_what_the_default_network_gives(wants: EndpointRequest) -> None:
-    check(BRIDGE_NETWORK, wants)
+    check(BRIDGE_NETWORK.name, BRIDGE_NETWORK, wants)
 
 
 def test_a_network_of_ones_own_gives_addresses_and_names() -> None:
     wants = EndpointRequest(ipv4_address="10.0.0.9", ipv6_address="fd00::9", aliases=["db"])
-    check(OWN_NETWORK, wants)
+    check(OWN_NETWORK.name, OWN_NETWORK, wants)
     with pytest.raises(InvalidEndpoint, match="invalid IPv4 address: fd00::9"):
-        check(OWN_NETWORK, EndpointRequest(ipv4_address="fd00::9"))
+        check(OWN_NETWORK.name, OWN_NETWORK, EndpointRequest(ipv4_address="fd00::9"))
     with pytest.raises(InvalidEndpoint, match="invalid IPv6 address: ::"):
-        check(OWN_NETWORK, EndpointRequest(ipv6_address="::"))
+        check(OWN_NETWORK.name, OWN_NETWORK, EndpointRequest(ipv6_address="::"))
     with pytest.raises(InvalidEndpoint, match="contain the IP address"):
-        check(OWN_NETWORK, EndpointRequest(ipv4_address="10.0.1.9"))
+        check(OWN_NETWORK.name, OWN_NETWORK, EndpointRequest(ipv4_address="10.0.1.9"))
 
 
 def test_only_a_network_of_ones_own_has_names() -> None:
@@ -104,7 +105,7 @@ def test_mac_addresses_are_read_in_every_form(text: str) -> None:
 )
 def test_what_is_no_mac_address(text: str) -> None:
     with pytest.raises(InvalidMacAddress) as caught:
-        check(BRIDGE_NETWORK, EndpointRequest(mac_address=text))
+        check(BRIDGE_NETWORK.name, BRIDGE_NETWORK, EndpointRequest(mac_address=text))
     assert str(caught.value) == f"invalid config for network bridge: invalid MAC address {text}"
 
 
@@ -114,3 +115,11 @@ def test_options_name_the_interface_and_set_it() -> None:
     assert interface_name(EndpointRequest()) == ""
     assert sysctls(wants, "lan0") == [("net/ipv4/conf/lan0/log_martians", "1")]
     assert sysctls(setting("net.mpls.conf.ifname.a.b=c=d"), "eth1") == [("net/mpls/conf/eth1/a.b", "c=d")]
+
+
+def test_several_endpoints_are_told_of_together() -> None:
+    mac, address = InvalidMacAddress("a", "x"), InvalidEndpoint("b", ["one", "two"])
+    assert str(InvalidEndpoints([mac, address])) == (
+        "* invalid config for network a: invalid MAC address x\n"
+        "* invalid config for network b: invalid endpoint settings:\n\t* one\n\t* two"
+    )
