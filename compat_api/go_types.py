@@ -94,7 +94,7 @@ def _plain(hint: Any) -> Any:
 
 def _marker(hint: Any) -> str:
     for layer in _unwrap(hint):
-        for extra in getattr(layer, "__metadata__", ()):
+        for extra in reversed(getattr(layer, "__metadata__", ())):  # of one type made of another the last is its own
             if isinstance(extra, Go):
                 return extra.name
     return ""
@@ -144,7 +144,9 @@ def _kind(value: Any, target: str) -> str:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int | float):
-        if target.startswith(("int", "uint", "time.Duration", "float")) and not target.startswith("interface"):
+        if target.startswith(("int", "uint", "time.Duration", "float", "fs.FileMode")) and not target.startswith(
+            "interface"
+        ):
             return f"number {value.text if isinstance(value, Fraction) else value}"
         return "number"
     if isinstance(value, str):

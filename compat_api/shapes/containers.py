@@ -32,7 +32,7 @@ def inspect(
     of the whole root file system; links are (container, alias).
     """
     definition, state = container.definition, container.state
-    tried = bool(state.run or state.error)
+    named = bool(state.run or state.error) and not container.config.network_disabled
     # A start makes a log before it connects the container.
     unconnected = state.error.startswith("failed to set up container networking")
     logged = bool(state.run or state.exit_code in (126, 127) or unconnected)
@@ -44,9 +44,9 @@ def inspect(
         "Args": definition.args,
         "State": state_of(state, container.probes),
         "Image": f"sha256:{container.image_id}" if container.image_id else "",
-        "ResolvConfPath": str(folder / "resolv.conf") if tried else "",
-        "HostnamePath": str(folder / "hostname") if tried else "",
-        "HostsPath": str(folder / "hosts") if tried else "",
+        "ResolvConfPath": str(folder / "resolv.conf") if named else "",
+        "HostnamePath": str(folder / "hostname") if named else "",
+        "HostsPath": str(folder / "hosts") if named else "",
         "LogPath": str(folder / "container.log") if logged else "",
         "Name": f"/{container.name}",
         "RestartCount": state.restart_count,

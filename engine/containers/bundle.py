@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.containers import folders, image_mounts, links, mount_points, mounts, sharing, skeleton
 from engine.containers.working_directory import make_working_directory
+from engine.network.name_files import NO_FILES
 from engine.network.record import NONE
 from engine.runtime import apparmor, capabilities, devices, facts, init, proc_safety, propagation, spec, users
 from engine.runtime.security import parse_security_options
@@ -40,7 +41,7 @@ def prepare(engine: Engine, container: Container, rootfs: Path, network: Contain
         skeleton.make(rootfs)
     make_working_dir(container, rootfs)
     persistent = folders.persistent(engine.settings, container.id)
-    names = network.write_files(persistent)
+    names = NO_FILES if config.network_disabled else network.write_files(persistent)
     request = spec.SpecRequest(
         container_id=container.id,
         config=config,
@@ -88,7 +89,7 @@ def network_request(engine: Engine, container: Container) -> NetworkRequest:
         short_id=container.id[:12],
         mode=NONE if config.network_disabled else host.network_mode,
         donor=None if config.network_disabled else sharing.network_donor(engine, host.network_mode, container.id),
-        endpoints=container.definition.endpoints,
+        endpoints={} if config.network_disabled else container.definition.endpoints,
         known={name: end.network_id for name, end in container.network.endpoints.items() if end.network_id},
         ports={port: bindings or [] for port, bindings in (host.port_bindings or {}).items()},
         exposed=config.exposed_ports or [],

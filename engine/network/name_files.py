@@ -23,6 +23,9 @@ class NameFiles:
     resolv_conf: str
 
 
+NO_FILES = NameFiles("", "", "")  # of a container without a network: those of its image stay
+
+
 def write(folder: Path, hosts: str, hostname: str, resolv_conf: str) -> NameFiles:
     """Write the files for a start, over what the container or somebody else made of them before.
 

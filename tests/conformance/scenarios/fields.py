@@ -12,7 +12,10 @@ from typing import Any
 from tests.conformance.session import IMAGE, Session
 
 NAME = "conf-field"
-OUTSIDE = ("HostConfig", "NetworkSettings", "NetworkingConfig", "State", "Mounts", "Path", "Args", "Platform")
+OUTSIDE = (
+    "HostConfig", "NetworkSettings", "NetworkingConfig", "State", "Mounts", "Path", "Args", "Platform", "HostsPath",
+    "HostnamePath", "ResolvConfPath",
+)  # fmt: skip
 SHOWN_AS = {"NetworkingConfig": "NetworkSettings", "EndpointsConfig": "Networks"}
 
 
