@@ -1,4 +1,4 @@
-"""`python -m tests.conformance record|compare SOCKET [SCENARIO...]`."""
+"""`python -m tests.conformance record|compare SOCKET [SCENARIO...]`, or `wild DOCKERD SKIFF [SEED [COUNT]]`."""
 
 from __future__ import annotations
 
@@ -26,5 +26,14 @@ def main(verb: str, socket: Path, names: list[str]) -> int:
     return 1 if differ else 0
 
 
+def wild(theirs: str, ours: str, seed: str = "1", count: str = "300") -> int:
+    """Compare answers to random bodies; returns 1 when some differ."""
+    from tests.conformance.wild import compare
+
+    return min(compare(Path(theirs), Path(ours), seed, int(count)), 1)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "wild":
+        sys.exit(wild(*sys.argv[2:]))
     sys.exit(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:]))
