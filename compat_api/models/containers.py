@@ -244,7 +244,9 @@ class HostConfig(Resources):
     container_id_file: str = ""
     log_config: LogConfig = Field(default_factory=LogConfig)
     network_mode: Annotated[str, Go("container.NetworkMode")] = ""
-    port_bindings: dict[str, list[Annotated[PortBinding, ZERO_FOR_NULL]] | None] | None = None
+    port_bindings: (
+        Annotated[dict[str, list[Annotated[PortBinding, ZERO_FOR_NULL]] | None], Go("nat.PortMap")] | None
+    ) = None
     restart_policy: RestartPolicy = Field(default_factory=RestartPolicy)
     auto_remove: bool = False
     volume_driver: str = ""

@@ -88,14 +88,15 @@ class ConflictingReadOnlyOptions(EngineError):
 
 
 def check(host: HostConfig) -> None:
-    """Refuse mounts that cannot be meant, and Mounts whose source is missing.
-
-    Raises InvalidMount, InvalidMountPath.
-    """
+    """Refuse Mounts that cannot be meant, and those whose source is missing. Raises InvalidMount."""
     for request in host.mounts or ():
         point = parse_mount(request).point
         if point.type == BIND and not point.create_source and not os.path.exists(point.source):
             raise InvalidMount(BIND, f"bind source path does not exist: {request.source}")
+
+
+def check_tmpfs(host: HostConfig) -> None:
+    """Refuse places of Tmpfs that cannot be meant. Raises InvalidMountPath."""
     for path in host.tmpfs or ():
         check_tmpfs_path(path)
 

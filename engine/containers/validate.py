@@ -214,6 +214,7 @@ def check_platform(host: HostConfig, known: HostFacts) -> list[str]:
     if host.network_mode == "host" and host.port_bindings:
         warnings.append("Published ports are discarded when using host network mode")
     check_parent(host.cgroup_parent, known.cgroups)
+    mounts.check_tmpfs(host)
     if host.cgroupns_mode not in ("", "host", "private"):
         raise InvalidNamespaceMode("cgroup namespace", host.cgroupns_mode)
     if host.cgroupns_mode == "private" and not known.support.cgroup_namespaces:
