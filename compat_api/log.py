@@ -11,6 +11,7 @@ from typing import Any
 
 logger = logging.getLogger("skiff")
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
+_formatter = logging.Formatter("%(asctime)s %(levelname)s [%(request_id)s] %(message)s")
 
 
 class _RequestIdFilter(logging.Filter):
@@ -22,12 +23,24 @@ class _RequestIdFilter(logging.Filter):
 def configure(level: str) -> None:
     """Send the log to stderr from this level on ("debug", "info", "warning", "error")."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s [%(request_id)s] %(message)s"))
+    handler.setFormatter(_formatter)
     handler.addFilter(_RequestIdFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logger.setLevel(level.upper())
+
+
+def rehearse() -> None:
+    """Make the line of an error, so that all is imported that this takes: later there may be no file to be opened."""
+    try:
+        exec("raise RuntimeError")
+    except RuntimeError as error:
+        # Of a frame without a source alone: what underlines a part of a line is costly, and comes with the line.
+        found = type(error), error, error.__traceback__ and error.__traceback__.tb_next
+        record = logger.makeRecord(logger.name, logging.ERROR, __file__, 0, "", (), found)
+        _RequestIdFilter().filter(record)
+        _formatter.format(record)
 
 
 def dump_tasks() -> None:

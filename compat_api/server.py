@@ -25,7 +25,7 @@ from compat_api.dispatch import Dispatcher
 from compat_api.options import Options
 from compat_api.settings import raise_open_files, settings_of
 from compat_api.signals import Signals
-from engine import Engine, late_modules
+from engine import Engine
 
 if TYPE_CHECKING:
     import ssl
@@ -118,7 +118,7 @@ class Front:
 
     def _started(self) -> None:
         """Do what a client who waited for the server to start was not to wait for."""
-        late_modules.run(*late_modules.FOR_ERRORS)
+        log.rehearse()
         memory.collect_as_usual()
 
     async def until_done(self) -> None:

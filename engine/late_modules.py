@@ -29,9 +29,6 @@ LATE = frozenset(
     )
 )  # fmt: skip
 
-# What tells of an error: it has to be there where no file can be opened any more.
-FOR_ERRORS = ("linecache", "textwrap")
-
 _waiting: dict[str, _Run] = {}  # modules that nobody has touched, or that are being run
 
 
@@ -39,13 +36,6 @@ def install() -> None:
     """Have the modules above run late, where nobody has imported them yet."""
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
-
-
-def run(*names: str) -> None:
-    """Run modules now that may be waiting."""
-    for name in names:
-        if name in _waiting:
-            _waiting[name].finish(sys.modules[name])
 
 
 class _Late(ModuleType):

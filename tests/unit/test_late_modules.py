@@ -69,11 +69,6 @@ def test_what_it_is_found_by_is_seen_without_running_it(tmp_path: Path) -> None:
     assert said(tmp_path, program) == ["slow slow True"]
 
 
-def test_one_that_waits_is_run_when_it_is_due(tmp_path: Path) -> None:
-    program = "import slow; late_modules.run('slow', 'broken'); print('due'); late_modules.run('slow')"
-    assert said(tmp_path, program) == ["run", "due"]
-
-
 def test_the_standard_librarys_own_do_what_they_did(tmp_path: Path) -> None:
     program = """
 import asyncio, ssl, inspect, dataclasses, traceback
