@@ -29,6 +29,9 @@ LATE = frozenset(
     )
 )  # fmt: skip
 
+if sys.version_info >= (3, 14):  # traceback colours what it shows by dataclasses, which take inspect and ast to make
+    LATE |= {"_colorize", "annotationlib"}
+
 _waiting: dict[str, _Run] = {}  # modules that nobody has touched, or that are being run
 
 
