@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +21,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine import locks, syscalls
-from engine.containers import folders, image_mounts, mounts, root_mount, rows, skeleton
+from engine import late_modules, locks, syscalls
+from engine.containers import folders, image_mounts, mounts, root_mount, rows, skeleton, working_directory
 from engine.containers.kept_views import Kept, views
 from engine.containers.mount_syntax import TMPFS, clean
 from engine.containers.settle import settled
-from engine.containers.working_directory import make_folder_at
 from engine.errors import NoSuchContainer
 from engine.lean_dataclasses import dataclass
 from engine.runtime.spec_mounts import NON_RECURSIVE, READ_ONLY_FORCE_RECURSIVE, READ_ONLY_NON_RECURSIVE
@@ -202,6 +202,7 @@ def _build(rootfs: Path, binds: Sequence[Bind]) -> tuple[int, int]:
 @cache
 def _builders() -> ThreadPoolExecutor:
     """Return the threads that make views; in the empty namespace while they wait, so that they keep no mount busy."""
+    late_modules.have_all(sys.modules[__name__], working_directory, syscalls)
     return ThreadPoolExecutor(BUILDERS, "view of a container", _begin_building)
 
 
@@ -267,10 +268,10 @@ def _mount_point(root: int, path: str, *, folder: bool) -> int:
     with suppress(FileNotFoundError):
         return syscalls.openat2(root, path, os.O_PATH)
     if folder:
-        make_folder_at(root, path)
+        working_directory.make_folder_at(root, path)
         return syscalls.openat2(root, path, os.O_PATH)
     above, _, name = path.rpartition("/")
-    make_folder_at(root, above or "/")
+    working_directory.make_folder_at(root, above or "/")
     parent = syscalls.openat2(root, above or "/", _OPEN_FOLDER)
     try:
         os.close(os.open(name, _NEW_FILE, _NEW_MODE, dir_fd=parent))
