@@ -6,8 +6,10 @@ import base64
 import gzip
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
+from tests.harness.recorded_gzip import recorded_gzip
 from tests.harness.registry import Registry
 from tests.harness.tars import files
 
@@ -22,9 +24,9 @@ OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
 NOWHERE = "sha256:" + "0" * 64
 
 
-def packed(data: bytes) -> bytes:
-    """Return data as gzip packs it, the same each time."""
-    return gzip.compress(data, 6, mtime=0)
+def packed(data: bytes, level: int = 6) -> bytes:
+    """Return data as this Python's gzip packs it, the same each time."""
+    return gzip.compress(data, level, mtime=0)
 
 
 def config(diff_ids: list[str], **more: Any) -> bytes:
@@ -79,18 +81,19 @@ def add_image(
     return registry.add_manifest(name, media_type, document, tag)
 
 
-def layer(number: int, size: int = 20_000) -> tuple[bytes, bytes, str]:
+def layer(number: int, size: int = 20_000, pack: Callable[[bytes, int], bytes] = packed) -> tuple[bytes, bytes, str]:
     """Return a small layer with a file of its own."""
     content = b"".join(hashlib.sha256(b"%d %d" % (number, block)).digest() for block in range(size // 32))
     plain = files({f"file-{number}": content})
-    return plain, packed(plain), LAYER
+    return plain, pack(plain, 6), LAYER
 
 
 def fill(registry: Registry) -> None:
     """Put in the images that scenarios ask for."""
-    two = [layer(1), layer(2)]
+    one, other, third = (layer(number, pack=recorded_gzip) for number in (1, 2, 3))
+    two = [one, other]
     add_image(registry, "some/image", "1", two)
-    add_image(registry, "some/image", "2", [*two, layer(3)])
+    add_image(registry, "some/image", "2", [*two, third])
     plain = files({"plain": b"x" * 1000})
     add_image(
         registry, "some/oci", "1", [(plain, plain, OCI_LAYER), (two[0][0], two[0][1], f"{OCI_LAYER}+gzip")], oci=True
@@ -103,7 +106,7 @@ def fill(registry: Registry) -> None:
     add_image(registry, "some/rootless", "1", [], rootfs=None)
     garbage = b"this is no archive" * 100
     add_image(registry, "some/garbage", "1", [(garbage, garbage, LAYER)])
-    half = packed(two[0][0])[:2000]
+    half = two[0][1][:2000]
     add_image(registry, "some/half", "1", [(two[0][0], half, LAYER)])
     registry.found = [
         {"name": "busybox", "description": "Busybox <base> image.", "star_count": 3, "is_official": True},
@@ -118,7 +121,7 @@ def indexes(registry: Registry, base: tuple[bytes, bytes, str]) -> None:
     machines = [("linux", "amd64", ""), ("linux", "arm", "v6"), ("linux", "arm", "v7"), ("linux", "arm64", "v8")]
     entries = []
     for number, (system, architecture, variant) in enumerate(machines):
-        own = [base, layer(10 + number)]
+        own = [base, layer(10 + number, pack=recorded_gzip)]
         more = {"variant": variant} if variant else {}
         add_image(registry, "some/index", f"only-{number}", own, os=system, architecture=architecture, **more)
         data = registry.manifests["some/index", f"only-{number}"][1]

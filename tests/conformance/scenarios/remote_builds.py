@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from tests.conformance.newer_language import newer
 from tests.conformance.scenarios.registry import scenario
 from tests.conformance.session import IMAGE, Session
 from tests.harness import remotes, tars
+from tests.harness.recorded_gzip import recorded_gzip
 from tests.harness.remotes import Commit, Page
 
 FILE = b"fetched\n"
@@ -32,7 +32,7 @@ PAGES = {
     "/Dockerfile": Page(f"FROM {IMAGE}\nRUN echo remote >/r\n".encode(), TEXT),
     "/needy": Page(DOCKERFILE.encode(), TEXT),
     "/context.tar": Page(CONTEXT, TAR),
-    "/context.tar.gz": Page(gzip.compress(CONTEXT, mtime=0), {"Content-Type": "application/x-gzip"}),
+    "/context.tar.gz": Page(recorded_gzip(CONTEXT), {"Content-Type": "application/x-gzip"}),
     "/context": Page(CONTEXT, {"Content-Type": "application/octet-stream"}),
     "/page": Page(b"<html>", {"Content-Type": "text/html"}),
     "/empty": Page(b"", TEXT),
