@@ -58,8 +58,7 @@ async def create(request: Request) -> Answer:
 
 async def inspect(request: Request) -> Answer:
     """Show one container."""
-    size = request.query.flag("size")
-    return Written(await (request.hurry if size else request.look)(_inspect, request, size))
+    return Written(await request.hurry(_inspect, request, request.query.flag("size")))
 
 
 async def remove(request: Request) -> Answer:
@@ -120,7 +119,7 @@ def _image_id(engine: Engine, reference: str) -> str | None:
 
 def _inspect(request: Request, with_sizes: bool) -> bytes:
     engine = request.engine
-    container = engine.containers.get(request.name)
+    container = engine.containers.current(request.name)
     sizes = engine.containers.sizes(container) if with_sizes else None
     graph = engine.containers.graph(container)
     links = engine.containers.links(container) if container.host.links else ()

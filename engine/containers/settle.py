@@ -1,7 +1,7 @@
 """Bringing a container's record and its remains on the machine into agreement.
 
-Run by whoever comes first when a container ends (a waiter, the exit command, the next verb), and by every verb
-that takes the container's lock, so that what a killed process left half done is finished or undone.
+Run by whoever comes first when a container ends (a waiter, who looks at it, the exit command, the next verb), and by
+every verb that takes the container's lock, so that what a killed process left half done is finished or undone.
 Each step can be repeated: a crash in the middle is mended by running it again.
 """
 
