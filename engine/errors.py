@@ -87,6 +87,13 @@ class AmbiguousId(InvalidParameter):
         self.prefix = prefix
 
 
+class EmptyName(InvalidParameter):
+    """A container is asked for by no name at all; in dockerd's words."""
+
+    def __init__(self) -> None:
+        super().__init__('invalid name or ID supplied: ""')
+
+
 class NameInUse(Conflict):
     """The container name belongs to another container."""
 

@@ -12,6 +12,7 @@ from compat_api.shapes import networks as shapes
 from engine.errors import NoSuchNetwork
 from engine.go_text import go_quote
 from engine.kept import Kept
+from engine.network import AmbiguousNetwork
 
 if TYPE_CHECKING:
     from compat_api.models.networks import ConnectBody, DisconnectBody, NetworkCreateBody
@@ -55,7 +56,6 @@ async def connect(request: Request) -> Answer:
     from compat_api.create_request import endpoint_request
 
     body: ConnectBody = await request.body()
-    _check_given(body.container)
     wants = endpoint_request(body.endpoint_config)
     await request.call(request.engine.containers.connect, request.name, body.container, wants)
     return Empty(status=200)
@@ -64,8 +64,7 @@ async def connect(request: Request) -> Answer:
 async def disconnect(request: Request) -> Answer:
     """Disconnect a container from a network."""
     body: DisconnectBody = await request.body()
-    _check_given(body.container)
-    await request.call(request.engine.containers.disconnect, request.name, body.container)
+    await request.call(request.engine.containers.disconnect, request.name, body.container, force=body.force)
     return Empty(status=200)
 
 
@@ -76,11 +75,6 @@ async def prune(request: Request) -> Answer:
     with answering(400, BadTime):
         removed = await request.call(request.engine.networks.prune, request.query.filters())
     return Json({"NetworksDeleted": removed or None})
-
-
-def _check_given(container: str) -> None:
-    if not container:
-        raise BadRequest('invalid name or ID supplied: ""')
 
 
 def _asked(body: NetworkCreateBody) -> NewNetwork:
@@ -117,7 +111,11 @@ def _list(engine: Engine, filters: dict[str, list[str]]) -> bytes:
 
 
 def _inspect(engine: Engine, name: str, scope: str) -> dict[str, Any]:
-    found = engine.networks.resolve(name)
+    try:
+        found = engine.networks.resolve(name)
+    except AmbiguousNetwork as error:
+        problem = f"{error.count} matches found based on ID prefix: network {name} is ambiguous"
+        raise BadRequest(problem) from error
     if scope not in ("", found.definition.scope):
         raise NoSuchNetwork(name)
     return shapes.network(found, engine.networks.endpoints(found.id))

@@ -65,7 +65,7 @@ class ConnectBody(DockerModel):
 
 
 class DisconnectBody(DockerModel):
-    """Which container to disconnect; one whose process hangs is disconnected all the same, so force adds nothing."""
+    """Which container to disconnect; force is for one that is not there, or whose network is not."""
 
     go_type: ClassVar[str] = "network.DisconnectOptions"
     container: str = ""

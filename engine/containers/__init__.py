@@ -160,11 +160,11 @@ class Containers:
 
         connect(self._engine, network, name, wants)
 
-    def disconnect(self, network: str, name: str) -> None:
+    def disconnect(self, network: str, name: str, *, force: bool = False) -> None:
         """Take a container out of a network; see engine.containers.networks."""
         from engine.containers.networks import disconnect
 
-        disconnect(self._engine, network, name)
+        disconnect(self._engine, network, name, force=force)
 
     def rename(self, name: str, new_name: str) -> None:
         """Give a container another name."""

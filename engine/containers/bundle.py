@@ -91,6 +91,7 @@ def network_request(engine: Engine, container: Container) -> NetworkRequest:
         donor=None if config.network_disabled else sharing.network_donor(engine, host.network_mode, container.id),
         endpoints={} if config.network_disabled else container.definition.endpoints,
         known={name: end.network_id for name, end in container.network.endpoints.items() if end.network_id},
+        unconnected=container.definition.unconnected,
         ports={port: bindings or [] for port, bindings in (host.port_bindings or {}).items()},
         exposed=config.exposed_ports or [],
         publish_all=host.publish_all_ports,

@@ -86,6 +86,8 @@ def network_names(container: Container) -> list[str]:
     mode = container.host.network_mode
     if container.config.network_disabled:
         return []
+    if container.definition.unconnected:
+        return sorted(names)
     if not names and mode and not container.network.sandbox_id and not mode.startswith("container:"):
         names.add("bridge" if mode == "default" else mode)
     return sorted(names)

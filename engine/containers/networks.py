@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING
 from engine import locks
 from engine.containers import folders, rows
 from engine.containers.config import EndpointRequest
-from engine.containers.record import ConnectedEndpoint, Container
+from engine.containers.record import DEAD, REMOVING, ConnectedEndpoint, Container
 from engine.containers.settle import settled
-from engine.errors import EngineError, Forbidden, InvalidParameter, listed
+from engine.errors import (
+    AmbiguousId,
+    Conflict,
+    EmptyName,
+    EngineError,
+    Forbidden,
+    InvalidParameter,
+    NoSuchContainer,
+    NotFound,
+)
 from engine.lean_dataclasses import replace
+from engine.network.create import InvalidNetworkName
 from engine.network.record import CONTAINER_PREFIX, HOST, NONE, Network
 from engine.state.codec import encode
 
@@ -21,6 +31,9 @@ if TYPE_CHECKING:
 
     from engine import Engine
     from engine.network import Endpoint
+
+
+_SHARED = "container sharing network namespace with another container or host cannot be connected to any other network"
 
 
 class AlreadyConnected(Forbidden):
@@ -41,49 +54,110 @@ class NotConnected(EngineError):
         self.network = network
 
 
+class NoEndpoint(NotFound):
+    """No container of this name is in the network, though it was to be forced out of it; in dockerd's words."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"endpoint {name} not found")
+        self.name = name
+
+
+class NetworksOfRemoved(Conflict):
+    """The container is being removed; in dockerd's words."""
+
+    def __init__(self, container_id: str) -> None:
+        words = "is marked for removal and cannot be connected or disconnected to the network"
+        super().__init__(f"container {container_id} {words}")
+        self.container_id = container_id
+
+
 class CannotConnect(InvalidParameter):
     """A network that the container can never be in beside the others; in dockerd's words."""
+
+
+class CannotDisconnect(InvalidParameter):
+    """A container that has the machine's network is to leave it; in dockerd's words."""
 
 
 def connect(engine: Engine, network_name: str, name: str, wants: EndpointRequest) -> None:
     """Put a container into a network, at once when it runs, else at its next start.
 
-    Raises NoSuchNetwork, NoSuchContainer, AlreadyConnected, CannotConnect, InvalidEndpoint, InvalidMacAddress and what
-    a start raises for its networks.
+    The network of one that does not run need not be there yet. Raises NoSuchContainer, AlreadyConnected,
+    CannotConnect, NetworksOfRemoved and, for one that runs, NoSuchNetwork,
+    AmbiguousNetwork and what a start raises for its networks.
     """
     container_id = rows.find_id(engine.database, name)
     with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
         container = settled(engine, container_id)
+        if not container.state.alive:
+            _check_there(container)
+            _join_later(engine, container, network_name, wants)
+            return
+        if container.host.network_mode.startswith(CONTAINER_PREFIX):
+            raise CannotConnect(_SHARED)
         network = engine.networks.resolve(network_name)
         _check(container, network, wants)
-        if not container.state.alive:
-            names = names_in(container, network, wants)
-            asked = {**_asked(container), network.name: wants}
-            _remember(engine, container, asked, {network.name: ConnectedEndpoint(dns_names=names or None)})
-            return
         if network.name in container.network.endpoints:
             raise AlreadyConnected(container.name, network.name)
         _join(engine, container, network, wants)
 
 
-def disconnect(engine: Engine, network_name: str, name: str) -> None:
-    """Take a container out of a network.
+def disconnect(engine: Engine, network_name: str, name: str, *, force: bool = False) -> None:
+    """Take a container out of a network; with force also out of one that is not there.
 
-    Raises NoSuchNetwork, NoSuchContainer, NotConnected, NetlinkFailed, FirewallFailed, FirewallMissing and OSError.
+    Raises NoSuchContainer, NoSuchNetwork, AmbiguousNetwork, NotConnected, NoEndpoint, NetworksOfRemoved,
+    CannotDisconnect, NetlinkFailed, FirewallFailed, FirewallMissing and OSError.
     """
-    network = engine.networks.resolve(network_name)
-    container_id = rows.find_id(engine.database, name)
+    try:
+        container_id = rows.find_id(engine.database, name)
+    except (NoSuchContainer, AmbiguousId, EmptyName) as error:
+        if not force:
+            raise
+        engine.networks.resolve(network_name)
+        raise (NoEndpoint(name) if name else InvalidNetworkName()) from error
     with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
         container = settled(engine, container_id)
+        network = engine.networks.find(network_name)
+        if not container.state.alive or (network is None and force):
+            _check_there(container)
+            _leave_later(engine, container, network_name if network is None else network.name)
+            return
+        if network is None:
+            network = engine.networks.resolve(network_name)  # which says what is wrong
+        if network.name == HOST == container.host.network_mode:
+            raise CannotDisconnect(
+                "cannot disconnect container from host network - container was created in host network mode"
+            )
         asked = _asked(container)
-        if network.name not in asked or container.host.network_mode == HOST:
-            raise NotConnected(container_id, network.name, alive=container.state.alive)
-        del asked[network.name]
-        if container.state.alive:
-            with engine.database.on_disk_at_end():
-                _leave(engine, container, network, asked)
-        else:
-            _remember(engine, container, asked)
+        if asked.pop(network.name, None) is None:
+            raise NotConnected(container_id, network.name, alive=True)
+        with engine.database.on_disk_at_end():
+            _leave(engine, container, network, asked)
+
+
+def _check_there(container: Container) -> None:
+    if container.state.status in (DEAD, REMOVING):
+        raise NetworksOfRemoved(container.id)
+
+
+def _join_later(engine: Engine, container: Container, network_name: str, wants: EndpointRequest) -> None:
+    """Note a network for the next start; one that the container is to be in stays as it was asked for."""
+    network = engine.networks.find(network_name)
+    asked = _asked(container)
+    if network is None:
+        _remember(engine, container, {**asked, network_name: wants}, {network_name: ConnectedEndpoint()})
+        return
+    _check(container, network, wants)
+    if network.name not in asked:
+        end = ConnectedEndpoint(dns_names=names_in(container, network, wants) or None)
+        _remember(engine, container, {**asked, network.name: wants}, {network.name: end})
+
+
+def _leave_later(engine: Engine, container: Container, network_name: str) -> None:
+    asked = _asked(container)
+    if asked.pop(network_name, None) is None:
+        raise NotConnected(container.id, network_name, alive=False)
+    _remember(engine, container, asked)
 
 
 def undo_unfinished(engine: Engine) -> list[str]:
@@ -113,25 +187,21 @@ def undo_unfinished(engine: Engine) -> list[str]:
 
 
 def _check(container: Container, network: Network, wants: EndpointRequest) -> None:
-    from engine.network.endpoint_settings import InvalidEndpoint, check
+    from engine.network.endpoint_settings import InvalidEndpoint, InvalidMacAddress, check
 
-    mode = container.host.network_mode
-    if mode == HOST or mode.startswith(CONTAINER_PREFIX):
-        raise CannotConnect(
-            "container sharing network namespace with another container or host cannot be connected to any other "
-            "network"
-        )
-    if network.name == HOST:
+    try:
+        check(network.name, network, wants)
+    except (InvalidEndpoint, InvalidMacAddress) as error:
+        raise CannotConnect(error.cause) from error
+    if network.name == HOST != container.host.network_mode:
         raise CannotConnect("cannot connect container to host network - container must be created in host network mode")
     others = {name for name in _asked(container) if name != network.name}
+    if others and HOST in {network.name, *others}:
+        raise CannotConnect(_SHARED)
     if others and NONE in {network.name, *others}:
         raise CannotConnect(
             "container cannot be connected to multiple networks with one of the networks in private (none) mode"
         )
-    try:
-        check(network.name, network, wants)
-    except InvalidEndpoint as error:
-        raise CannotConnect(f"invalid endpoint settings:\n{listed(error.causes)}") from error
 
 
 def _asked(container: Container) -> dict[str, EndpointRequest]:
@@ -139,6 +209,11 @@ def _asked(container: Container) -> dict[str, EndpointRequest]:
     from engine.containers.listing import network_names
 
     return {name: container.definition.endpoints.get(name, EndpointRequest()) for name in network_names(container)}
+
+
+def _connected_to(container: Container, asked: dict[str, EndpointRequest]) -> str:
+    """Return the container's definition, as the database keeps it, with other networks, perhaps none."""
+    return encode(replace(container.definition, endpoints=asked, unconnected=not asked))
 
 
 def names_in(container: Container, network: Network, wants: EndpointRequest) -> list[str]:
@@ -160,7 +235,7 @@ def _remember(
         rows.change(
             tx,
             container.id,
-            definition=encode(replace(container.definition, endpoints=asked)),
+            definition=_connected_to(container, asked),
             network=encode(replace(container.network, endpoints=kept)),
         )
 
@@ -198,7 +273,7 @@ def _join(engine: Engine, container: Container, network: Network, wants: Endpoin
             rows.change(
                 tx,
                 container.id,
-                definition=encode(replace(container.definition, endpoints=asked)),
+                definition=_connected_to(container, asked),
                 network=encode(replace(container.network, endpoints=ends, ports=moved.shown)),
             )
             tx.event("network", "connect", network.id, _attributes(container, network))
@@ -229,7 +304,7 @@ def _leave(engine: Engine, container: Container, network: Network, asked: dict[s
         rows.change(
             tx,
             container.id,
-            definition=encode(replace(container.definition, endpoints=asked)),
+            definition=_connected_to(container, asked),
             network=encode(replace(container.network, endpoints=ends, ports=moved.shown)),
         )
         tx.event("network", "disconnect", network.id, _attributes(container, network))

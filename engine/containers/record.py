@@ -30,6 +30,7 @@ class Definition:
     args: list[str] = field(default_factory=list)
     runtime: str = ""
     platform: str = "linux"
+    unconnected: bool = False  # somebody took it out of its last network, so its mode names none either
 
 
 @dataclass(frozen=True, slots=True)

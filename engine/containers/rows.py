@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from engine.containers.record import Container, Definition, NetworkState, State
-from engine.errors import AmbiguousId, NameInUse, NoSuchContainer
+from engine.errors import AmbiguousId, EmptyName, NameInUse, NoSuchContainer
 from engine.hurry import about_to_do, is_hurried
 from engine.kept import Kept
 from engine.state.codec import decode, encode
@@ -57,7 +57,7 @@ def find_id(database: Database, name: str) -> str:
     """Return the id of the container with this id, name or unambiguous id prefix.
 
     A leading slash is dropped; a full id wins over a name, a name over a prefix, as in dockerd.
-    Raises NoSuchContainer, AmbiguousId.
+    Raises NoSuchContainer, AmbiguousId, EmptyName.
     """
     return str(_found(database, name, "id")["id"])
 
@@ -68,6 +68,8 @@ def find(database: Database, name: str) -> Container:
 
 
 def _found(database: Database, name: str, columns: str) -> sqlite3.Row:
+    if not name:
+        raise EmptyName
     wanted = name.removeprefix("/")
     of_visible = f"SELECT {columns} FROM containers WHERE {VISIBLE} AND"
     row = database.row(f"{of_visible} (id = ?1 OR name = ?1) ORDER BY id = ?1 DESC", (wanted,))

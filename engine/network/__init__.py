@@ -14,7 +14,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from engine.errors import AmbiguousId, InvalidParameter, NoSuchNetwork
+from engine.errors import InvalidParameter, NoSuchNetwork
 from engine.kept import Kept
 from engine.network.record import BRIDGE, Endpoint, Network, NetworkDefinition, NetworkRequest
 from engine.settings import DEFAULT_ROOT
@@ -34,6 +34,18 @@ if TYPE_CHECKING:
 __all__ = ["Endpoint", "Network", "NetworkRequest", "Networks"]
 
 
+HEX = "0123456789abcdef"
+
+
+class AmbiguousNetwork(InvalidParameter):
+    """A name that no network has, and that the ids of several begin with; in dockerd's words."""
+
+    def __init__(self, name: str, count: int) -> None:
+        super().__init__(f"network {name} is ambiguous ({count} matches found based on ID prefix)")
+        self.name = name
+        self.count = count
+
+
 class Networks:
     """The networks of one engine."""
 
@@ -44,18 +56,18 @@ class Networks:
         self._standing: Standing | None = None
 
     def resolve(self, name: str) -> Network:
-        """Return the network with this name, id or unambiguous id prefix. Raises NoSuchNetwork, AmbiguousId."""
-        wanted = BRIDGE if name == "default" else name
-        row = self._row(wanted)
+        """Return the network with this name, id or unambiguous id prefix. Raises NoSuchNetwork, AmbiguousNetwork."""
+        row = self._row(name)
         if row is None:
             self.ensure_built_in()
-            row = self._row(wanted)
+            row = self._row(name)
         if row is not None:
             return _network(row)
-        found = self.database.rows("SELECT * FROM networks WHERE id GLOB ? LIMIT 2", (wanted + "*",))
+        prefix = name + "*" if not name.strip(HEX) else ""  # nothing that would be a pattern itself
+        found = self.database.rows("SELECT * FROM networks WHERE id GLOB ?", (prefix,))
         if len(found) > 1:
-            raise AmbiguousId(name)
-        if not found or not wanted.isalnum():
+            raise AmbiguousNetwork(name, len(found))
+        if not found:
             raise NoSuchNetwork(name)
         return _network(found[0])
 
@@ -63,7 +75,7 @@ class Networks:
         """Return what resolve does, or None."""
         try:
             return self.resolve(name)
-        except (NoSuchNetwork, AmbiguousId):
+        except (NoSuchNetwork, AmbiguousNetwork):
             return None
 
     def _row(self, name: str) -> sqlite3.Row | None:
@@ -111,7 +123,7 @@ class Networks:
         Due before a plan; does nothing when it is there. Raises NoFreeSubnet, NetlinkFailed and OSError.
         """
         self.ensure_built_in()
-        if request.donor is not None or BRIDGE not in (request.endpoints or [request.mode or BRIDGE]):
+        if request.donor is not None or BRIDGE not in request.networks:
             return
         from engine.network.netlink import index_of
 

@@ -63,6 +63,14 @@ class AddressTakenAtStart(ipam.AddressTaken):
         return "failed to set up container networking: Address already in use"
 
 
+class EndpointImpossible(InvalidParameter):
+    """A container that starts was to have in a network what it cannot have there; cause is in dockerd's words."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"failed to set up container networking: {cause}")
+        self.cause = cause
+
+
 class NetworksExclude(InvalidParameter):
     """Networks that a container cannot be in at once; cause is in dockerd's words."""
 
@@ -104,6 +112,12 @@ class Plan:
     held: list[int] = field(default_factory=list)
     relayed: dict[str, list[int]] = field(default_factory=dict)  # of those held, by the attendant's keys
 
+    @property
+    def on_host(self) -> bool:
+        """Whether the container has the machine's own network, even where it was taken out of the network host."""
+        drivers = [network.driver for network, _ in self.endpoints]
+        return HOST in drivers if drivers else self.request.mode == HOST
+
 
 @dataclass(frozen=True, slots=True)
 class ContainerNetwork:
@@ -136,7 +150,7 @@ def plan(networks: Networks, tx: Transaction, container_id: str, request: Networ
     """Claim what a container needs, in the transaction of its start.
 
     The rows go with the transaction when it fails, the sockets are closed. Raises NetworkGone, NetworksExclude,
-    ConfigurationOnly, NoFreeAddress, AddressTaken, InvalidEndpoint, InvalidMacAddress, InvalidHostPort and PortFailure.
+    ConfigurationOnly, NoFreeAddress, AddressTaken, EndpointImpossible, InvalidHostPort and PortFailure.
     """
     made = Plan(container_id, request)
     if request.donor is not None:
@@ -243,16 +257,21 @@ def _joined(networks: Networks, request: NetworkRequest) -> list[tuple[Network, 
     """Return the networks to be in, that of the mode first, each once."""
     mode = request.mode or BRIDGE
     found: dict[str, tuple[Network, EndpointRequest]] = {}
-    for name in sorted(request.endpoints or [mode], key=lambda each: (each != mode, each)):
+    for name in request.networks:
         sought = name if name in BUILT_IN else request.known.get(name, name)
         try:
             network = networks.resolve(sought)
         except NoSuchNetwork as error:
             raise NetworkGone(sought) from error
         wants = request.endpoints.get(name, EndpointRequest())
-        endpoint_settings.check(network.name, network, wants)
+        try:
+            endpoint_settings.check(network.name, network, wants)
+        except (endpoint_settings.InvalidEndpoint, endpoint_settings.InvalidMacAddress) as error:
+            raise EndpointImpossible(error.cause) from error
         found.setdefault(network.id, (network, wants))
     drivers = [network.driver for network, _ in found.values()]
+    if not drivers:
+        return []
     if HOST in drivers and mode != HOST:
         raise NetworksExclude(
             "cannot connect container to host network - container must be created in host network mode"
@@ -347,7 +366,7 @@ def _apply(networks: Networks, made: Plan) -> ContainerNetwork:
     if made.request.donor is not None:
         return ContainerNetwork(made, made.request.donor.namespace, NetworkState(), settings)
     path: Path | None = None
-    if made.endpoints[0][0].driver != HOST:
+    if not made.on_host:
         path = namespace_path(settings, made.container_id)
         _make(networks, made, path)
     sandbox_id = made.container_id[:12] + os.urandom(SANDBOX_ID_BYTES).hex()[12:]  # its key is found by its container

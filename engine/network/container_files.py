@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from engine.network import names
 from engine.network.name_files import NameFiles, write
-from engine.network.record import HOST
 
 if TYPE_CHECKING:
     from engine.network.connect import ContainerNetwork
@@ -24,8 +23,7 @@ def write_for(network: ContainerNetwork, folder: Path) -> NameFiles:
     if request.donor is not None:
         theirs = request.donor.files
         return NameFiles(str(theirs / "hosts"), str(theirs / "hostname"), str(theirs / "resolv.conf"))
-    joined, _ = plan.endpoints[0]
-    on_host = joined.driver == HOST
+    on_host = plan.on_host
     path, text = names.choose_resolv_conf(read, direct=not on_host)
     gateways = [network.host_gateway] if network.host_gateway else []
     ipv6 = Path("/proc/sys/net/ipv6").exists()

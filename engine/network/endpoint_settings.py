@@ -24,7 +24,8 @@ class InvalidEndpoint(InvalidParameter):
     """Settings of an endpoint that cannot be; causes are in dockerd's words, as the whole is."""
 
     def __init__(self, network: str, causes: list[str]) -> None:
-        super().__init__(f"invalid config for network {network}: invalid endpoint settings:\n{listed(causes)}")
+        self.cause = f"invalid endpoint settings:\n{listed(causes)}"
+        super().__init__(f"invalid config for network {network}: {self.cause}")
         self.network = network
         self.causes = causes
 
@@ -41,7 +42,8 @@ class InvalidMacAddress(InvalidParameter):
     """A text that is no MAC address; in dockerd's words."""
 
     def __init__(self, network: str, address: str) -> None:
-        super().__init__(f"invalid config for network {network}: invalid MAC address {address}")
+        self.cause = f"invalid MAC address {address}"
+        super().__init__(f"invalid config for network {network}: {self.cause}")
         self.network = network
         self.address = address
 

@@ -218,6 +218,7 @@ class NetworkRequest:
     donor: NetworkDonor | None = None  # set for a mode that names a container
     endpoints: dict[str, EndpointRequest] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)  # ids by names: a network made anew under a name is another one
+    unconnected: bool = False  # to be in no network, not even the mode's
     ports: dict[str, list[PortBinding]] = field(default_factory=dict)
     exposed: list[str] = field(default_factory=list)
     publish_all: bool = False
@@ -225,3 +226,11 @@ class NetworkRequest:
     dns_search: list[str] = field(default_factory=list)
     dns_options: list[str] = field(default_factory=list)
     extra_hosts: list[str] = field(default_factory=list)
+
+    @property
+    def networks(self) -> list[str]:
+        """The networks to be in, that of the mode first where it is one of them."""
+        mode = self.mode or BRIDGE
+        if self.unconnected and not self.endpoints:
+            return []
+        return sorted(self.endpoints or [mode], key=lambda each: (each != mode, each))

@@ -45,7 +45,8 @@ class ConfigurationInUse(Forbidden):
 def remove(networks: Networks, name: str) -> None:
     """Remove a network that no container is in.
 
-    Raises NoSuchNetwork, AmbiguousId, PredefinedNetwork, NetworkInUse, NetlinkFailed, FirewallFailed, FirewallMissing.
+    Raises NoSuchNetwork, AmbiguousNetwork, PredefinedNetwork, NetworkInUse, NetlinkFailed, FirewallFailed and
+    FirewallMissing.
     """
     network = networks.resolve(name)
     if not network.user_defined:
