@@ -15,6 +15,7 @@ from compat_api.headers import (
     IDENTITY,
     OLDEST_VERSION,
     SERVER,
+    http_date,
     version_of,
     version_problem,
     version_text,
@@ -128,7 +129,7 @@ class Dispatcher:
             return None
         path = unescape(target, plus=False)
         if (clean := clean_path(path)) != path:
-            return _moved(clean, query)
+            return _moved(http.method, clean, query)
         text, path = version_text(path)
         version = version_of(text) if text else ()
         if http.method == "OPTIONS":
@@ -205,8 +206,11 @@ def _unsupported(version: tuple[int, ...], problem: str) -> Reply:
     return _reply(400, [*IDENTITY, JSON], message(problem))
 
 
-def _moved(path: str, query: str) -> Reply:
+def _moved(method: str, path: str, query: str) -> Reply:
     from urllib.parse import quote
 
     location = quote(path, safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else "")
-    return _reply(301, [("Location", location), ("Server", SERVER)])
+    headers = [("Location", location), ("Server", SERVER)]
+    if method == "HEAD":  # Go says no length where it was told of none
+        return Reply(301, [*headers, ("Date", http_date(time()))], b"")
+    return _reply(301, headers)

@@ -18,11 +18,11 @@ class BadTime(InvalidFilter):
         super().__init__("until", value, f'failed to parse value as time or duration: "{value}"')
 
 
-def has_labels(labels: Mapping[str, str], wanted: Sequence[str]) -> bool:
+def has_labels(labels: Mapping[str, str] | None, wanted: Sequence[str]) -> bool:
     """Tell whether labels have every one of the wanted ones, each "key" or "key=value"."""
     for each in wanted:
         key, given, value = each.partition("=")
-        if key not in labels or (given and labels[key] != value):
+        if not labels or key not in labels or (given and labels[key] != value):
             return False
     return True
 

@@ -106,11 +106,16 @@ async def logs(request: Request) -> Answer:
     stdout, stderr = query.flag("stdout"), query.flag("stderr")
     if not (stdout or stderr):
         raise BadRequest("Bad parameters: you must choose at least one stream")
+    try:
+        since, until = _moment(query.get("since")), _moment(query.get("until"))
+    except Problem:  # told where nothing is wrong with the container
+        await request.engine.containers.logs(request.name, LogOptions(tail=0))
+        raise
     options = LogOptions(
         stdout=stdout,
         stderr=stderr,
-        since=_moment(query.get("since")),
-        until=_moment(query.get("until")),
+        since=since,
+        until=until,
         timestamps=query.flag("timestamps"),
         follow=query.flag("follow"),
         tail=_tail(query.get("tail")),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from compat_api.models.go import DockerModel, TextMap
+from compat_api.models.go import DockerModel, Go, TextMap
 
 
 class VolumeCreateBody(DockerModel):
@@ -15,7 +15,7 @@ class VolumeCreateBody(DockerModel):
     driver: str = ""
     driver_opts: TextMap | None = None
     labels: TextMap | None = None
-    cluster_volume_spec: dict[str, Any] | None = None  # of swarms alone
+    cluster_volume_spec: Annotated[dict[str, Any], Go("volume.ClusterVolumeSpec")] | None = None  # of swarms alone
 
 
 class UsageData(DockerModel):

@@ -15,9 +15,13 @@ def volume(found: Volume) -> dict[str, Any]:
     return {
         "CreatedAt": rfc3339_nano(found.created // SECOND * SECOND),
         "Driver": found.driver,
-        "Labels": dict(sorted(found.definition.labels.items())) or None,
+        "Labels": _sorted(found.definition.labels),
         "Mountpoint": str(found.path),
         "Name": found.name,
-        "Options": dict(sorted(found.definition.options.items())) or None,
+        "Options": _sorted(found.definition.options),
         "Scope": "local",
     }
+
+
+def _sorted(given: dict[str, str] | None) -> dict[str, str] | None:
+    return None if given is None else dict(sorted(given.items()))

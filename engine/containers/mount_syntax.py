@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from engine.containers.config import MountPoint, MountRequest
 from engine.errors import EngineError, InvalidParameter
-from engine.lean_dataclasses import dataclass, field
+from engine.lean_dataclasses import dataclass
 from engine.runtime.spec_mounts import (
     DEFAULT_PROPAGATION,
     NON_RECURSIVE,
@@ -93,8 +93,8 @@ class WantedMount:
     """A mount as asked for: its point, still without a volume's source, and what a new volume would have."""
 
     point: MountPoint
-    volume_labels: dict[str, str] = field(default_factory=dict)
-    volume_options: dict[str, str] = field(default_factory=dict)
+    volume_labels: dict[str, str] | None = None
+    volume_options: dict[str, str] | None = None
     says_propagation: bool = False  # else it is the default
 
 
@@ -312,7 +312,7 @@ def _volume_of(request: MountRequest) -> WantedMount:
         no_copy=bool(options.get("NoCopy")),
         subpath=subpath,
     )
-    return WantedMount(point, dict(options.get("Labels") or {}), dict(driver.get("Options") or {}))
+    return WantedMount(point, options.get("Labels"), driver.get("Options"))
 
 
 def _volume(

@@ -124,8 +124,12 @@ def create(networks: Networks, request: NewNetwork) -> Network:
     Raises the errors of this module, of ipam_settings and of bridge_options, NoFreeSubnet, NetlinkFailed,
     FirewallFailed, FirewallMissing and OSError.
     """
+    if request.name in (BRIDGE, HOST, NONE, "default"):
+        raise NetworkForbidden(f"operation is not permitted on predefined {request.name} network ")
+    if request.driver == "overlay":
+        raise NetworkForbidden(NOT_A_MANAGER)
     request = _families(request)
-    _check(request)
+    _check(networks, request)
     networks.ensure_built_in()
     from engine.network import machine
 
@@ -160,28 +164,22 @@ def _families(request: NewNetwork) -> NewNetwork:
     return replace(request, enable_ipv4=found[0], enable_ipv6=found[1])
 
 
-def _check(request: NewNetwork) -> None:
+def _check(networks: Networks, request: NewNetwork) -> None:
     """Refuse what no network can be."""
+    ipam_settings.check(request.pools)
     if not request.name.strip():
         raise InvalidNetworkName
-    if request.name in (BRIDGE, HOST, NONE, "default"):
-        raise NetworkForbidden(f"operation is not permitted on predefined {request.name} network ")
-    if request.scope == "swarm" and request.driver != "overlay":
-        raise NetworkForbidden("cannot create a swarm scoped network when swarm is not active")
-    ipam_settings.check(request.pools)
-    if request.driver == "overlay" and not request.config_only:
-        raise NetworkForbidden(NOT_A_MANAGER)
+    if networks.database.row("SELECT 1 FROM networks WHERE name = ?", (request.name,)) is not None:
+        raise NetworkExists(request.name)
     if request.config_only:
         _check_config_only(request)
         return
+    if request.config_from:
+        _check_dependent(request)
+    if request.driver not in (BRIDGE, HOST, built_in.NULL_DRIVER, *PARENTED):
+        raise NoSuchNetworkDriver(request.driver)
     if request.ingress:
         raise NetworkForbidden("Ingress network can only be global scope network")
-    if request.config_from and _is_configured(request):
-        raise NetworkForbidden(
-            "user specified configurations are not supported if the network depends on a configuration network"
-        )
-    if request.driver in (HOST, built_in.NULL_DRIVER):
-        raise NetworkForbidden(f'only one instance of "{request.driver}" network is allowed')
     if request.config_from:
         return  # the rest is looked at with the settings that it takes
     _check_kind(request)
@@ -197,14 +195,22 @@ def _check_config_only(request: NewNetwork) -> None:
         raise NetworkForbidden("a configuration network cannot depend on another configuration network")
 
 
-def _is_configured(request: NewNetwork) -> bool:
-    return bool(request.pools or request.ipam_options or request.options or request.labels or request.enable_ipv6)
+def _check_dependent(request: NewNetwork) -> None:
+    """Refuse settings where all come from another network."""
+    depends = "if the network depends on a configuration network"
+    of_its_own = (request.pools, request.ipam_options, request.labels, request.enable_ipv6, not request.enable_ipv4)
+    if any(of_its_own) or request.ipam_driver not in ("", "default"):
+        raise NetworkForbidden(f"user specified configurations are not supported {depends}")
+    if request.options:
+        raise NetworkForbidden(f"network driver options are not supported {depends}")
 
 
 def _check_kind(request: NewNetwork) -> None:
     """Refuse what a network of its driver cannot be."""
-    if request.driver not in (BRIDGE, *PARENTED):
-        raise NoSuchNetworkDriver(request.driver)
+    if request.scope == "swarm":
+        raise NetworkForbidden("cannot create a swarm scoped network when swarm is not active")
+    if request.driver in (HOST, built_in.NULL_DRIVER):
+        raise NetworkForbidden(f'only one instance of "{request.driver}" network is allowed')
     if not (request.enable_ipv4 or request.enable_ipv6):
         raise NoProtocol
     if request.ipam_driver == NULL_IPAM:

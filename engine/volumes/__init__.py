@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from engine.containers.config import MountPoint
 from engine.errors import NoSuchVolume
-from engine.lean_dataclasses import dataclass, field
+from engine.lean_dataclasses import dataclass
 from engine.state.codec import decode, encode
 from engine.volumes.names import (
     ANONYMOUS_LABEL,
@@ -46,8 +46,8 @@ class VolumeDefinition:
     """What a volume was made with; stored as JSON (engine.state.codec)."""
 
     driver: str = LOCAL
-    labels: dict[str, str] = field(default_factory=dict)
-    options: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] | None = None  # {} where somebody said that there are none, which is shown
+    options: dict[str, str] | None = None
     anonymous: bool = False
 
 
@@ -97,7 +97,7 @@ class Volumes:
                 return found
             check_name(name)
         check_options(name, options or {})
-        definition = VolumeDefinition(LOCAL, dict(labels or {}), dict(options or {}), anonymous)
+        definition = VolumeDefinition(LOCAL, _copied(labels), _copied(options), anonymous)
         try:
             if transaction is not None:
                 return self._insert(transaction, name, definition)
@@ -293,3 +293,7 @@ class Volumes:
         doomed = self._folder / f"{_REMOVED}{os.urandom(8).hex()}"  # a name may be as long as one can be
         with suppress(FileNotFoundError):
             (self._folder / name).rename(doomed)
+
+
+def _copied(given: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if given is None else dict(given)

@@ -120,6 +120,62 @@ def containers_that_leave_all_networks(s: Session) -> None:
     s.remove("conf-donor")
 
 
+@scenario
+def what_is_said_first(s: Session) -> None:
+    """Requests with more than one thing wrong."""
+    s.create("conf-a", "true")
+    s.create("conf-none", "true", HostConfig={"LogConfig": {"Type": "none"}})
+    for name in ("conf-a", "nope", "conf-none"):
+        for moments in ({"since": "x"}, {"until": "1.5.6"}, {"since": "0x", "until": "0"}, {"until": "0"}):
+            s.call("GET", f"/containers/{name}/logs", query={"stdout": "1", **moments})
+    for flags in ({}, {"force": "1"}, {"v": "1"}, {"link": "1"}):
+        s.call("DELETE", "/containers/", query=flags)
+    for method in ("HEAD", "GET"):
+        s.call(method, "/containers//archive", query={"path": "/"})
+    s.remove("conf-a")
+    s.remove("conf-none")
+    for body in (
+        {"Name": "", "IPAM": {"Config": [{"Subnet": "x"}]}}, {"Name": "bridge", "IPAM": {"Config": [{"Subnet": "x"}]}},
+        {"Name": "", "Driver": "overlay"}, {"Name": "", "Scope": "swarm"}, {"Name": "", "ConfigOnly": True},
+        {"Name": "n", "Driver": "overlay", "ConfigOnly": True}, {"Name": "n", "Driver": "overlay", "Scope": "swarm"},
+        {"Name": "n", "Scope": "swarm", "IPAM": {"Config": [{"Subnet": "x"}]}},
+        {"Name": "", "Options": {"com.docker.network.enable_ipv4": "x"}},
+        {"Name": "host", "Options": {"com.docker.network.enable_ipv4": "x"}},
+        {"Name": "", "Ingress": True}, {"Name": "", "Driver": "host"}, {"Name": "", "Driver": "nonesuch"},
+        {"Name": "n", "Ingress": True, "Driver": "nonesuch"}, {"Name": "n", "Driver": "host", "Scope": "swarm"},
+        {"Name": "n", "ConfigFrom": {"Network": "x"}, "Ingress": True, "Options": {"a": "b"}},
+        {"Name": "n", "ConfigFrom": {"Network": "x"}, "EnableIPv4": False},
+        {"Name": "n", "ConfigFrom": {"Network": "x"}, "IPAM": {"Driver": "null"}},
+        {"Name": "n", "ConfigFrom": {"Network": "x"}, "Driver": "nonesuch"},
+        {"Name": "n", "ConfigFrom": {"Network": "x"}, "Driver": "host"},
+        {"Name": "n", "ConfigFrom": {"Network": "x"}, "Scope": "swarm"},
+        {"Name": "conf-n"}, {"Name": "conf-n", "Driver": "nonesuch"}, {"Name": "conf-n", "ConfigOnly": True},
+        {"Name": "conf-n", "IPAM": {"Config": [{"Subnet": "x"}]}}, {"Name": "conf-n", "Scope": "swarm"},
+    ):  # fmt: skip
+        s.call("POST", "/networks/create", body)
+    s.quietly("DELETE", "/networks/conf-n")
+    for body in (
+        {"Name": "conf-v", "DriverOpts": {}, "Labels": {}}, {"Name": "conf-v", "ClusterVolumeSpec": [1]},
+        {"Name": "conf-v", "ClusterVolumeSpec": {}},
+    ):  # fmt: skip
+        s.call("POST", "/volumes/create", body)
+    s.call("GET", "/volumes/conf-v")
+    s.quietly("DELETE", "/volumes/conf-v")
+    s.call("POST", "/volumes/create", {"Name": "conf-v"})
+    s.quietly("DELETE", "/volumes/conf-v")
+    for host in (
+        {"Binds": ["conf-v:/v"]},
+        {"Mounts": [{"Type": "volume", "Source": "conf-v", "Target": "/v"}]},
+        {"Mounts": [{"Type": "volume", "Source": "conf-v", "Target": "/v", "VolumeOptions": {"DriverConfig": {}}}]},
+        {"Mounts": [{"Type": "volume", "Source": "conf-v", "Target": "/v",
+                     "VolumeOptions": {"Labels": {}, "DriverConfig": {"Options": {}}}}]},
+    ):  # fmt: skip
+        s.create("conf-a", "true", HostConfig=host)
+        s.call("GET", "/volumes/conf-v")
+        s.remove("conf-a")
+        s.quietly("DELETE", "/volumes/conf-v")
+
+
 def _show_networks(s: Session, name: str) -> None:
     s.call("GET", f"/containers/{name}/json")
     s.records[-1]["body"] = s.records[-1]["body"]["NetworkSettings"]

@@ -26,6 +26,6 @@ def test_a_client_older_than_all_that_is_served_reads_plain_text() -> None:
     [("/images/json", "all=1", "/images/json?all=1"), ("/a b/ü", "", "/a%20b/%C3%BC")],
 )
 def test_a_path_that_is_spelled_in_another_way_is_led_to_its_own(path: str, query: str, location: str) -> None:
-    answer = dispatch._moved(path, query)
+    answer = dispatch._moved("GET", path, query)
     assert answer.status == 301
     assert ("Location", location) in answer.headers
