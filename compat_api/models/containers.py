@@ -140,6 +140,12 @@ class ThrottleDevice(DockerModel):
     rate: Uint64 = 0
 
 
+# Lists of pointers in dockerd's source.
+Ulimits = Annotated[list[Annotated[Ulimit, ZERO_FOR_NULL]], Go("[]*units.Ulimit")]
+WeightDevices = Annotated[list[Annotated[WeightDevice, ZERO_FOR_NULL]], Go("[]*blkiodev.WeightDevice")]
+ThrottleDevices = Annotated[list[Annotated[ThrottleDevice, ZERO_FOR_NULL]], Go("[]*blkiodev.ThrottleDevice")]
+
+
 class BindOptions(DockerModel):
     """What only a bind mount has."""
 
@@ -208,11 +214,11 @@ class Resources(DockerModel):
     nano_cpus: Int64 = 0
     cgroup_parent: str = ""
     blkio_weight: Uint16 = 0
-    blkio_weight_device: list[Annotated[WeightDevice, ZERO_FOR_NULL]] | None = None
-    blkio_device_read_bps: list[Annotated[ThrottleDevice, ZERO_FOR_NULL]] | None = None
-    blkio_device_write_bps: list[Annotated[ThrottleDevice, ZERO_FOR_NULL]] | None = None
-    blkio_device_read_iops: list[Annotated[ThrottleDevice, ZERO_FOR_NULL]] | None = None
-    blkio_device_write_iops: list[Annotated[ThrottleDevice, ZERO_FOR_NULL]] | None = None
+    blkio_weight_device: WeightDevices | None = None
+    blkio_device_read_bps: ThrottleDevices | None = None
+    blkio_device_write_bps: ThrottleDevices | None = None
+    blkio_device_read_iops: ThrottleDevices | None = None
+    blkio_device_write_iops: ThrottleDevices | None = None
     cpu_period: Int64 = 0
     cpu_quota: Int64 = 0
     cpu_realtime_period: Int64 = 0
@@ -229,7 +235,7 @@ class Resources(DockerModel):
     memory_swappiness: Int64 | None = None
     oom_kill_disable: bool | None = None
     pids_limit: Int64 | None = None
-    ulimits: Annotated[list[Annotated[Ulimit, ZERO_FOR_NULL]], Go("[]*units.Ulimit")] | None = None
+    ulimits: Ulimits | None = None
     cpu_count: Int64 = 0
     cpu_percent: Int64 = 0
     io_maximum_iops: Uint64 = 0

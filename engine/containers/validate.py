@@ -231,7 +231,9 @@ def check_security(host: HostConfig) -> None:
 
 def check_restart_policy(policy: RestartPolicy) -> None:
     """Check a restart policy alone, as update does, too. Raises InvalidRestartPolicy."""
-    if policy.name not in ("", *RESTART_POLICIES):
+    if not policy.name:
+        return  # whatever its count, as clients of before version 25 sent it
+    if policy.name not in RESTART_POLICIES:
         raise InvalidRestartPolicy(
             f"unknown policy '{policy.name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
         )

@@ -176,6 +176,28 @@ def what_is_said_first(s: Session) -> None:
         s.quietly("DELETE", "/volumes/conf-v")
 
 
+@scenario
+def odd_updates(s: Session) -> None:
+    """Restart policies without a name, and lists of the wrong kind."""
+    policy = {"Name": "on-failure", "MaximumRetryCount": 2}
+    s.create("conf-a", "true", HostConfig={"RestartPolicy": policy})
+    for given in (
+        {"Name": "", "MaximumRetryCount": 5}, {"MaximumRetryCount": -1}, {"Name": "no", "MaximumRetryCount": 5},
+        {"Name": "always"}, {"Name": "x", "MaximumRetryCount": 5},
+    ):  # fmt: skip
+        for name in ("conf-a", "nope"):
+            s.call("POST", f"/containers/{name}/update", {"RestartPolicy": given})
+        shown = s.quietly("GET", "/containers/conf-a/json")["HostConfig"]["RestartPolicy"]
+        s.records.append({"request": f"after {given}", "body": shown})
+    for key in (
+        "BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps",
+        "BlkioDeviceWriteIOps", "Ulimits", "Devices", "DeviceRequests", "DeviceCgroupRules",
+    ):  # fmt: skip
+        for value in (-1, [1], [{"Path": 1, "Name": 1, "Driver": 1, "PathOnHost": 1}]):
+            s.call("POST", "/containers/conf-a/update", {key: value})
+    s.remove("conf-a")
+
+
 def _show_networks(s: Session, name: str) -> None:
     s.call("GET", f"/containers/{name}/json")
     s.records[-1]["body"] = s.records[-1]["body"]["NetworkSettings"]
