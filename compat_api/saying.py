@@ -46,7 +46,7 @@ def atoi(query: Query, name: str) -> int | None:
 def uint32(query: Query, name: str, what: str) -> int:
     """Return a number of rows or columns; raises BadRequest in the words of resize."""
     text = query.get(name)
-    digits = text[1:] if text[:1] in ("+", "-") else text
+    digits = text.removeprefix("-")  # and no plus sign
     problem = ""
     if not (digits.isascii() and digits.isdigit()):
         problem = "invalid syntax"

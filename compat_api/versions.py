@@ -22,6 +22,7 @@ BUILD_HAS_OUTPUTS: Version = (1, 40)
 CREATE_TAKES_PLATFORM: Version = (1, 41)
 ONE_SHOT: Version = (1, 41)  # stats
 NO_FILTER_PARAMETER: Version = (1, 41)  # of the list of images
+CLUSTER_VOLUMES: Version = (1, 42)  # of swarms
 STREAMS_NAME_THEIR_FORM: Version = (1, 42)  # multiplexed streams have a media type of their own
 STREAMS_ARE_CHOSEN: Version = (1, 42)  # attach gives only those that were asked for
 PRUNE_KEEPS_NAMED_VOLUMES: Version = (1, 42)  # unless the filter all says otherwise

@@ -11,6 +11,9 @@ from engine.times import duration, nanoseconds_of, now
 TRUE, FALSE = frozenset(("1", "true")), frozenset(("0", "false"))
 
 
+_SECONDS = re.compile(r"[+-]?[0-9]{1,19}(\.[0-9]{1,19})?")
+
+
 class BadTime(InvalidFilter):
     """A time that is neither a date nor a duration."""
 
@@ -25,6 +28,13 @@ def has_labels(labels: Mapping[str, str] | None, wanted: Sequence[str]) -> bool:
         if not labels or key not in labels or (given and labels[key] != value):
             return False
     return True
+
+
+def is_meant(labels: Mapping[str, str] | None, filters: Mapping[str, Sequence[str]]) -> bool:
+    """Tell whether a prune's filters label and label! mean what has these labels; label! of none means nothing."""
+    if not has_labels(labels, filters.get("label", ())):
+        return False
+    return "label!" not in filters or not has_labels(labels, filters["label!"])
 
 
 def matches(patterns: Sequence[str], text: str) -> bool:
@@ -50,10 +60,8 @@ def until(value: str) -> int:
     found = nanoseconds_of(value)
     if found is not None:
         return found
-    try:
+    if _SECONDS.fullmatch(value):
         return int(float(value) * 1_000_000_000)
-    except ValueError:
-        pass
     try:
         return now() - duration(value)
     except ValueError:

@@ -52,9 +52,11 @@ def go_time(nanoseconds: int) -> str:
 
 def duration(text: str) -> int:
     """Return the nanoseconds of a duration such as 1m30s. Raises ValueError in Go's words."""
-    found = list(_DURATION.finditer(text))
-    if text == "0":
+    size = text[1:] if text[:1] in ("+", "-") else text
+    found = list(_DURATION.finditer(size))
+    if size == "0":
         return 0
-    if not text or "".join(part[0] for part in found) != text:
+    if not size or "".join(part[0] for part in found) != size:
         raise ValueError(f"time: invalid duration {json.dumps(text)}")
-    return sum(int(float(part[1]) * _UNITS[part[2]]) for part in found)
+    total = sum(int(float(part[1]) * _UNITS[part[2]]) for part in found)
+    return -total if text.startswith("-") else total

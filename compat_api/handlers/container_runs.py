@@ -8,7 +8,7 @@ from compat_api import versions
 from compat_api.answers import Answer, Empty, Json
 from compat_api.problems import BadRequest, Problem
 from compat_api.saying import atoi, saying, uint32
-from engine.errors import NoSuchContainer
+from engine.errors import EngineError, NoSuchContainer
 
 if TYPE_CHECKING:
     from compat_api.request import Request
@@ -53,10 +53,9 @@ async def stop(request: Request) -> Answer:
 
 async def restart(request: Request) -> Answer:
     """Stop a container and start it again."""
-    from engine.containers.signals import InvalidSignal
-
     signal, timeout = _gently(request)
-    with saying(f"Cannot restart container {request.name}", InvalidSignal, status=500):
+    await request.look(request.engine.containers.get, request.name)  # what is wrong with the name is said as it is
+    with saying(f"Cannot restart container {request.name}", EngineError, status=500):
         await request.call(request.engine.containers.restart, request.name, signal=signal, timeout=timeout)
     return Empty()
 

@@ -34,7 +34,7 @@ async def inspect(request: Request) -> Answer:
 async def create(request: Request) -> Answer:
     """Make a volume, or find the one of this name."""
     body: VolumeCreateBody = await request.body()
-    if body.cluster_volume_spec is not None:
+    if body.cluster_volume_spec is not None and request.since(versions.CLUSTER_VOLUMES):
         from compat_api.handlers.swarm import NOT_MANAGER
 
         raise Problem(NOT_MANAGER, status=503)

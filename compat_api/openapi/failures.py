@@ -83,6 +83,7 @@ _BY_OPERATION: dict[str, tuple[tuple[str, str], ...]] = {
     "POST /containers/{name}/restart": (
         (_NUMBER, "t is no number"),
         (r"Cannot restart container .*: invalid signal: .*", "the signal is none"),
+        (r"Cannot restart container .*: .*", "the start fails, for whatever reason"),
     ),
     "POST /containers/{name}/unpause": ((r"Container .* is not paused", "the container is not paused"),),
     "POST /containers/{name}/exec": (

@@ -32,7 +32,9 @@ def inspect(
     of the whole root file system; links are (container, alias).
     """
     definition, state = container.definition, container.state
-    named = bool(state.run or state.error) and not container.config.network_disabled
+    # Whoever is to share a network has no files of names before it does.
+    donorless = container.host.network_mode.startswith("container:") and "network namespace" in state.error
+    named = bool(state.run or (state.error and not donorless)) and not container.config.network_disabled
     # A start makes a log before it connects the container.
     unconnected = state.error.startswith("failed to set up container networking")
     logged = bool(state.run or state.exit_code in (126, 127) or unconnected)

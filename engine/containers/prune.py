@@ -8,7 +8,7 @@ from engine.containers import rows
 from engine.containers.record import CREATED, DEAD, EXITED, Container
 from engine.containers.remove import RemoveOfRunning, remove
 from engine.errors import InvalidFilter, NoSuchContainer
-from engine.filters import has_labels
+from engine.filters import is_meant
 from engine.lean_dataclasses import dataclass, field
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def _is_meant(container: Container, filters: dict[str, list[str]], before: int |
         return False
     if before is not None and container.created > before:
         return False
-    labels = container.config.labels or {}
-    unwanted = filters.get("label!")
-    return has_labels(labels, filters.get("label", [])) and not (unwanted and has_labels(labels, unwanted))
+    return is_meant(container.config.labels, filters)
 
 
 def _until(values: list[str] | None) -> int | None:

@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from engine.errors import Conflict, EngineError, InvalidFilter, NoSuchImage, NoSuchLayer
-from engine.filters import has_labels, truth, until
+from engine.filters import is_meant, truth, until
 from engine.images import reference
 from engine.images.record import Image, Removed
 from engine.images.remove import chain_ids, children_of, remove
@@ -71,9 +71,7 @@ def _is_meant(image: Image, filters: dict[str, list[str]], before: int | None) -
         created = nanoseconds_of(image.created) if image.created else None
         if created is None or created > before:
             return False
-    labels = image.config.labels or {}
-    unwanted = filters.get("label!")
-    return has_labels(labels, filters.get("label", [])) and not (unwanted and has_labels(labels, unwanted))
+    return is_meant(image.config.labels, filters)
 
 
 def _remove(engine: Engine, image: Image, only_dangling: bool) -> list[Removed]:

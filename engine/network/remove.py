@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine import locks
 from engine.errors import Forbidden, InvalidFilter, NoSuchNetwork
-from engine.filters import has_labels
+from engine.filters import is_meant
 from engine.network.record import LOCK, Network
 
 if TYPE_CHECKING:
@@ -95,12 +95,7 @@ def _is_taken(tx: Transaction, network: Network) -> bool:
 
 
 def _is_meant(network: Network, filters: dict[str, list[str]], before: int | None) -> bool:
-    labels, unwanted = network.definition.labels, filters.get("label!")
-    return (
-        (before is None or network.created <= before)
-        and has_labels(labels, filters.get("label", []))
-        and not (unwanted and has_labels(labels, unwanted))
-    )
+    return (before is None or network.created <= before) and is_meant(network.definition.labels, filters)
 
 
 def _until(values: list[str] | None) -> int | None:

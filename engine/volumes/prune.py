@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.errors import InvalidFilter, InvalidParameter, NoSuchVolume
-from engine.filters import has_labels
+from engine.filters import is_meant
 from engine.lean_dataclasses import dataclass, field
 from engine.volumes.names import VolumeInUse
 from engine.volumes.size import folder_size
@@ -62,12 +62,10 @@ def prune(volumes: Volumes, filters: dict[str, list[str]], *, named: bool = Fals
 
 
 def _is_meant(volume: Volume, filters: dict[str, list[str]], *, everything: bool) -> bool:
-    labels, unwanted = volume.definition.labels, filters.get("label!")
     return (
         (everything or volume.definition.anonymous)
         and not volume.definition.options
-        and has_labels(labels, filters.get("label", []))
-        and not (unwanted and has_labels(labels, unwanted))
+        and is_meant(volume.definition.labels, filters)
     )
 
 

@@ -198,6 +198,55 @@ def odd_updates(s: Session) -> None:
     s.remove("conf-a")
 
 
+@scenario
+def restarts_that_fail(s: Session) -> None:
+    """What is said of a restart whose start fails, and which files such a container has; sizes with a sign."""
+    s.create("conf-donor", "true")
+    s.quietly("DELETE", "/networks/conf-gone")
+    s.quietly("POST", "/networks/create", {"Name": "conf-gone"})
+    for mode in ("container:conf-donor", "container:conf-a", "container:nope", "conf-gone", "bridge"):
+        s.create("conf-a", "nosuch", HostConfig={"NetworkMode": mode})
+        if mode == "conf-gone":  # what lacks two things is told of either
+            s.create("conf-a", "true", HostConfig={"NetworkMode": mode})
+            s.quietly("DELETE", "/networks/conf-gone")
+        for verb in ("start", "restart"):
+            s.call("POST", f"/containers/conf-a/{verb}")
+            shown = s.quietly("GET", "/containers/conf-a/json")
+            paths = {key: bool(shown[key]) for key in ("ResolvConfPath", "HostnamePath", "HostsPath")}
+            s.records.append({"request": f"files after {verb} with {mode}", "body": [shown["State"]["Status"], paths]})
+        s.remove("conf-a")
+    s.call("POST", "/containers/nope/restart")
+    for size in ("h=%2B1", "h=1&w=%2B1", "h=-1&w=-1", "h=-x", "h=-&w=1", "h=--1&w=1", "h=4294967296&w=1"):
+        s.call("POST", f"/containers/conf-donor/resize?{size}")
+    s.remove("conf-donor")
+
+
+@scenario
+def odd_prunes(s: Session) -> None:
+    """Prunes whose filters name no label, or an odd time."""
+    mine = ["conf=prune"]
+    for filters in (
+        {"label!": []}, {"label!": {}}, {"label!": ["other"], "until": ["-10m"]}, {"until": ["nan"]},
+        {"until": ["1e3"]}, {"until": ["+1000"]}, {"until": ["1.5"]}, {"label!": ["conf=prune"]}, {"label!": ["conf"]},
+        {"label!": ["conf=other"]},
+    ):  # fmt: skip
+        asked = {"label": mine, **filters}
+        s.create("conf-a", "true", Labels={"conf": "prune"})
+        s.quietly("POST", "/networks/create", {"Name": "conf-n", "Labels": {"conf": "prune"}})
+        made = s.quietly("POST", "/volumes/create", {"Labels": {"conf": "prune"}})
+        s.ids[made["Name"]] = "conf-v"
+        for kind in ("containers", "networks", "volumes"):
+            s.call("POST", f"/{kind}/prune", query={"filters": asked})
+            if kind != "volumes" and isinstance(s.records[-1]["body"], dict):
+                s.records[-1]["body"].pop("SpaceReclaimed", None)
+        s.remove("conf-a")
+        s.quietly("DELETE", "/networks/conf-n")
+        s.quietly("DELETE", f"/volumes/{made['Name']}")
+    for version in ("v1.41", "v1.42"):
+        s.call("POST", "/volumes/create", {"Name": "conf-v", "ClusterVolumeSpec": {}}, version=version)
+    s.quietly("DELETE", "/volumes/conf-v")
+
+
 def _show_networks(s: Session, name: str) -> None:
     s.call("GET", f"/containers/{name}/json")
     s.records[-1]["body"] = s.records[-1]["body"]["NetworkSettings"]
