@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from engine import Engine
     from engine.containers.log_drivers import Keeping
     from engine.runtime.oci import Runtime
+    from engine.state.database import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -150,8 +151,8 @@ def _start(engine: Engine, container: Container, again: bool, attend: Callable[[
         attend()
     await_attachers(folders.attachers(engine.settings, container.id))
     with engine.database.transaction() as tx:
-        engine.networks.connected(tx, plan)
         engine.volumes.mount_events(tx, container.id, container.definition.mounts)
+        engine.networks.connected(tx, plan)
         rows.change(
             tx,
             container.id,
@@ -267,6 +268,21 @@ def _reason(error: Exception) -> str:
     return error.whole if isinstance(error, PortFailure) else str(error)
 
 
+def _let_go(engine: Engine, tx: Transaction, container: Container, error: Exception) -> None:
+    """Give back what a failed start claimed, and tell of it as if its volumes had been mounted when it failed.
+
+    Only what lacks a network or shared memory of another's fails before volumes are mounted.
+    """
+    from engine.containers.sharing import JoinOfItself, JoinOfStopped, NetworkDonorGone, PidJoinOfStopped
+
+    points = container.definition.mounts
+    lacks_donor = isinstance(error, JoinOfStopped) and not isinstance(error, PidJoinOfStopped)
+    if not (lacks_donor or isinstance(error, (JoinOfItself, NetworkDonorGone))):
+        engine.volumes.mount_events(tx, container.id, points)
+    engine.networks.forget(tx, container.id)
+    engine.volumes.unmount_events(tx, container.id, points)
+
+
 def _record_failure(engine: Engine, container: Container, error: Exception) -> None:
     """Undo what a failed start did, and keep its reason where inspect shows it."""
     dismantle(engine, container)
@@ -274,11 +290,13 @@ def _record_failure(engine: Engine, container: Container, error: Exception) -> N
     remove_left(layout, layout.container_path(container.id, container.host.cgroup_parent))
     strike_off_attachers(folders.attachers(engine.settings, container.id))
     if container.host.auto_remove:
+        with engine.database.transaction() as tx:
+            _let_go(engine, tx, container, error)
         demolish(engine, container, volumes=True)
         return
     code = error.exit_code if isinstance(error, StartFailed) else container.state.exit_code or 128
     with engine.database.transaction() as tx:
-        engine.networks.forget(tx, container.id)
+        _let_go(engine, tx, container, error)
         rows.change(
             tx,
             container.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.conformance.scenarios.registry import scenario
-from tests.conformance.session import Session
+from tests.conformance.session import Record, Session
 
 
 @scenario
@@ -245,6 +245,36 @@ def odd_prunes(s: Session) -> None:
     for version in ("v1.41", "v1.42"):
         s.call("POST", "/volumes/create", {"Name": "conf-v", "ClusterVolumeSpec": {}}, version=version)
     s.quietly("DELETE", "/volumes/conf-v")
+
+
+@scenario
+def happenings_of_failed_starts(s: Session) -> None:
+    """The events of starts that fail, and of one that does not, in their order."""
+    s.create("conf-donor", "true", HostConfig={"IpcMode": "shareable"})
+    s.quietly("DELETE", "/networks/conf-gone")
+    for command, host in (
+        ("true", {}), ("nosuch", {}), ("nosuch", {"AutoRemove": True}), ("true", {"NetworkMode": "container:nope"}),
+        ("true", {"NetworkMode": "container:conf-donor"}), ("true", {"PidMode": "container:conf-donor"}),
+        ("true", {"IpcMode": "container:conf-donor"}), ("true", {"NetworkMode": "conf-gone"}),
+        ("true", {"NetworkMode": "container:conf-a"}), ("true", {"SecurityOpt": ["seccomp={"]}),
+        ("true", {"NetworkMode": "none", "Tmpfs": {"/t": "bad=option"}}),
+    ):  # fmt: skip
+        since = s.now()
+        s.create("conf-a", command, HostConfig={"Binds": ["conf-v:/v"], **host})
+        s.quietly("POST", "/containers/conf-a/start")
+        s.quietly("POST", "/containers/conf-a/wait")
+        s.until(lambda: not s.quietly("GET", "/containers/conf-a/json").get("State", {}).get("Running"))
+        s.remove("conf-a")
+        s.happened(since, type=["container", "volume", "network"])
+        told = [each for each in s.records[-1]["body"] if _is_about(each, "<conf-a>")]
+        s.records[-1] = {"request": f"{command} with {host}", "body": told}
+        s.quietly("DELETE", "/volumes/conf-v")
+    s.remove("conf-donor")
+
+
+def _is_about(event: Record, container: str) -> bool:
+    actor = event["Actor"]
+    return container in (actor["ID"], actor["Attributes"].get("container"))
 
 
 def _show_networks(s: Session, name: str) -> None:
