@@ -164,7 +164,11 @@ class Builder:
         return create(self.engine, CreateRequest(config=wanted, host=self.request.host), image).id
 
     def _allowed(self, stage: StageRun, container_id: str) -> str:
-        """Return the id if a container could be made, as far as its volumes are concerned."""
+        """Return the id if a container could be made, as far as its limits and volumes are concerned."""
+        from engine.runtime import facts
+        from engine.runtime.limits import check_limits
+
+        check_limits(self.request.host, facts.gather().support)
         layer = stage.image.layer if stage.image is not None else None
         if stage.config.volumes and layer is not None:
             from engine.volumes.copy_up import check_folders

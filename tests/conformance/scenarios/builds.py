@@ -220,6 +220,20 @@ def builds_with_parameters(s: Session) -> None:
 
 
 @scenario
+def builds_beyond_limits(s: Session) -> None:
+    """Limits that no container can have, which fail the first step that dockerd makes a container for."""
+    for step in (
+        "RUN true", "ENV a=b", "WORKDIR /x", "ARG a=b", "LABEL a=b", "ONBUILD RUN true", "CMD true", "USER 1",
+        "COPY a /", "ADD a /", "",
+    ):  # fmt: skip
+        build(s, f"FROM IMAGE\n{step}\n", SOME, memory="4096", nocache="1", look=False)
+    for limits in ({"memory": "8000000", "memswap": "7000000"}, {"cpuperiod": "5"}, {"cpuquota": "5"}):
+        build(s, "FROM IMAGE\nENV a=b\n", nocache="1", look=False, **limits)
+    build(s, "FROM IMAGE\nENV a=b\n", memory="8000000", nocache="1", look=False)
+    clear(s)
+
+
+@scenario
 def builds_that_cannot_be_read(s: Session) -> None:
     """Dockerfiles and contexts that cannot be meant."""
     for text in (
