@@ -105,7 +105,7 @@ def test_one_file_is_begun_anew(skiff: Skiff, docker: Docker) -> None:
 
 
 def test_killed_servers_and_keepers_lose_nothing(skiff: Skiff, docker: Docker) -> None:
-    script = f"read x; {SCRIPT}"
+    script = f"read x; echo ready; read x; {SCRIPT}"
     docker.ok("create", "-i", "--name", "talks", *options(**{"max-file": 50}), "busybox", "sh", "-c", script)
     docker.ok("start", "talks")
     [first] = keepers(skiff)
@@ -120,12 +120,16 @@ def test_killed_servers_and_keepers_lose_nothing(skiff: Skiff, docker: Docker) -
     assert attached.stdout is not None
     attached.stdin.write("go\n")
     attached.stdin.flush()
+    assert attached.stdout.readline() == "ready\n"
+    victims = [*(each.pid for each in skiff.server.servers()), second]  # found now: that may take longer than the lines
+    attached.stdin.write("go\n")
+    attached.stdin.flush()
     assert attached.stdout.readline() == "line 1 of many\n"
-    skiff.server.kill_servers()  # from here on there is none until the container has ended
-    os.kill(second, signal.SIGKILL)
+    for victim in victims:  # from here on there is no server until the container has ended
+        os.kill(victim, signal.SIGKILL)
     attached.communicate(timeout=20)
     docker.ok("wait", "talks")
-    assert numbers(docker.ok("logs", "talks")) == list(range(1, LINES + 1))
+    assert numbers(docker.ok("logs", "talks").removeprefix("ready\n")) == list(range(1, LINES + 1))
     docker.ok("start", "talks")
     [third] = keepers(skiff)
     docker.ok("kill", "talks")
