@@ -86,6 +86,8 @@ def validate(config: ContainerConfig, host: HostConfig, known: HostFacts | None 
     known = known or facts.gather()
     check_request(config, host, known)
     check_config(config)
+    if not host.restart_policy.name:
+        host = replace(host, restart_policy=replace(host.restart_policy, name="no"))
     warnings = check_host(host, known)
     return [*warnings, *check_platform(host, known)]
 
