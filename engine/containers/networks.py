@@ -82,9 +82,8 @@ class CannotDisconnect(InvalidParameter):
 def connect(engine: Engine, network_name: str, name: str, wants: EndpointRequest) -> None:
     """Put a container into a network, at once when it runs, else at its next start.
 
-    The network of one that does not run need not be there yet. Raises NoSuchContainer, AlreadyConnected,
-    CannotConnect, NetworksOfRemoved and, for one that runs, NoSuchNetwork,
-    AmbiguousNetwork and what a start raises for its networks.
+    The network of one that does not run need not be there yet. Raises NoSuchContainer, AlreadyConnected, CannotConnect,
+    NetworksOfRemoved and, for one that runs, NoSuchNetwork, AmbiguousNetwork and what a start raises for its networks.
     """
     container_id = rows.find_id(engine.database, name)
     with locks.locked(engine.settings.locks, folders.lock_name(container_id)):
