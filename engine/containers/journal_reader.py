@@ -116,7 +116,6 @@ async def _follow(
         finally:
             for waiting in (block, changed):
                 waiting.cancel()
-            await asyncio.wait({block, changed})  # until they have let go: the output has one reader at a time
 
 
 async def _tail(
