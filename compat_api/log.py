@@ -31,8 +31,13 @@ def configure(level: str) -> None:
     logger.setLevel(level.upper())
 
 
-def rehearse() -> None:
-    """Make the line of an error, so that all is imported that this takes: later there may be no file to be opened."""
+def rehearse(loop: asyncio.AbstractEventLoop) -> None:
+    """Make the line of an error, so that all is imported that this takes: later there may be no file to be opened.
+
+    An error whose telling fails ends the loop where it comes from one of its callbacks. Raises OSError when
+    no file can be opened now.
+    """
+    repr(asyncio.Handle(dump_tasks, (), loop))  # how the loop names a callback
     try:
         exec("raise RuntimeError")
     except RuntimeError as error:

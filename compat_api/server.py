@@ -29,6 +29,7 @@ from engine import Engine
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from compat_api.access.audit import Audit
     from compat_api.access.guard import Guard
@@ -90,6 +91,18 @@ async def _serve(options: Options, sockets: Sockets, connections: list[socket.so
         await front.close()
 
 
+def import_after(loop: asyncio.AbstractEventLoop, seconds: float, work: Callable[[], None]) -> None:
+    """Do what imports something after so many seconds, and again after as many where no descriptor was left for it."""
+
+    def attempt() -> None:
+        try:
+            work()
+        except OSError:
+            loop.call_later(seconds, attempt)
+
+    loop.call_later(seconds, attempt)
+
+
 class Front:
     """The sockets and connections of one server process."""
 
@@ -113,12 +126,12 @@ class Front:
         for connection in connections:
             self._take(connection)
         self._accept_from_now_on()
-        self._loop.call_later(TUNE_SECONDS, memory.tune)
-        self._loop.call_later(STARTED_SECONDS, self._started)
+        import_after(self._loop, TUNE_SECONDS, memory.tune)
+        import_after(self._loop, STARTED_SECONDS, self._started)
 
     def _started(self) -> None:
         """Do what a client who waited for the server to start was not to wait for."""
-        log.rehearse()
+        log.rehearse(self._loop)
         memory.collect_as_usual()
 
     async def until_done(self) -> None:
