@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import struct
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -97,29 +97,30 @@ def test_threads_exclude_each_other(tmp_path: Path) -> None:
     assert len([*records(tmp_path).snapshot()]) == 80
 
 
+CLASSIC_LOCK = """
+import fcntl, os, struct, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+fcntl.fcntl(fd, fcntl.F_SETLK, struct.pack("@hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
 def test_a_classic_record_lock_of_another_process_keeps_us_out(tmp_path: Path) -> None:
     """Podman takes the classic kind; the two kinds must exclude each other."""
     path = tmp_path / "lock"
     path.touch()
-    ready, done = os.pipe(), os.pipe()
-    child = os.fork()
-    if child == 0:
-        fd = os.open(path, os.O_RDWR)
-        fcntl.fcntl(fd, fcntl.F_SETLK, struct.pack("@hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
-        os.write(ready[1], b"x")
-        os.read(done[0], 1)
-        os._exit(0)
+    fd = os.open(path, os.O_RDWR)
     try:
-        os.read(ready[0], 1)
-        fd = os.open(path, os.O_RDWR)
-        assert not try_write_lock(fd)
-        os.write(done[1], b"x")
-        os.waitpid(child, 0)
+        line = [sys.executable, "-c", CLASSIC_LOCK, path]
+        with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "locked\n"
+            assert not try_write_lock(fd)
+        assert other.returncode == 0
         assert try_write_lock(fd)
-        os.close(fd)
     finally:
-        for end in (*ready, *done):
-            os.close(end)
+        os.close(fd)
 
 
 def test_readers_share_and_a_lock_is_let_go_after_an_error(tmp_path: Path) -> None:
