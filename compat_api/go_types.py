@@ -16,6 +16,7 @@ from compat_api.models.go import DockerModel, Go
 from engine.go_json import Fraction
 
 Location = tuple[int | str, ...]
+_NUMBERS = ("int", "uint", "float", "time.Duration", "fs.FileMode")  # begin the names of types that are numbers
 
 
 def type_problem(model: type[DockerModel], document: Any, error: ValidationError, root: str | None = None) -> str:
@@ -144,9 +145,7 @@ def _kind(value: Any, target: str) -> str:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int | float):
-        if target.startswith(("int", "uint", "time.Duration", "float", "fs.FileMode")) and not target.startswith(
-            "interface"
-        ):
+        if target.startswith(_NUMBERS) and not target.startswith("interface"):
             return f"number {value.text if isinstance(value, Fraction) else value}"
         return "number"
     if isinstance(value, str):

@@ -9,8 +9,6 @@ from engine.errors import InvalidFilter
 from engine.times import duration, nanoseconds_of, now
 
 TRUE, FALSE = frozenset(("1", "true")), frozenset(("0", "false"))
-
-
 _SECONDS = re.compile(r"[+-]?[0-9]{1,19}(\.[0-9]{1,19})?")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from engine.containers import folders, rows
 from engine.errors import AmbiguousId, EngineError, InvalidParameter, NoSuchContainer
 from engine.lean_dataclasses import dataclass, replace
-from engine.network.record import BRIDGE, CONTAINER_PREFIX, HOST, NONE
+from engine.network.record import BRIDGE, BUILT_IN, CONTAINER_PREFIX, DEFAULT, HOST
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -104,7 +104,7 @@ def resolved(engine: Engine, host: HostConfig) -> HostConfig:
 
 def _takes_links(mode: str) -> bool:
     """Whether dockerd registers links in a network mode: in a network of the user's they are those of its endpoint."""
-    return mode in ("", "default", BRIDGE, HOST, NONE) or mode.startswith(CONTAINER_PREFIX)
+    return mode in ("", DEFAULT, *BUILT_IN) or mode.startswith(CONTAINER_PREFIX)
 
 
 def _child(engine: Engine, name: str) -> Container:

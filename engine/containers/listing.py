@@ -82,12 +82,10 @@ def port_keys(container: Container) -> Iterator[tuple[str, str]]:
 
 def network_names(container: Container) -> list[str]:
     """Return the names of the networks that a container belongs to, running or not, in the order of their names."""
+    if container.config.network_disabled or container.definition.unconnected:
+        return []
     names = {*container.definition.endpoints, *container.network.endpoints}
     mode = container.host.network_mode
-    if container.config.network_disabled:
-        return []
-    if container.definition.unconnected:
-        return sorted(names)
     if not names and mode and not container.network.sandbox_id and not mode.startswith("container:"):
         names.add("bridge" if mode == "default" else mode)
     return sorted(names)

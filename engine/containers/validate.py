@@ -80,8 +80,7 @@ class InvalidCapability(InvalidParameter):
 def validate(config: ContainerConfig, host: HostConfig, known: HostFacts | None = None) -> list[str]:
     """Return the warnings that create answers with; known are the machine's facts, by default this one's.
 
-    Raises InvalidParameter subclasses of this module, of engine.runtime and of engine.containers.mount_syntax, and
-    InvalidSecurityOption.
+    Raises InvalidParameter subclasses of this module, of engine.runtime and of engine.containers.mount_syntax.
     """
     known = known or facts.gather()
     check_request(config, host, known)

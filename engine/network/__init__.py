@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Endpoint", "Network", "NetworkRequest", "Networks"]
 
-
-HEX = "0123456789abcdef"
+_HEX = "0123456789abcdef"
 
 
 class AmbiguousNetwork(InvalidParameter):
@@ -63,8 +62,9 @@ class Networks:
             row = self._row(name)
         if row is not None:
             return _network(row)
-        prefix = name + "*" if not name.strip(HEX) else ""  # nothing that would be a pattern itself
-        found = self.database.rows("SELECT * FROM networks WHERE id GLOB ?", (prefix,))
+        if name.strip(_HEX):  # what might be a pattern itself begins no id
+            raise NoSuchNetwork(name)
+        found = self.database.rows("SELECT * FROM networks WHERE id GLOB ?", (f"{name}*",))
         if len(found) > 1:
             raise AmbiguousNetwork(name, len(found))
         if not found:

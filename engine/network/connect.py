@@ -17,7 +17,7 @@ from engine.containers.config import EndpointRequest
 from engine.containers.record import ConnectedEndpoint, NetworkState
 from engine.errors import Forbidden, InvalidParameter, NoSuchNetwork
 from engine.lean_dataclasses import dataclass, field, replace
-from engine.network import endpoint_settings, ipam
+from engine.network import AmbiguousNetwork, endpoint_settings, ipam
 from engine.network.addresses import canonical
 from engine.network.record import (
     BRIDGE,
@@ -63,16 +63,8 @@ class AddressTakenAtStart(ipam.AddressTaken):
         return "failed to set up container networking: Address already in use"
 
 
-class EndpointImpossible(InvalidParameter):
-    """A container that starts was to have in a network what it cannot have there; cause is in dockerd's words."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(f"failed to set up container networking: {cause}")
-        self.cause = cause
-
-
-class NetworksExclude(InvalidParameter):
-    """Networks that a container cannot be in at once; cause is in dockerd's words."""
+class NetworkingImpossible(InvalidParameter):
+    """What a container that starts was to have of its networks cannot be; cause is in dockerd's words."""
 
     def __init__(self, cause: str) -> None:
         super().__init__(f"failed to set up container networking: {cause}")
@@ -149,8 +141,8 @@ class ContainerNetwork:
 def plan(networks: Networks, tx: Transaction, container_id: str, request: NetworkRequest) -> Plan:
     """Claim what a container needs, in the transaction of its start.
 
-    The rows go with the transaction when it fails, the sockets are closed. Raises NetworkGone, NetworksExclude,
-    ConfigurationOnly, NoFreeAddress, AddressTaken, EndpointImpossible, InvalidHostPort and PortFailure.
+    The rows go with the transaction when it fails, the sockets are closed. Raises NetworkGone, NetworkingImpossible,
+    ConfigurationOnly, NoFreeAddress, AddressTaken, InvalidHostPort and PortFailure.
     """
     made = Plan(container_id, request)
     if request.donor is not None:
@@ -263,26 +255,28 @@ def _joined(networks: Networks, request: NetworkRequest) -> list[tuple[Network, 
             network = networks.resolve(sought)
         except NoSuchNetwork as error:
             raise NetworkGone(sought) from error
+        except AmbiguousNetwork as error:
+            raise NetworkingImpossible(str(error)) from error
         wants = request.endpoints.get(name, EndpointRequest())
         try:
             endpoint_settings.check(network.name, network, wants)
         except (endpoint_settings.InvalidEndpoint, endpoint_settings.InvalidMacAddress) as error:
-            raise EndpointImpossible(error.cause) from error
+            raise NetworkingImpossible(error.cause) from error
         found.setdefault(network.id, (network, wants))
     drivers = [network.driver for network, _ in found.values()]
     if not drivers:
         return []
     if HOST in drivers and mode != HOST:
-        raise NetworksExclude(
+        raise NetworkingImpossible(
             "cannot connect container to host network - container must be created in host network mode"
         )
     if mode == HOST and drivers != [HOST]:
-        raise NetworksExclude(
+        raise NetworkingImpossible(
             "container sharing network namespace with another container or host cannot be connected to any other "
             "network"
         )
     if len(found) > 1 and NONE in (network.name for network, _ in found.values()):
-        raise NetworksExclude(
+        raise NetworkingImpossible(
             "container cannot be connected to multiple networks with one of the networks in private (none) mode"
         )
     return list(found.values())

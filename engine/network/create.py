@@ -19,7 +19,19 @@ from engine.lean_dataclasses import dataclass, field, replace
 from engine.network import bridge_options, built_in, ipam, ipam_settings, parented
 from engine.network.addresses import is_multicast
 from engine.network.ipam_settings import PoolRequest
-from engine.network.record import BRIDGE, HOST, LOCK, NONE, OPTION, PARENTED, TRUE, Network, NetworkDefinition, Subnet
+from engine.network.record import (
+    BRIDGE,
+    BUILT_IN,
+    DEFAULT,
+    HOST,
+    LOCK,
+    OPTION,
+    PARENTED,
+    TRUE,
+    Network,
+    NetworkDefinition,
+    Subnet,
+)
 from engine.state.codec import decode, encode
 
 if TYPE_CHECKING:
@@ -124,7 +136,7 @@ def create(networks: Networks, request: NewNetwork) -> Network:
     Raises the errors of this module, of ipam_settings and of bridge_options, NoFreeSubnet, NetlinkFailed,
     FirewallFailed, FirewallMissing and OSError.
     """
-    if request.name in (BRIDGE, HOST, NONE, "default"):
+    if request.name in (*BUILT_IN, DEFAULT):
         raise NetworkForbidden(f"operation is not permitted on predefined {request.name} network ")
     if request.driver == "overlay":
         raise NetworkForbidden(NOT_A_MANAGER)

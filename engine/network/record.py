@@ -230,7 +230,7 @@ class NetworkRequest:
     @property
     def networks(self) -> list[str]:
         """The networks to be in, that of the mode first where it is one of them."""
-        mode = self.mode or BRIDGE
-        if self.unconnected and not self.endpoints:
+        if self.unconnected:
             return []
+        mode = self.mode or BRIDGE
         return sorted(self.endpoints or [mode], key=lambda each: (each != mode, each))

@@ -10,7 +10,7 @@ import pytest
 
 from engine import Engine
 from engine.containers.config import EndpointRequest, PortBinding
-from engine.network.connect import NetworkGone, NetworksExclude
+from engine.network.connect import NetworkGone, NetworkingImpossible
 from engine.network.endpoint_settings import INTERFACE_NAME, SYSCTLS
 from engine.network.wire import NoSuchSysctl
 from tests.harness.boxes import MakeBox, Outside, in_namespace
@@ -84,12 +84,14 @@ def test_with_the_machines_network_nothing_is_made(box: MakeBox, engine: Engine)
 
 def test_networks_that_exclude_each_other(box: MakeBox) -> None:
     asked = EndpointRequest()
-    with pytest.raises(NetworksExclude, match=r"multiple networks with one of the networks in private \(none\) mode"):
+    with pytest.raises(NetworkingImpossible, match=r"one of the networks in private \(none\) mode"):
         box().connect(mode="none", endpoints={"none": asked, "bridge": asked})
-    with pytest.raises(NetworksExclude, match="container must be created in host network mode"):
+    with pytest.raises(NetworkingImpossible, match="container must be created in host network mode"):
         box().connect(mode="bridge", endpoints={"host": asked, "bridge": asked})
-    with pytest.raises(NetworksExclude, match="cannot be connected to any other network"):
+    with pytest.raises(NetworkingImpossible, match="cannot be connected to any other network"):
         box().connect(mode="host", endpoints={"bridge": asked})
+    with pytest.raises(NetworkingImpossible, match=r"container networking: network  is ambiguous \(3 matches found"):
+        box().connect(mode="bridge", endpoints={"": asked})
     for endpoints in ({}, {"nonesuch": asked}):
         with pytest.raises(NetworkGone) as caught:
             box().connect(mode="nonesuch", endpoints=endpoints)
